@@ -1,0 +1,258 @@
+//! `Mapping`: a contiguous range of memory from the operating system or from the caller.
+//!
+//! What is reserved is address space; a page becomes memory when it is first touched. Addresses never move.
+//!
+//! - INV-M1: `[base, base + len)` is one allocated object, readable and writable, valid as long as the mapping lives.
+//! - INV-M2: `len` is not zero and `base + len` does not wrap.
+//!
+//! Not synchronised, for nothing changes after construction. The advice calls act on whole pages inside the mapping.
+//! Where there is no `mmap`, and under Miri, the same interface stands on the global allocator and advice does nothing.
+#![expect(unsafe_code, reason = "maps, advises and unmaps memory")]
+
+use core::ptr::NonNull;
+
+use crate::error::RegionError;
+
+/// Length of a page of the operating system, in bytes.
+pub(crate) fn page_bytes() -> usize {
+    system::page_bytes()
+}
+
+/// What to do with the memory of a new mapping.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Advice {
+    /// Ask for huge pages.
+    pub(crate) huge_pages: bool,
+    /// Touch every page now.
+    pub(crate) prefault: bool,
+    /// Lock the pages in memory.
+    pub(crate) lock_memory: bool,
+    /// An unreadable page before and behind.
+    pub(crate) guard_pages: bool,
+}
+
+/// A contiguous range of memory.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    base: NonNull<u8>,
+    len: usize,
+    owner: Owner,
+}
+
+#[derive(Debug)]
+enum Owner {
+    /// The caller's memory: never unmapped, never trimmed.
+    Caller,
+    /// Ours: what to unmap, and whether it is locked in memory.
+    System { reserved: system::Reserved, locked: bool },
+}
+
+// SAFETY: a mapping is a range of addresses that it alone unmaps; it has no thread affinity.
+unsafe impl Send for Mapping {}
+// SAFETY: nothing behind `&Mapping` changes; reading and writing the memory is its users' business.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Reserves `len` bytes (rounded up to the page), committed when touched, zero at first.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub(crate) fn reserve(len: usize, advice: Advice) -> Result<Self, RegionError> {
+        let page = page_bytes();
+        let len = len.checked_next_multiple_of(page).ok_or(RegionError::Overflow)?;
+        let (reserved, base) = system::reserve(len, if advice.guard_pages { page } else { 0 })?;
+        let mapping = Self { base, len, owner: Owner::System { reserved, locked: advice.lock_memory } };
+        if advice.huge_pages {
+            system::advise_huge(mapping.base, mapping.len);
+        }
+        if advice.lock_memory {
+            system::lock(mapping.base, mapping.len)?;
+        } else if advice.prefault {
+            system::prefault(mapping.base, mapping.len)?;
+        }
+        Ok(mapping)
+    }
+
+    /// The caller's memory.
+    ///
+    /// # Safety
+    /// `[base, base + len)` stays valid, and nobody else's, as long as the mapping lives; `base + len` does not wrap.
+    pub(crate) unsafe fn from_caller(base: NonNull<u8>, len: usize) -> Self {
+        Self { base, len, owner: Owner::Caller }
+    }
+
+    pub(crate) fn base(&self) -> NonNull<u8> {
+        self.base
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether pages may be returned to the operating system.
+    pub(crate) fn can_trim(&self) -> bool {
+        system::CAN_TRIM && matches!(self.owner, Owner::System { locked: false, .. })
+    }
+
+    /// Returns the whole pages inside `[offset, offset + len)` to the operating system; gives the bytes returned.
+    ///
+    /// The contents are lost. Nothing is done, and 0 is the answer, where [`Mapping::can_trim`] says no.
+    pub(crate) fn trim(&self, offset: usize, len: usize) -> usize {
+        let page = page_bytes();
+        let end = offset.saturating_add(len).min(self.len) & !(page - 1);
+        let start = offset.next_multiple_of(page);
+        if !self.can_trim() || start >= end {
+            return 0;
+        }
+        // SAFETY: `NonNull::add`: start < end <= len, one allocated object (INV-M1).
+        let at = unsafe { self.base.add(start) };
+        if system::discard(at, end - start) { end - start } else { 0 }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        if let Owner::System { reserved, .. } = &self.owner {
+            system::release(reserved);
+        }
+    }
+}
+
+#[cfg(all(unix, not(miri)))]
+mod system {
+    use core::ffi::c_void;
+    use core::ptr::NonNull;
+    use std::io;
+
+    use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags};
+
+    pub(super) const CAN_TRIM: bool = true;
+
+    /// The whole range that was mapped, guard pages included.
+    #[derive(Debug)]
+    pub(super) struct Reserved {
+        start: NonNull<u8>,
+        len: usize,
+    }
+
+    pub(super) fn page_bytes() -> usize {
+        rustix::param::page_size()
+    }
+
+    pub(super) fn reserve(len: usize, guard: usize) -> io::Result<(Reserved, NonNull<u8>)> {
+        let whole = len.checked_add(2 * guard).ok_or(io::ErrorKind::OutOfMemory)?;
+        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+        // SAFETY: a new anonymous mapping at an address of the kernel's choice touches no existing memory.
+        let start = unsafe {
+            rustix::mm::mmap_anonymous(core::ptr::null_mut(), whole, ProtFlags::READ | ProtFlags::WRITE, flags)
+        }?;
+        let start = NonNull::new(start.cast::<u8>()).ok_or(io::ErrorKind::OutOfMemory)?;
+        let reserved = Reserved { start, len: whole };
+        // SAFETY: `NonNull::add`: guard <= whole, inside the mapping just made.
+        let base = unsafe { start.add(guard) };
+        if guard > 0 {
+            for edge in [0, guard + len] {
+                // SAFETY: `NonNull::add`: both edges lie inside the mapping just made.
+                let at = unsafe { start.add(edge) };
+                // SAFETY: the page belongs to the mapping just made; nothing refers to it.
+                let made = unsafe { rustix::mm::mprotect(at.as_ptr().cast::<c_void>(), guard, MprotectFlags::empty()) };
+                if let Err(error) = made {
+                    release(&reserved);
+                    return Err(error.into());
+                }
+            }
+        }
+        Ok((reserved, base))
+    }
+
+    pub(super) fn release(reserved: &Reserved) {
+        // SAFETY: the range was mapped by `reserve` and its owner is going; nothing refers to it any more.
+        let unmapped = unsafe { rustix::mm::munmap(reserved.start.as_ptr().cast::<c_void>(), reserved.len) };
+        debug_assert!(unmapped.is_ok(), "munmap of an own mapping");
+    }
+
+    /// Advice: a refusal changes nothing but speed.
+    pub(super) fn advise_huge(base: NonNull<u8>, len: usize) {
+        #[cfg(target_os = "linux")]
+        {
+            // SAFETY: the range is an own mapping; the advice does not change its contents.
+            let _ = unsafe { rustix::mm::madvise(base.as_ptr().cast::<c_void>(), len, Advice::LinuxHugepage) };
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = (base, len);
+    }
+
+    pub(super) fn lock(base: NonNull<u8>, len: usize) -> io::Result<()> {
+        // SAFETY: the range is an own mapping.
+        Ok(unsafe { rustix::mm::mlock(base.as_ptr().cast::<c_void>(), len) }?)
+    }
+
+    pub(super) fn prefault(base: NonNull<u8>, len: usize) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        {
+            // SAFETY: the range is an own mapping; populating it changes no contents.
+            let done = unsafe { rustix::mm::madvise(base.as_ptr().cast::<c_void>(), len, Advice::LinuxPopulateWrite) };
+            if done.is_ok() {
+                return Ok(());
+            }
+        }
+        for offset in (0..len).step_by(page_bytes()) {
+            // SAFETY: `NonNull::add`: offset < len, inside an own mapping.
+            let at = unsafe { base.add(offset) };
+            // SAFETY: the byte is in an own, writable mapping that nobody else has seen yet.
+            unsafe { at.as_ptr().write_volatile(0) };
+        }
+        Ok(())
+    }
+
+    pub(super) fn discard(at: NonNull<u8>, len: usize) -> bool {
+        // SAFETY: the pages are in an own mapping and hold nothing anybody may read: their range is out of the index.
+        unsafe { rustix::mm::madvise(at.as_ptr().cast::<c_void>(), len, Advice::LinuxDontNeed) }.is_ok()
+    }
+}
+
+#[cfg(not(all(unix, not(miri))))]
+mod system {
+    use core::ptr::NonNull;
+    use std::alloc::{Layout, alloc_zeroed, dealloc};
+    use std::io;
+
+    pub(super) const CAN_TRIM: bool = false;
+
+    #[derive(Debug)]
+    pub(super) struct Reserved {
+        start: NonNull<u8>,
+        layout: Layout,
+    }
+
+    pub(super) fn page_bytes() -> usize {
+        4096
+    }
+
+    pub(super) fn reserve(len: usize, _guard: usize) -> io::Result<(Reserved, NonNull<u8>)> {
+        let layout = Layout::from_size_align(len, page_bytes()).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        // SAFETY: a mapping is never empty (INV-M2), so the layout's size is not zero.
+        let start = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok((Reserved { start, layout }, start))
+    }
+
+    pub(super) fn release(reserved: &Reserved) {
+        // SAFETY: allocated by `reserve` with this layout; its owner is going.
+        unsafe { dealloc(reserved.start.as_ptr(), reserved.layout) };
+    }
+
+    pub(super) fn advise_huge(_base: NonNull<u8>, _len: usize) {}
+
+    pub(super) fn lock(_base: NonNull<u8>, _len: usize) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "the other body can fail")]
+    pub(super) fn prefault(_base: NonNull<u8>, _len: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(super) fn discard(_at: NonNull<u8>, _len: usize) -> bool {
+        false
+    }
+}

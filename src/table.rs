@@ -1,0 +1,163 @@
+//! `Table`: a slice of zeroed values in memory reserved at construction and touched as used.
+//!
+//! The out-of-band metadata of the crate (the best-fit index, the depot's nodes) lives in tables: they have their full
+//! length from the start, so nothing that runs later can fail for want of metadata, and cost only the pages touched.
+//!
+//! - INV-T1: `[base, base + len × size_of::<T>())` is one allocated object, aligned for `T`, that began as zero bytes,
+//!   a valid `T` by [`Zeroable`]'s contract.
+//!
+//! Not synchronised: `&Table` gives `&[T]`, `&mut Table` gives `&mut [T]`, and what `T` allows decides the rest.
+#![expect(unsafe_code, reason = "a zero byte pattern is read as T")]
+
+use core::ops::{Deref, DerefMut};
+
+/// Types for which zero bytes are a valid value, without a destructor.
+///
+/// # Safety
+/// Every byte of `T` may be zero, `zeroed()` gives that same value, and `T` needs no drop.
+pub(crate) unsafe trait Zeroable: Sized {
+    /// The value whose bytes are all zero.
+    fn zeroed() -> Self;
+}
+
+// SAFETY: an integer.
+unsafe impl Zeroable for u32 {
+    fn zeroed() -> Self {
+        0
+    }
+}
+
+// SAFETY: an integer.
+unsafe impl Zeroable for u64 {
+    fn zeroed() -> Self {
+        0
+    }
+}
+
+pub(crate) use body::Table;
+
+impl<T: Zeroable> Deref for Table<T> {
+    type Target = [T];
+    #[inline(always)]
+    fn deref(&self) -> &[T] {
+        self.as_slice()
+    }
+}
+
+impl<T: Zeroable> DerefMut for Table<T> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [T] {
+        self.as_mut_slice()
+    }
+}
+
+#[cfg(not(all(test, loom)))]
+mod body {
+    use core::marker::PhantomData;
+    use core::ptr::NonNull;
+    use std::alloc::{Layout, alloc_zeroed, dealloc};
+
+    use super::Zeroable;
+    use crate::error::RegionError;
+    use crate::mapping::{Advice, Mapping};
+
+    /// Tables up to this many bytes come from the global allocator; longer ones are mappings of their own.
+    const SMALL_BYTES: usize = 64 * 1024;
+
+    /// See the module's header.
+    #[derive(Debug)]
+    pub(crate) struct Table<T> {
+        base: NonNull<T>,
+        len: usize,
+        owner: Owner,
+        values: PhantomData<T>,
+    }
+
+    #[derive(Debug)]
+    enum Owner {
+        Empty,
+        Allocator(Layout),
+        Mapping(#[expect(dead_code, reason = "held for its drop")] Mapping),
+    }
+
+    // SAFETY: a table owns its values like a boxed slice.
+    unsafe impl<T: Send> Send for Table<T> {}
+    // SAFETY: a table owns its values like a boxed slice.
+    unsafe impl<T: Sync> Sync for Table<T> {}
+
+    impl<T: Zeroable> Table<T> {
+        /// A table of no values.
+        pub(crate) const fn empty() -> Self {
+            Self { base: NonNull::dangling(), len: 0, owner: Owner::Empty, values: PhantomData }
+        }
+
+        /// Reserves `len` zeroed values.
+        ///
+        /// # Errors
+        /// `Overflow` when the length is no layout, else the operating system's or the global allocator's refusal.
+        pub(crate) fn reserve(len: usize) -> Result<Self, RegionError> {
+            let layout = Layout::array::<T>(len).map_err(|_| RegionError::Overflow)?;
+            if layout.size() == 0 {
+                return Ok(Self::empty());
+            }
+            if layout.size() <= SMALL_BYTES {
+                // SAFETY: the layout's size is not zero.
+                let memory = unsafe { alloc_zeroed(layout) };
+                let base =
+                    NonNull::new(memory.cast::<T>()).ok_or(std::io::Error::from(std::io::ErrorKind::OutOfMemory))?;
+                return Ok(Self { base, len, owner: Owner::Allocator(layout), values: PhantomData });
+            }
+            let mapping = Mapping::reserve(layout.size(), Advice::default())?;
+            // A page is aligned for every `T` of this crate: no type here asks for more.
+            debug_assert!(mapping.base().cast::<T>().is_aligned());
+            Ok(Self { base: mapping.base().cast(), len, owner: Owner::Mapping(mapping), values: PhantomData })
+        }
+
+        #[inline(always)]
+        pub(super) fn as_slice(&self) -> &[T] {
+            // SAFETY: INV-T1; what began as zeros is a `T` (`Zeroable`), and every later write went through `&mut` or `T`.
+            unsafe { core::slice::from_raw_parts(self.base.as_ptr(), self.len) }
+        }
+
+        #[inline(always)]
+        pub(super) fn as_mut_slice(&mut self) -> &mut [T] {
+            // SAFETY: as in `as_slice`; `&mut self` makes it exclusive.
+            unsafe { core::slice::from_raw_parts_mut(self.base.as_ptr(), self.len) }
+        }
+    }
+
+    impl<T> Drop for Table<T> {
+        fn drop(&mut self) {
+            if let Owner::Allocator(layout) = self.owner {
+                // SAFETY: allocated in `reserve` with this layout; the values need no drop (`Zeroable`).
+                unsafe { dealloc(self.base.as_ptr().cast(), layout) };
+            }
+        }
+    }
+}
+
+#[cfg(all(test, loom))]
+mod body {
+    use super::Zeroable;
+    use crate::error::RegionError;
+
+    /// Loom's atomics are not zero bytes, so its tables are built value by value.
+    #[derive(Debug)]
+    pub(crate) struct Table<T>(Vec<T>);
+
+    impl<T: Zeroable> Table<T> {
+        pub(crate) const fn empty() -> Self {
+            Self(Vec::new())
+        }
+        #[expect(clippy::unnecessary_wraps, reason = "the other body can fail")]
+        pub(crate) fn reserve(len: usize) -> Result<Self, RegionError> {
+            Ok(Self((0..len).map(|_| T::zeroed()).collect()))
+        }
+        pub(super) fn as_slice(&self) -> &[T] {
+            &self.0
+        }
+        pub(super) fn as_mut_slice(&mut self) -> &mut [T] {
+            &mut self.0
+        }
+    }
+}
