@@ -57,6 +57,16 @@ impl BestFit {
         u32::try_from(at).ok().filter(|at| *at >= extent.offset)
     }
 
+    /// Takes exactly `extent`, if all of it is free.
+    pub(crate) fn take_at(&mut self, extent: Extent) -> bool {
+        let Some((free, false)) = self.around(extent.offset) else { return false };
+        let fits = extent.len != 0 && extent.len <= free.end() - extent.offset;
+        if fits {
+            self.carve_at(free, extent.offset, extent.len);
+        }
+        fits
+    }
+
     /// Takes `[at, at + len)` out of a free extent; what is left in front and behind stays free.
     fn carve_at(&mut self, extent: Extent, at: u32, len: u32) {
         let end = at + len;

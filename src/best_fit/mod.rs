@@ -250,15 +250,6 @@ impl BestFit {
         core::iter::successors(self.extent_from(0), |(extent, _)| self.extent_from(extent.end()))
     }
 
-    /// Takes the longest free extent whole, if it has at least `min_len` granules.
-    pub(crate) fn take_longest(&mut self, min_len: u32) -> Option<Extent> {
-        let len = self.largest_free();
-        if len < min_len {
-            return None;
-        }
-        self.take(len).map(|offset| Extent::new(offset, len))
-    }
-
     /// Granules managed.
     #[inline]
     pub(crate) fn granules(&self) -> u32 {

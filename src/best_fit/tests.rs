@@ -232,12 +232,15 @@ impl Shadow {
         self.used.push(kept);
     }
 
-    fn take_longest(&mut self, dice: &mut Dice) {
-        let longest = self.free.last().map_or(0, |e| e.0);
-        assert_eq!(self.index.take_longest(longest + 1), None);
-        if let Some(extent) = self.index.take_longest(dice.below(longest + 1)) {
-            assert_eq!(extent.len, longest);
-            self.took(extent.offset, longest);
+    /// A part of some free extent, or of a used one, which is refused.
+    fn take_at(&mut self, dice: &mut Dice) {
+        let from = dice.below(self.granules);
+        let Some((&start, &(len, used))) = self.extents.range(..=from).next_back() else { return };
+        let wanted = Extent::new(from, 1 + dice.below(2 * len));
+        let free = !used && wanted.end() <= start + len;
+        assert_eq!(self.index.take_at(wanted), free);
+        if free {
+            self.took(wanted.offset, wanted.len);
         }
     }
 
@@ -270,7 +273,7 @@ impl Shadow {
                 0..6 => self.resize(&mut dice),
                 6 => self.take_run(&mut dice, len),
                 7 => self.give_back_all(&mut dice),
-                8 if bias < 40 => self.take_longest(&mut dice),
+                8 if bias < 40 => self.take_at(&mut dice),
                 9..14 => self.take_aligned(len, 1 << dice.below(longest.ilog2() + 2)),
                 roll if roll < bias => self.take(len),
                 _ => self.give_back(&mut dice),

@@ -100,6 +100,7 @@ impl BestFit {
     }
 
     /// Bytes of address space reserved for metadata.
+    #[cfg(all(test, not(loom)))]
     pub(crate) fn metadata_reserved(&self) -> usize {
         let lines = self.lines.line_bytes() + self.lines.summary_bytes();
         lines + self.index.bins.node_bytes().0 + self.index.bins.head_bytes() + self.index.long.bytes(0).0
