@@ -269,13 +269,11 @@ impl Core {
             self.fill_block(ptr, len as usize * GRANULE_BYTES, byte);
         }
         self.region.section(|section| {
+            let Some(quarantine) = &self.quarantine else { return section.give_back(&self.budget, block) };
             self.check_live(section, block)?;
-            match &self.quarantine {
-                None => section.give_back(&self.budget, block),
-                Some(quarantine) => match quarantine.push(section, block) {
-                    None => Ok(()),
-                    Some(oldest) => section.give_back(&self.budget, oldest),
-                },
+            match quarantine.push(section, block) {
+                None => Ok(()),
+                Some(oldest) => section.give_back(&self.budget, oldest),
             }
         })
     }
