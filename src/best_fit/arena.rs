@@ -151,11 +151,13 @@ impl<'m> BestFitArena<'m> {
 
     /// Whether an address lies in `[base, base + len)`.
     #[inline]
+    #[must_use]
     pub fn contains(&self, ptr: *const u8) -> bool {
         ptr.addr().wrapping_sub(self.base.addr()) < self.len
     }
 
     /// The figures, in bytes. Constant time.
+    #[must_use]
     pub fn stats(&self) -> BestFitStats {
         BestFitStats {
             used: self.bytes(self.index.used()),
@@ -169,6 +171,7 @@ impl<'m> BestFitArena<'m> {
 
     /// The base given at construction.
     #[inline]
+    #[must_use]
     pub fn base(&self) -> *mut u8 {
         self.base
     }

@@ -1,7 +1,7 @@
 //! `Bins`: the free extents below [`Bins::BOUND`] granules, one ring for each length, found again by their offset.
 //!
 //! A node is 16 bytes: offset, two ring links, one chain link. Rings are last in first out. The chain of a stretch, singly
-//! linked from its head, holds the nodes of the extents that begin in it: few, for a stretch is 128 granules.
+//! linked from its head, holds the nodes of the extents that begin in it: few, for a stretch is 64 granules.
 //!
 //! - INV-B1: nodes `1 ..= max_len` are the rings' heads, by length; node 0 is none. Only the others have an offset.
 //! - INV-B2: `len` is in the map ⟺ ring `len` has a node besides its head.
@@ -43,7 +43,7 @@ pub(super) struct Bins {
 }
 
 /// Granules whose free extents share a chain.
-const STRETCH: u32 = 128;
+const STRETCH: u32 = 64;
 
 #[inline(always)]
 fn stretch_of(offset: u32) -> usize {

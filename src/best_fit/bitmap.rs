@@ -194,5 +194,5 @@ fn low(bits: u64) -> usize {
 
 #[inline(always)]
 fn high(bits: u64) -> usize {
-    63 - bits.leading_zeros() as usize
+    bits.ilog2() as usize
 }

@@ -180,7 +180,7 @@ impl Lines {
             return self.prev_start_below(index.saturating_sub(1));
         }
         let near = if here == 0 { before } else { here };
-        granule_at(index - usize::from(here == 0), 63 - near.leading_zeros())
+        granule_at(index - usize::from(here == 0), near.ilog2())
     }
 
     /// The first start in pair `index` or behind it. INV-L1: the guard bounds the search.
@@ -204,7 +204,7 @@ impl Lines {
             let line = (within.start / PAIRS).checked_sub(1).and_then(|line| self.occupied.prev(line)).unwrap_or(0);
             (line * PAIRS + 1..line * PAIRS + 4).rev().find(|&i| pairs[i][START] != 0).unwrap_or(line * PAIRS)
         });
-        granule_at(found, 63 - (pairs[found][START] | 1).leading_zeros())
+        granule_at(found, (pairs[found][START] | 1).ilog2())
     }
 
     /// Lines in all.
