@@ -20,11 +20,11 @@ pub(crate) trait Word: Copy + PartialEq + BitAnd<Output = Self> + Not<Output = S
 macro_rules! word {
     ($($word:ty)*) => { $(
         impl Word for $word {
-            #[inline(always)]
+            #[inline]
             fn checked_sum(self, other: Self) -> Option<Self> {
                 self.checked_add(other)
             }
-            #[inline(always)]
+            #[inline]
             fn mask_below(self) -> Option<Self> {
                 if self.is_power_of_two() { Some(self - 1) } else { None }
             }

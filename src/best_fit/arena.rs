@@ -123,9 +123,10 @@ impl<'m> BestFitArena<'m> {
         if ptr.is_null() {
             return Ok(());
         }
-        let bytes = ptr.addr().wrapping_sub(self.base.addr()).wrapping_sub(self.pad);
-        let granule = bytes >> self.shift;
-        if granule >= self.index.granules() as usize || granule << self.shift != bytes {
+        let bytes = ptr.addr().wrapping_sub(self.base.addr() + self.pad);
+        // What is no multiple of the granule keeps its low bits at the top, and is above every granule's number.
+        let granule = bytes.rotate_right(self.shift);
+        if granule >= self.index.granules() as usize {
             return Err(self.why_not(ptr));
         }
         self.index.give_back_at(granule as u32).map(|_| ())
@@ -150,11 +151,13 @@ impl<'m> BestFitArena<'m> {
 
     /// Whether an address lies in `[base, base + len)`.
     #[inline]
+    #[must_use]
     pub fn contains(&self, ptr: *const u8) -> bool {
         ptr.addr().wrapping_sub(self.base.addr()) < self.len
     }
 
     /// The figures, in bytes. Constant time.
+    #[must_use]
     pub fn stats(&self) -> BestFitStats {
         BestFitStats {
             used: self.bytes(self.index.used()),
@@ -168,6 +171,7 @@ impl<'m> BestFitArena<'m> {
 
     /// The base given at construction.
     #[inline]
+    #[must_use]
     pub fn base(&self) -> *mut u8 {
         self.base
     }
@@ -184,11 +188,11 @@ impl<'m> BestFitArena<'m> {
         (granules as usize) << self.shift
     }
 
-    /// Granules for `size` bytes, `None` when no arena has so many.
+    /// Granules for `size` bytes; `None` for zero bytes and for more than the arena has.
     #[inline(always)]
     fn granules_for(&self, size: usize) -> Option<u32> {
-        let whole = size >> self.shift;
-        u32::try_from(whole + usize::from(whole << self.shift != size)).ok()
+        let whole_less_one = size.wrapping_sub(1) >> self.shift;
+        if whole_less_one < self.index.granules() as usize { Some(whole_less_one as u32 + 1) } else { None }
     }
 
     /// INV-A1: inside the range, so not null and without a wrap.

@@ -1,12 +1,12 @@
 //! `Bins`: the free extents below [`Bins::BOUND`] granules, one ring for each length, found again by their offset.
 //!
-//! A node is 16 bytes: offset, two ring links, one chain link. Rings are last in first out. The chain of a line, singly
-//! linked from a head for each line, holds the nodes of the extents that begin in it: few, for a line is 256 granules.
+//! A node is 16 bytes: offset, two ring links, one chain link. Rings are last in first out. The chain of a stretch, singly
+//! linked from its head, holds the nodes of the extents that begin in it: few, for a stretch is 64 granules.
 //!
 //! - INV-B1: nodes `1 ..= max_len` are the rings' heads, by length; node 0 is none. Only the others have an offset.
-//! - INV-B2: `len` is in the map ⟺ ring `len` has a node besides its head. Links of an empty ring mean nothing.
-//! - INV-B3: `next(prev(n)) = prev(next(n)) = n` in every ring that is not empty.
-//! - INV-B4: node `n` is in the ring of its extent's length and in the chain of its extent's line.
+//! - INV-B2: `len` is in the map ⟺ ring `len` has a node besides its head.
+//! - INV-B3: `next(prev(n)) = prev(next(n)) = n` in every ring, an empty one's head included.
+//! - INV-B4: node `n` is in the ring of its extent's length and in the chain of its extent's stretch.
 //! - INV-B5: `⌈granules / 2⌉` nodes suffice, for no two free extents are neighbours; so a node is never wanting.
 //!
 //! Not synchronised. Deliberately absent: the length in a node; its ring and the start bits both know it.
@@ -38,13 +38,16 @@ pub(super) struct Bins {
     /// The first node that is no ring's head.
     first: NodeId,
     nodes: Table<Node>,
-    /// The first node of each line's chain.
+    /// The first node of each stretch's chain.
     heads: Table<NodeId>,
 }
 
+/// Granules whose free extents share a chain.
+const STRETCH: u32 = 64;
+
 #[inline(always)]
-fn line_of(offset: u32) -> usize {
-    (offset / LINE_GRANULES) as usize
+fn stretch_of(offset: u32) -> usize {
+    (offset / STRETCH) as usize
 }
 
 impl Bins {
@@ -53,14 +56,12 @@ impl Bins {
 
     pub(super) fn new(granules: u32) -> Result<Self, RegionError> {
         let first = granules.min(Self::BOUND - 1) + 1;
-        let nodes = Table::reserve(first as usize + granules.div_ceil(2) as usize)?;
-        let heads = Table::reserve(line_of(granules) + 1)?;
+        let mut nodes = Table::<Node>::reserve(first as usize + granules.div_ceil(2) as usize)?;
+        for len in 1..first {
+            nodes[len as usize] = [0, len, len, 0];
+        }
+        let heads = Table::reserve(stretch_of(granules) + 1)?;
         Ok(Self { map: BinSet::new(), spare: 0, fresh: first, first, nodes, heads })
-    }
-
-    #[inline(always)]
-    fn at(&mut self, node: NodeId) -> &mut Node {
-        &mut self.nodes[node as usize]
     }
 
     #[inline(always)]
@@ -95,33 +96,33 @@ impl Bins {
     /// Puts `node` into the ring of `len` as its newest.
     #[inline(always)]
     fn link(&mut self, node: NodeId, len: u32) {
-        let next = if self.map.contains(len) { self.newest(len) } else { len };
+        let nodes = &mut *self.nodes;
+        let next = core::mem::replace(&mut nodes[len as usize][NEXT], node);
+        nodes[next as usize][PREV] = node;
+        let node = &mut nodes[node as usize];
+        (node[PREV], node[NEXT]) = (len, next);
         self.map.insert(len);
-        self.at(node)[PREV] = len;
-        self.at(node)[NEXT] = next;
-        self.at(len)[NEXT] = node;
-        self.at(next)[PREV] = node;
     }
 
     /// Takes `node` out of its ring.
     #[inline(always)]
     fn unlink(&mut self, node: NodeId) {
-        let [_, prev, next, _] = *self.at(node);
-        self.at(prev)[NEXT] = next;
-        self.at(next)[PREV] = prev;
-        if prev == next {
-            // Only the head is both neighbours of one node, and its number is the length.
-            self.map.remove(prev);
-        }
+        let nodes = &mut *self.nodes;
+        let [_, prev, next, _] = nodes[node as usize];
+        nodes[prev as usize][NEXT] = next;
+        nodes[next as usize][PREV] = prev;
+        // Only the head is both neighbours of one node, and its number is the length.
+        self.map.remove_if(prev == next, prev);
     }
 
     /// The node of the free extent at `offset`, and the one before it in its chain (0: it is the first).
     #[inline(always)]
     fn find(&self, offset: u32) -> (NodeId, NodeId) {
-        let (mut before, mut node) = (0, self.heads[line_of(offset)]);
+        let nodes = &*self.nodes;
+        let (mut before, mut node) = (0, self.heads[stretch_of(offset)]);
         // Node 0 ends a chain, and a search for an offset that is in none.
-        while node != 0 && self.nodes[node as usize][OFFSET] != offset {
-            (before, node) = (node, self.nodes[node as usize][SIBLING]);
+        while node != 0 && nodes[node as usize][OFFSET] != offset {
+            (before, node) = (node, nodes[node as usize][SIBLING]);
         }
         debug_assert!(node != 0, "a free extent without a node");
         (before, node)
@@ -129,19 +130,18 @@ impl Bins {
 
     #[inline(always)]
     fn chain(&mut self, node: NodeId, offset: u32) {
-        let head = &mut self.heads[line_of(offset)];
-        let sibling = core::mem::replace(head, node);
-        self.at(node)[OFFSET] = offset;
-        self.at(node)[SIBLING] = sibling;
+        let sibling = core::mem::replace(&mut self.heads[stretch_of(offset)], node);
+        let node = &mut self.nodes[node as usize];
+        (node[OFFSET], node[SIBLING]) = (offset, sibling);
     }
 
     #[inline(always)]
     fn unchain(&mut self, before: NodeId, node: NodeId, offset: u32) {
-        let sibling = self.at(node)[SIBLING];
+        let sibling = self.nodes[node as usize][SIBLING];
         if before == 0 {
-            self.heads[line_of(offset)] = sibling;
+            self.heads[stretch_of(offset)] = sibling;
         } else {
-            self.at(before)[SIBLING] = sibling;
+            self.nodes[before as usize][SIBLING] = sibling;
         }
     }
 
@@ -149,7 +149,7 @@ impl Bins {
     pub(super) fn insert(&mut self, offset: u32, len: u32) {
         let node = if self.spare != 0 {
             let node = self.spare;
-            self.spare = self.at(node)[NEXT];
+            self.spare = self.nodes[node as usize][NEXT];
             node
         } else {
             self.fresh += 1;
@@ -165,7 +165,7 @@ impl Bins {
         let (before, node) = self.find(offset);
         self.unlink(node);
         self.unchain(before, node, offset);
-        self.at(node)[NEXT] = self.spare;
+        self.nodes[node as usize][NEXT] = self.spare;
         self.spare = node;
     }
 
@@ -188,8 +188,8 @@ impl Bins {
     pub(super) fn shift(&mut self, from: u32, to: u32, len: u32) {
         let (before, node) = self.find(from);
         self.unlink(node);
-        if line_of(from) == line_of(to) {
-            self.at(node)[OFFSET] = to;
+        if stretch_of(from) == stretch_of(to) {
+            self.nodes[node as usize][OFFSET] = to;
         } else {
             self.unchain(before, node, from);
             self.chain(node, to);
@@ -208,9 +208,9 @@ impl Bins {
 
     /// For the proof: INV-B4 of the free extent at `offset`, as far as its chain and its own links go.
     pub(super) fn holds(&self, offset: u32) -> bool {
-        let mut node = self.heads[line_of(offset)];
+        let mut node = self.heads[stretch_of(offset)];
         let mut steps = 0;
-        while node != 0 && steps <= LINE_GRANULES {
+        while node != 0 && steps <= STRETCH {
             let [at, prev, next, sibling] = self.nodes[node as usize];
             if at == offset {
                 return self.nodes[prev as usize][NEXT] == node && self.nodes[next as usize][PREV] == node;
@@ -245,6 +245,7 @@ impl Bins {
 
     /// For the proof: `(nodes ever used, spare nodes, nodes in the chains of the lines given)`, and the map's INV-S1.
     pub(super) fn census(&self, lines: impl Iterator<Item = usize>) -> Option<(u32, u32, u32)> {
+        const STRETCHES: usize = (LINE_GRANULES / STRETCH) as usize;
         let used = self.fresh - self.first;
         let walk = |mut node: NodeId, link: usize, sum: &mut u32| {
             while node != 0 && *sum <= used {
@@ -254,7 +255,10 @@ impl Bins {
         };
         let (mut spare, mut chained) = (0, 0);
         walk(self.spare, NEXT, &mut spare);
-        lines.for_each(|line| walk(self.heads[line], SIBLING, &mut chained));
+        for line in lines {
+            let heads = self.heads.iter().skip(line * STRETCHES).take(STRETCHES);
+            heads.for_each(|head| walk(*head, SIBLING, &mut chained));
+        }
         self.map.is_consistent().then_some((used, spare, chained))
     }
 }

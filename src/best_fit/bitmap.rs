@@ -142,21 +142,19 @@ impl BinSet {
     }
 
     #[inline(always)]
-    pub(super) fn contains(&self, member: u32) -> bool {
-        self.words[(member / 64 % 64) as usize] >> (member % 64) & 1 != 0
-    }
-
-    #[inline(always)]
     pub(super) fn insert(&mut self, member: u32) {
         debug_assert!(member < Self::BOUND);
         self.words[(member / 64 % 64) as usize] |= 1 << (member % 64);
         self.top |= 1 << (member / 64 % 64);
     }
 
+    /// Removes `member` if `really`, else nothing, and then `member` may be any number. No branch: whether a ring
+    /// empties is not to be foreseen.
     #[inline(always)]
-    pub(super) fn remove(&mut self, member: u32) {
+    pub(super) fn remove_if(&mut self, really: bool, member: u32) {
         let word = &mut self.words[(member / 64 % 64) as usize];
-        *word &= !(1 << (member % 64));
+        *word &= !(u64::from(really) << (member % 64));
+        // INV-S1 makes this right for any word.
         self.top &= !(u64::from(*word == 0) << (member / 64 % 64));
     }
 
@@ -196,5 +194,5 @@ fn low(bits: u64) -> usize {
 
 #[inline(always)]
 fn high(bits: u64) -> usize {
-    63 - bits.leading_zeros() as usize
+    bits.ilog2() as usize
 }

@@ -24,6 +24,7 @@ pub(super) struct Found {
     node: NodeId,
 }
 
+/// Of several lengths at once: whether one is long, for the bound is a power of two.
 #[inline(always)]
 fn is_long(len: u32) -> bool {
     len >= Bins::BOUND
@@ -55,7 +56,7 @@ impl FreeIndex {
     /// Gives a free extent another length.
     #[inline(always)]
     pub(super) fn resize(&mut self, extent: Extent, len: u32) {
-        if is_long(extent.len) || is_long(len) {
+        if is_long(extent.len | len) {
             self.replace(extent, Extent::new(extent.offset, len));
         } else {
             self.bins.resize(extent.offset, len);
@@ -65,7 +66,7 @@ impl FreeIndex {
     /// Gives a free extent another beginning and length.
     #[inline(always)]
     pub(super) fn shift(&mut self, from: Extent, to: Extent) {
-        if is_long(from.len) || is_long(to.len) {
+        if is_long(from.len | to.len) {
             self.replace(from, to);
         } else {
             self.bins.shift(from.offset, to.offset, to.len);

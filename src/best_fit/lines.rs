@@ -1,12 +1,13 @@
 //! `Lines`: where extents begin and which of them are free, two bits a granule.
 //!
-//! A line is 64 bytes for 256 granules: four words of start bits, four of free bits. A summary of the lines that hold a
-//! start bounds the search for a neighbour.
+//! A word of start bits and a word of free bits lie side by side for 64 granules; four such pairs are a line, 64 bytes
+//! for 256 granules. A summary of the lines that hold a start bounds the search for a neighbour.
 //!
 //! - INV-L1: granule `g` begins an extent ⟺ its start bit is set; so do 0 and `granules`, the guard behind the last.
 //! - INV-L2: the free bit of `g` is set ⟺ `g` is the first or the last granule of a free extent. So one bit says
 //!   whether the left neighbour of an extent is free.
 //! - INV-L3: line `i` is in the summary ⟺ it holds a start bit.
+//! - INV-L4: the last line lies wholly behind the guard and is vacant: a search may look one pair too far.
 //!
 //! Not synchronised. Deliberately absent: lengths. The distance to the next start is the length.
 
@@ -17,8 +18,14 @@ use crate::table::Table;
 /// Granules of one line.
 pub(super) const LINE_GRANULES: u32 = 256;
 
-/// Four words of start bits, then four of free bits.
-type Line = [u64; 8];
+/// Start bits, free bits.
+type Pair = [u64; 2];
+const START: usize = 0;
+const FREE: usize = 1;
+
+/// Pairs of one line.
+const PAIRS: usize = 4;
+type Line = [Pair; PAIRS];
 
 /// See the module's header.
 #[derive(Debug)]
@@ -33,8 +40,8 @@ fn line_of(granule: u32) -> usize {
 }
 
 #[inline(always)]
-fn word_of(granule: u32) -> usize {
-    (granule / 64 % 4) as usize
+fn pair_of(granule: u32) -> usize {
+    (granule / 64) as usize
 }
 
 #[inline(always)]
@@ -42,16 +49,22 @@ fn bit_of(granule: u32) -> u64 {
     1 << (granule % 64)
 }
 
+/// The granule of bit `bit` of pair `pair`.
+#[inline(always)]
+fn granule_at(pair: usize, bit: u32) -> u32 {
+    pair as u32 * 64 + bit
+}
+
 /// Whether a line holds no start.
 #[inline(always)]
 fn is_vacant(line: &Line) -> bool {
-    line[0] | line[1] | line[2] | line[3] == 0
+    line[0][START] | line[1][START] | line[2][START] | line[3][START] == 0
 }
 
 impl Lines {
     /// Lines for `granules` granules and the guard behind them, with starts at 0 and at the guard.
     pub(super) fn new(granules: u32) -> Result<Self, RegionError> {
-        let count = line_of(granules) + 1;
+        let count = line_of(granules) + 2;
         let mut lines = Self { lines: Table::reserve(count)?, occupied: BitSet::new(count)? };
         lines.set_start(0);
         lines.set_start(granules);
@@ -59,28 +72,41 @@ impl Lines {
     }
 
     #[inline(always)]
+    fn pairs(&self) -> &[Pair] {
+        self.lines.as_flattened()
+    }
+
+    #[inline(always)]
+    fn pair_mut(&mut self, granule: u32) -> &mut Pair {
+        &mut self.lines.as_flattened_mut()[pair_of(granule)]
+    }
+
+    #[inline(always)]
     pub(super) fn is_start(&self, granule: u32) -> bool {
-        self.lines[line_of(granule)][word_of(granule)] & bit_of(granule) != 0
+        self.pairs()[pair_of(granule)][START] & bit_of(granule) != 0
     }
 
     /// Whether `granule` is the first or the last of a free extent.
     #[inline(always)]
     pub(super) fn is_free(&self, granule: u32) -> bool {
-        self.lines[line_of(granule)][4 + word_of(granule)] & bit_of(granule) != 0
+        self.pairs()[pair_of(granule)][FREE] & bit_of(granule) != 0
     }
 
-    /// Whether a used extent begins at `granule`.
+    /// The end of the used extent that begins at `granule`, if one does.
     #[inline(always)]
-    pub(super) fn is_used_start(&self, granule: u32) -> bool {
-        let line = &self.lines[line_of(granule)];
-        line[word_of(granule)] & !line[4 + word_of(granule)] & bit_of(granule) != 0
+    pub(super) fn used_end(&self, granule: u32) -> Option<u32> {
+        let [starts, free] = self.pairs()[pair_of(granule)];
+        if starts & !free & bit_of(granule) == 0 {
+            return None;
+        }
+        Some(self.next_start(granule))
     }
 
     /// Whether the extent that ends before `granule` is free; there is none before 0.
     #[inline(always)]
     pub(super) fn is_free_before(&self, granule: u32) -> bool {
         let last = granule.wrapping_sub(1);
-        self.lines.get(line_of(last)).is_some_and(|line| line[4 + word_of(last)] & bit_of(last) != 0)
+        self.pairs().get(pair_of(last)).is_some_and(|pair| pair[FREE] & bit_of(last) != 0)
     }
 
     #[inline(always)]
@@ -88,7 +114,7 @@ impl Lines {
         let index = line_of(granule);
         let line = &mut self.lines[index];
         let first = is_vacant(line);
-        line[word_of(granule)] |= bit_of(granule);
+        line[pair_of(granule) % PAIRS][START] |= bit_of(granule);
         if first {
             self.occupied.insert(index);
         }
@@ -96,78 +122,89 @@ impl Lines {
 
     #[inline(always)]
     pub(super) fn clear_start(&mut self, granule: u32) {
+        let pair = self.pair_mut(granule);
+        pair[START] &= !bit_of(granule);
+        // Most often the word still holds a start, and the rest of the line need not be looked at.
+        if pair[START] == 0 {
+            self.vacate(granule);
+        }
+    }
+
+    /// Clears the start bit and the free bit of `granule`.
+    #[inline(always)]
+    pub(super) fn erase(&mut self, granule: u32) {
+        self.clear_free(granule);
+        self.clear_start(granule);
+    }
+
+    /// INV-L3 where the start bits of one word may have been the line's last.
+    #[inline(always)]
+    fn vacate(&mut self, granule: u32) {
         let index = line_of(granule);
-        let line = &mut self.lines[index];
-        line[word_of(granule)] &= !bit_of(granule);
-        if is_vacant(line) {
+        if is_vacant(&self.lines[index]) {
             self.occupied.remove(index);
         }
     }
 
     #[inline(always)]
     pub(super) fn set_free(&mut self, granule: u32) {
-        self.lines[line_of(granule)][4 + word_of(granule)] |= bit_of(granule);
+        self.pair_mut(granule)[FREE] |= bit_of(granule);
     }
 
     #[inline(always)]
     pub(super) fn clear_free(&mut self, granule: u32) {
-        self.lines[line_of(granule)][4 + word_of(granule)] &= !bit_of(granule);
+        self.pair_mut(granule)[FREE] &= !bit_of(granule);
     }
 
     /// The first start behind `granule`, which is below the guard.
     #[inline(always)]
     pub(super) fn next_start(&self, granule: u32) -> u32 {
-        let from = granule + 1;
-        let index = line_of(from);
-        let line = &self.lines[index];
-        let word = word_of(from);
-        let bits = line[word] & (!0 << (from % 64));
-        if bits != 0 {
-            return from / 64 * 64 + bits.trailing_zeros();
+        let index = pair_of(granule);
+        let bit = bit_of(granule);
+        // Two words at once: which of them holds the start is not to be foreseen. INV-L4: there is a second.
+        let (here, behind) = (self.pairs()[index][START] & !(bit | (bit - 1)), self.pairs()[index + 1][START]);
+        if here | behind == 0 {
+            return self.next_start_from(index + 2);
         }
-        for (word, &bits) in line[..4].iter().enumerate().skip(word + 1) {
-            if bits != 0 {
-                return from / LINE_GRANULES * LINE_GRANULES + 64 * word as u32 + bits.trailing_zeros();
-            }
-        }
-        self.first_start_from_line(index + 1)
+        let near = if here == 0 { behind } else { here };
+        granule_at(index + usize::from(here == 0), near.trailing_zeros())
     }
 
     /// The last start before `granule`, which is not 0.
     #[inline(always)]
     pub(super) fn prev_start(&self, granule: u32) -> u32 {
-        let to = granule - 1;
-        let index = line_of(to);
-        let line = &self.lines[index];
-        let word = word_of(to);
-        let bits = line[word] & (!0 >> (63 - to % 64));
-        if bits != 0 {
-            return to / 64 * 64 + 63 - bits.leading_zeros();
+        let index = pair_of(granule);
+        let here = self.pairs()[index][START] & (bit_of(granule) - 1);
+        let before = self.pairs().get(index.wrapping_sub(1)).map_or(0, |pair| pair[START]);
+        if here | before == 0 {
+            return self.prev_start_below(index.saturating_sub(1));
         }
-        for (word, &bits) in line[..word].iter().enumerate().rev() {
-            if bits != 0 {
-                return to / LINE_GRANULES * LINE_GRANULES + 64 * word as u32 + 63 - bits.leading_zeros();
-            }
-        }
-        self.last_start_to_line(index)
+        let near = if here == 0 { before } else { here };
+        granule_at(index - usize::from(here == 0), near.ilog2())
     }
 
-    /// The first start in line `index` or behind it. INV-L1: the guard bounds the search.
+    /// The first start in pair `index` or behind it. INV-L1: the guard bounds the search.
     #[inline(never)]
-    fn first_start_from_line(&self, index: usize) -> u32 {
-        let index = self.occupied.next(index).unwrap_or(self.lines.len() - 1);
-        let line = &self.lines[index];
-        let word = (0..3).find(|&word| line[word] != 0).unwrap_or(3);
-        index as u32 * LINE_GRANULES + 64 * word as u32 + line[word].trailing_zeros()
+    fn next_start_from(&self, index: usize) -> u32 {
+        let pairs = self.pairs();
+        let within = index..index.next_multiple_of(PAIRS).min(pairs.len());
+        let found = within.clone().find(|&i| pairs[i][START] != 0).unwrap_or_else(|| {
+            let line = self.occupied.next(within.end / PAIRS).unwrap_or(0);
+            (line * PAIRS..line * PAIRS + 3).find(|&i| pairs[i][START] != 0).unwrap_or(line * PAIRS + 3)
+        });
+        granule_at(found, pairs[found][START].trailing_zeros() % 64)
     }
 
-    /// The last start before line `index`. INV-L1: the start at 0 bounds the search.
+    /// The last start in a pair before `index`. INV-L1: the start at 0 bounds the search.
     #[inline(never)]
-    fn last_start_to_line(&self, index: usize) -> u32 {
-        let index = self.occupied.prev(index.saturating_sub(1)).unwrap_or(0);
-        let line = &self.lines[index];
-        let word = (1..4).rev().find(|&word| line[word] != 0).unwrap_or(0);
-        index as u32 * LINE_GRANULES + 64 * word as u32 + (63 - (line[word] | 1).leading_zeros())
+    fn prev_start_below(&self, index: usize) -> u32 {
+        let pairs = self.pairs();
+        let within = index / PAIRS * PAIRS..index;
+        let found = within.clone().rev().find(|&i| pairs[i][START] != 0).unwrap_or_else(|| {
+            let line = (within.start / PAIRS).checked_sub(1).and_then(|line| self.occupied.prev(line)).unwrap_or(0);
+            (line * PAIRS + 1..line * PAIRS + 4).rev().find(|&i| pairs[i][START] != 0).unwrap_or(line * PAIRS)
+        });
+        granule_at(found, (pairs[found][START] | 1).ilog2())
     }
 
     /// Lines in all.
@@ -177,7 +214,7 @@ impl Lines {
 
     /// The free bits of `granule`'s word, for the proof.
     pub(super) fn free_word(&self, granule: u32) -> u64 {
-        self.lines[line_of(granule)][4 + word_of(granule)]
+        self.pairs()[pair_of(granule)][FREE]
     }
 
     /// The first line behind `line` that the summary names, for the proof.

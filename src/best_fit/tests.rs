@@ -18,7 +18,7 @@ impl Dice {
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (u64::from(range) * ((z ^ (z >> 31)) >> 32) >> 32) as u32
+        ((u64::from(range) * ((z ^ (z >> 31)) >> 32)) >> 32) as u32
     }
 
     /// Mostly short, sometimes as long as `longest`.
@@ -189,7 +189,9 @@ impl Shadow {
         extents.extend(&wrong);
         extents.push(Extent::new(self.granules, 1));
         assert_eq!(self.index.give_back_all(&mut extents), wrong.len() + 1);
-        valid.iter().for_each(|extent| self.gave(extent.offset));
+        for extent in valid {
+            self.gave(extent.offset);
+        }
     }
 
     fn resize(&mut self, dice: &mut Dice) {

@@ -113,7 +113,7 @@ impl BestFit {
         let lowest_line = (self.lowest / LINE_GRANULES) as usize;
         // INV-F4: below `lowest` only the first page of a table holds anything, besides what is counted from the top.
         let above = |bytes: usize| {
-            let untouched = bytes / self.lines.count() * lowest_line / page * page;
+            let untouched = (bytes as u64 * lowest_line as u64 / self.lines.count() as u64) as usize / page * page;
             (bytes - untouched.saturating_sub(page)).next_multiple_of(page).min(bytes)
         };
         let (nodes, nodes_touched) = self.index.bins.node_bytes();

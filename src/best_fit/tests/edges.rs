@@ -110,7 +110,9 @@ fn alignment_is_of_the_absolute_address() {
             // With an alignment of 2, three granules cover two places.
             assert_eq!(offsets.len(), if align == 2 { offsets.len() } else { places });
             index.check_invariants().expect("full of aligned extents");
-            offsets.into_iter().for_each(|at| assert_eq!(index.give_back_at(at), Ok(3)));
+            for at in offsets {
+                assert_eq!(index.give_back_at(at), Ok(3));
+            }
             assert_eq!(index.free_extents(), 1);
         }
     }
