@@ -1,0 +1,291 @@
+//! The pool: stripes of the index and the records, all in one backend's memory.
+//!
+//! Locks: one a stripe, held for index work only; records are stored and freed outside it.
+//! Eviction: the lowest fee rate is looked for in [`EVICTION_DRAWS`] stripes drawn at random, by the floors that they
+//! publish. Ids are hashes, so every stripe is a fair sample of the pool and their floors lie close together; a floor over
+//! all stripes would be a word that every thread writes.
+
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+
+use allocator_api2::collections::TryReserveError;
+use allocator_api2::vec::Vec as HeapVec;
+use crossbeam::utils::CachePadded;
+use parking_lot::Mutex;
+
+use crate::backend::Backend;
+use crate::block::{Id, Source, drawn_fee_rate, mix};
+use crate::record::{self, Draft, Record};
+use crate::stripe::{BYTES_PER_ENTRY, BYTES_PER_STRIPE, Newcomer, Rejection, Stripe};
+
+/// A transaction may evict this many times its own size.
+const MOST_EVICTED: usize = 4;
+const EVICTION_DRAWS: usize = 4;
+const BYTES_A_STRIPE: usize = 1 << 20;
+const MOST_STRIPES: usize = 64;
+
+/// The floor of a stripe without entries.
+const NO_FLOOR: u16 = u16::MAX;
+
+/// What one thread did; the sum over all threads is the run's.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Counts {
+    pub(crate) offered: u64,
+    pub(crate) admitted: u64,
+    pub(crate) evicted: u64,
+    pub(crate) confirmed: u64,
+    pub(crate) rejected_lowest: u64,
+    pub(crate) rejected_costly: u64,
+    /// Requests for memory that the backend refused.
+    pub(crate) refusals: u64,
+    /// Times a stripe of the index had no vacant slot.
+    pub(crate) index_full: u64,
+}
+
+impl Counts {
+    pub(crate) fn rejected(&self) -> u64 {
+        self.rejected_lowest + self.rejected_costly
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.offered += other.offered;
+        self.admitted += other.admitted;
+        self.evicted += other.evicted;
+        self.confirmed += other.confirmed;
+        self.rejected_lowest += other.rejected_lowest;
+        self.rejected_costly += other.rejected_costly;
+        self.refusals += other.refusals;
+        self.index_full += other.index_full;
+    }
+}
+
+/// Random words for drawing stripes.
+#[derive(Debug)]
+pub(crate) struct Draws(u64);
+
+impl Draws {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(mix(seed))
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(1);
+        scaled(mix(self.0) >> 32, bound)
+    }
+}
+
+/// Transactions that a block has confirmed, all of one stripe.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    stripe: usize,
+    ids: Vec<Id>,
+}
+
+struct Place<'b, B: Backend> {
+    /// The stripe's lowest fee rate. Relaxed: a hint, checked again under the lock.
+    floor: AtomicU16,
+    stripe: Mutex<Stripe<&'b B>>,
+}
+
+impl<'b, B: Backend> Place<'b, B> {
+    fn locked<R>(&self, work: impl FnOnce(&mut Stripe<&'b B>) -> R) -> R {
+        let mut stripe = self.stripe.lock();
+        let result = work(&mut stripe);
+        self.floor.store(stripe.floor().unwrap_or(NO_FLOOR), Ordering::Relaxed);
+        result
+    }
+}
+
+pub(crate) struct Pool<'b, B: Backend> {
+    backend: &'b B,
+    places: HeapVec<CachePadded<Place<'b, B>>, &'b B>,
+    /// Has memory been refused yet? Relaxed: it orders nothing.
+    pressed: AtomicBool,
+}
+
+impl<'b, B: Backend> Pool<'b, B> {
+    /// An empty pool with its index, which has room for an eighth more transactions of `mean_record_bytes` than the
+    /// memory has.
+    pub(crate) fn new(backend: &'b B, mean_record_bytes: usize) -> Result<Self, TryReserveError> {
+        let stripes = (backend.limit_bytes() / BYTES_A_STRIPE).clamp(1, MOST_STRIPES);
+        let share = (backend.limit_bytes() / stripes).saturating_sub(BYTES_PER_STRIPE);
+        let entries = share / (mean_record_bytes + BYTES_PER_ENTRY);
+        let mut places = HeapVec::new_in(backend);
+        places.try_reserve_exact(stripes)?;
+        for _ in 0..stripes {
+            let stripe = Mutex::new(Stripe::with_capacity(entries + entries / 8 + 16, backend)?);
+            places.push(CachePadded::new(Place { floor: AtomicU16::new(NO_FLOOR), stripe }));
+        }
+        Ok(Self { backend, places, pressed: AtomicBool::new(false) })
+    }
+
+    pub(crate) fn backend(&self) -> &'b B {
+        self.backend
+    }
+
+    /// Has the backend refused anything yet?
+    pub(crate) fn is_pressed(&self) -> bool {
+        self.pressed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.places.iter().map(|place| place.stripe.lock().len()).sum()
+    }
+
+    pub(crate) fn stripes(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Offers one copy of a transaction to the pool.
+    pub(crate) fn offer(
+        &self,
+        source: &Source,
+        index: u32,
+        repetition: u64,
+        draws: &mut Draws,
+        counts: &mut Counts,
+    ) {
+        let id = source.id(repetition);
+        let newcomer = Newcomer { id, fee_rate: drawn_fee_rate(&id), source: index };
+        counts.offered += 1;
+        let mut allowance = source.bytes.len() * MOST_EVICTED;
+        let admitted = self
+            .store(Draft::new(repetition.to_le_bytes(), &source.bytes), newcomer, &mut allowance, draws, counts)
+            .and_then(|record| self.place_in_index(newcomer, record, allowance, counts));
+        match admitted {
+            Ok(()) => counts.admitted += 1,
+            Err(Rejection::Lowest) => counts.rejected_lowest += 1,
+            Err(Rejection::TooCostly) => counts.rejected_costly += 1,
+        }
+    }
+
+    /// Stores the record, evicting where the backend refuses. What was evicted for a record that is then rejected stays
+    /// evicted.
+    fn store(
+        &self,
+        mut draft: Draft<'_>,
+        newcomer: Newcomer,
+        allowance: &mut usize,
+        draws: &mut Draws,
+        counts: &mut Counts,
+    ) -> Result<Record, Rejection> {
+        while !draft.is_complete() {
+            if draft.store_piece(self.backend) {
+                continue;
+            }
+            counts.refusals += 1;
+            if !self.is_pressed() {
+                self.pressed.store(true, Ordering::Relaxed);
+            }
+            match self.make_room(newcomer.fee_rate, *allowance, draws) {
+                Ok(evicted_bytes) => {
+                    counts.evicted += 1;
+                    *allowance -= evicted_bytes;
+                }
+                Err(rejection) => {
+                    record::free(self.backend, draft.into_stored());
+                    return Err(rejection);
+                }
+            }
+        }
+        Ok(draft.into_stored().expect("a record has at least its prefix"))
+    }
+
+    /// Evicts one transaction that pays less than `fee_rate` and is at most `allowance` bytes long; its length.
+    fn make_room(&self, fee_rate: u16, allowance: usize, draws: &mut Draws) -> Result<usize, Rejection> {
+        let floor = |place: &usize| self.places[*place].floor.load(Ordering::Relaxed);
+        let drawn = (0..EVICTION_DRAWS).map(|_| draws.below(self.places.len()));
+        let lowest = drawn.min_by_key(floor).expect("at least one stripe is drawn");
+        if (fee_rate..NO_FLOOR).contains(&floor(&lowest)) {
+            return Err(Rejection::Lowest);
+        }
+        let (record, tx_bytes) = self.places[lowest].locked(|stripe| stripe.evict_below(fee_rate, allowance))?;
+        record::free(self.backend, [record]);
+        Ok(tx_bytes)
+    }
+
+    /// Enters a stored record into its stripe; where that has no vacant slot, its lowest goes.
+    fn place_in_index(
+        &self,
+        newcomer: Newcomer,
+        record: Record,
+        allowance: usize,
+        counts: &mut Counts,
+    ) -> Result<(), Rejection> {
+        let (result, superfluous) = self.places[self.stripe_of(&newcomer.id)].locked(|stripe| {
+            assert!(!stripe.contains(&newcomer.id), "every copy has an id of its own");
+            if !stripe.is_full() {
+                stripe.insert(newcomer, record);
+                return (Ok(()), None);
+            }
+            counts.index_full += 1;
+            match stripe.evict_below(newcomer.fee_rate, allowance) {
+                Ok((victim, _)) => {
+                    counts.evicted += 1;
+                    stripe.insert(newcomer, record);
+                    (Ok(()), Some(victim))
+                }
+                Err(rejection) => (Err(rejection), Some(record)),
+            }
+        });
+        record::free(self.backend, superfluous);
+        result
+    }
+
+    /// The best-paying transactions of one stripe, for the next block.
+    pub(crate) fn template(&self, stripe: usize, count: usize) -> Batch {
+        let ids = self.places[stripe].stripe.lock().best(count);
+        Batch { stripe, ids }
+    }
+
+    /// Removes the transactions that a block has confirmed, as far as they are still here; how many were.
+    pub(crate) fn confirm(&self, batch: &Batch) -> u64 {
+        let remove_all = |stripe: &mut Stripe<_>| batch.ids.iter().filter_map(|id| stripe.remove(id)).collect();
+        let records: Vec<Record> = self.places[batch.stripe].locked(remove_all);
+        let confirmed = records.len() as u64;
+        record::free(self.backend, records);
+        confirmed
+    }
+
+    /// Damages one bit of one stored transaction; `false` when there is none.
+    pub(crate) fn damage_one(&self) -> bool {
+        self.places.iter().any(|place| {
+            place.locked(|stripe| {
+                stripe.entries_mut().find_map(|entry| entry.record.as_mut()).map(Record::damage).is_some()
+            })
+        })
+    }
+
+    /// Hashes every stored transaction again, out of its pieces; how many are as they were, and how many are not.
+    pub(crate) fn verify(&self, sources: &[Source]) -> (u64, u64) {
+        let (mut verified, mut corrupt) = (0, 0);
+        let mut bytes = Vec::new();
+        for place in &self.places {
+            for entry in place.stripe.lock().entries() {
+                entry.record.iter().for_each(|record| record.read_into(&mut bytes));
+                if sources[entry.source as usize].vouches_for(&entry.id, &bytes) {
+                    verified += 1;
+                } else {
+                    corrupt += 1;
+                }
+            }
+        }
+        (verified, corrupt)
+    }
+
+    fn stripe_of(&self, id: &Id) -> usize {
+        scaled(u32::from_le_bytes([id[4], id[5], id[6], id[7]]).into(), self.places.len())
+    }
+}
+
+impl<B: Backend> Drop for Pool<'_, B> {
+    fn drop(&mut self) {
+        for place in &mut self.places {
+            record::free(self.backend, place.stripe.get_mut().entries_mut().filter_map(|entry| entry.record.take()));
+        }
+    }
+}
+
+/// Brings 32 random bits below `bound`.
+fn scaled(bits: u64, bound: usize) -> usize {
+    usize::try_from((bits * bound as u64) >> 32).expect("below the bound")
+}
