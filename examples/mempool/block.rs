@@ -54,7 +54,7 @@ pub(crate) fn drawn_fee_rate(id: &Id) -> u16 {
     u16::try_from(drawn).unwrap_or(FEE_RATES - 1)
 }
 
-/// SplitMix64's output function: different for different words (Steele, Lea, Flood, OOPSLA 2014).
+/// `SplitMix64`'s output function: different for different words (Steele, Lea, Flood, OOPSLA 2014).
 pub(crate) fn mix(word: u64) -> u64 {
     let mut z = word.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -104,7 +104,7 @@ impl Visitor for Collector<'_> {
     }
 }
 
-/// Appends the transactions of one serialised block, checked against the root in its header.
+/// Appends the transactions of one serialised block, checked against the root in its header (which leaves out witnesses).
 fn collect(block: &[u8], sources: &mut Vec<Source>) -> Result<(), String> {
     let start = sources.len();
     let parsed = bsl::Block::visit(block, &mut Collector(sources)).map_err(|e| match e {

@@ -37,13 +37,10 @@ impl<A: Allocator> ByFee<A> {
         Some(self.lists[word * 64 + self.filled[word].trailing_zeros() as usize].oldest)
     }
 
-    /// Entries from the highest fee rate downwards, the oldest first within a rate.
-    pub(crate) fn from_highest<'e>(&'e self, entries: &'e [Entry]) -> impl Iterator<Item = Slot> + 'e {
-        let rates = (0..self.lists.len()).rev().filter(|rate| self.filled[rate / 64] >> (rate % 64) & 1 == 1);
-        rates.flat_map(|rate| {
-            let next = |&slot: &Slot| Some(entries[slot as usize].newer).filter(|&newer| newer != NONE);
-            std::iter::successors(Some(self.lists[rate].oldest), next)
-        })
+    /// The oldest of the entries with the highest fee rate.
+    pub(crate) fn highest(&self) -> Option<Slot> {
+        let word = self.filled.iter().rposition(|&bits| bits != 0)?;
+        Some(self.lists[word * 64 + self.filled[word].ilog2() as usize].oldest)
     }
 
     pub(crate) fn link(&mut self, entries: &mut [Entry], slot: Slot) {

@@ -9,16 +9,19 @@ use std::time::{Duration, Instant};
 
 use crate::backend::Backend;
 use crate::block::Source;
-use crate::pool::{Batch, Counts, Draws, Pool};
+use crate::pool::{Counts, Draws, Pool};
 
-/// For every so many transactions offered by a thread …
-const OFFERS_A_BLOCK: u32 = 64;
-/// … a block confirms so many: fewer than come in, so the pool stays at its limit.
-const CONFIRMED_A_BLOCK: usize = 48;
+/// A block confirms about this share of the pool …
+const BLOCK_SHARE: usize = 256;
+/// … up to this many transactions …
+const MOST_A_BLOCK: usize = 512;
+/// … and three for every four that were offered, so the pool stays at its limit.
+const CONFIRMED: (usize, usize) = (3, 4);
 /// Blocks that wait for a confirming thread before those that take transactions in wait too.
 const WAITING_BLOCKS: usize = 4;
-/// Offers between two looks at the clock's flag; pauses of the sampler and of the progress bar.
+/// Between two samples of the usage.
 const SAMPLE_PAUSE: Duration = Duration::from_micros(500);
+/// Between two steps of the progress bar.
 const TICK: Duration = Duration::from_millis(50);
 
 /// What the sampler saw.
@@ -66,27 +69,28 @@ struct Feeder {
     next: usize,
     repetition: u64,
     step: u64,
-    stripe: usize,
-    offers: u32,
+    /// Transactions offered since the last block, and those in a block.
+    offers: usize,
+    block_len: usize,
     draws: Draws,
     counts: Counts,
 }
 
 impl Feeder {
     /// Thread `number` of `threads` makes the repetitions `number`, `number + threads`, …, each from its own start.
-    fn new(number: usize, threads: usize, sources: usize) -> Self {
+    fn new(number: usize, threads: usize, sources: usize, block_len: usize) -> Self {
         Self {
             next: number * sources / threads,
             repetition: number as u64,
             step: threads as u64,
-            stripe: number,
             offers: 0,
+            block_len,
             draws: Draws::new(number as u64),
             counts: Counts::default(),
         }
     }
 
-    fn run<B: Backend>(&mut self, pool: &Pool<'_, B>, sources: &[Source], stop: &AtomicBool, to: &SyncSender<Batch>) {
+    fn run<B: Backend>(&mut self, pool: &Pool<'_, B>, sources: &[Source], stop: &AtomicBool, to: &SyncSender<usize>) {
         while !stop.load(Ordering::Relaxed) {
             let index = u32::try_from(self.next).expect("a block has fewer than 2^32 transactions");
             pool.offer(&sources[self.next], index, self.repetition, &mut self.draws, &mut self.counts);
@@ -96,10 +100,11 @@ impl Feeder {
                 self.repetition += self.step;
             }
             self.offers += 1;
-            if self.offers >= OFFERS_A_BLOCK && pool.backend().usage_bytes() > pool.backend().limit_bytes() / 2 {
+            if self.offers * CONFIRMED.0 >= self.block_len * CONFIRMED.1
+                && pool.backend().usage_bytes() > pool.backend().limit_bytes() / 2
+            {
                 self.offers = 0;
-                self.stripe = (self.stripe + 1) % pool.stripes();
-                if to.send(pool.template(self.stripe, CONFIRMED_A_BLOCK)).is_err() {
+                if to.send(self.block_len).is_err() {
                     return;
                 }
             }
@@ -118,7 +123,8 @@ pub(crate) struct Half<'b, B: Backend> {
 
 impl<'b, B: Backend> Half<'b, B> {
     pub(crate) fn new(pool: Pool<'b, B>, threads: usize, sources: &[Source]) -> Self {
-        let feeders = (0..threads).map(|number| Feeder::new(number, threads, sources.len())).collect();
+        let block_len = (pool.capacity() / BLOCK_SHARE).clamp(1, MOST_A_BLOCK);
+        let feeders = (0..threads).map(|number| Feeder::new(number, threads, sources.len(), block_len)).collect();
         Self { pool, feeders, confirmed: 0, elapsed: Duration::ZERO, samples: Samples::default() }
     }
 
@@ -171,8 +177,9 @@ pub(crate) fn confirming_threads(threads: usize) -> usize {
     (threads / 4).max(1)
 }
 
-fn confirm<B: Backend>(pool: &Pool<'_, B>, blocks: &Receiver<Batch>) -> u64 {
-    blocks.iter().map(|batch| pool.confirm(&batch)).sum()
+fn confirm<B: Backend>(pool: &Pool<'_, B>, blocks: &Receiver<usize>) -> u64 {
+    let mut draws = Draws::new(u64::MAX);
+    blocks.iter().map(|count| pool.confirm(count, &mut draws)).sum()
 }
 
 fn watch<B: Backend>(pool: &Pool<'_, B>, watched: &AtomicBool, samples: &mut Samples) {

@@ -46,7 +46,7 @@ use crate::report::{Outcome, grouped};
 use crate::system::Counted;
 
 /// Length of a slice of one half, as nearly as the run's length allows.
-const SLICE: Duration = Duration::from_millis(250);
+const SLICE: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {
     let done = match options::parse(lexopt::Parser::from_env()) {
@@ -82,7 +82,12 @@ fn run(options: &Options) -> Result<bool, String> {
     if options.json {
         say(&report::json(&heap, &system))?;
     }
-    Ok(heap.is_sound() && system.is_sound())
+    for (name, outcome) in [("heap", &heap), ("system allocator", &system)] {
+        if let Some(fault) = outcome.fault() {
+            eprintln!("mempool: on the {name}: {fault}");
+        }
+    }
+    Ok(heap.fault().is_none() && system.fault().is_none())
 }
 
 fn half_on<'b, B: Backend>(backend: &'b B, options: &Options, sources: &[Source]) -> Result<Half<'b, B>, String> {
@@ -132,17 +137,17 @@ fn introduction(options: &Options, sources: &[Source]) -> String {
         "{} transactions of {}, {} bytes, repeated with distinct ids by {} threads; {} more confirm\n\
          fee rates are drawn from the ids (0 to 999): a block holds no input amounts\n\
          {:.1} s in slices of the heap and of the system allocator by turns; each keeps its pool, of {} bytes at most\n",
-        grouped(sources.len()),
+        grouped(&sources.len()),
         match options.blocks.len() {
             0 => "mainnet block 702861".to_owned(),
             1 => "one block".to_owned(),
             many => format!("{many} blocks"),
         },
-        grouped(bytes),
+        grouped(&bytes),
         options.threads,
         confirming_threads(options.threads),
         options.duration.as_secs_f64(),
-        grouped(options.limit_bytes),
+        grouped(&options.limit_bytes),
     )
 }
 

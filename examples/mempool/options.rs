@@ -69,7 +69,9 @@ pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Option<Options>, String>
             Long("json") => options.json = true,
             Long("flip") => options.flip = true,
             Long("help") | Short('h') => return Ok(None),
-            Value(stray) => return Err(format!("unexpected argument {} (block files go after --block)", quoted(&stray))),
+            Value(stray) => {
+                return Err(format!("unexpected argument {} (block files go after --block)", quoted(&stray)));
+            }
             unknown => return Err(unknown.unexpected().to_string()),
         }
     }

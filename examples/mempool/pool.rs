@@ -1,11 +1,11 @@
 //! The pool: stripes of the index and the records, all in one backend's memory.
 //!
 //! Locks: one a stripe, held for index work only; records are stored and freed outside it.
-//! Eviction: the lowest fee rate is looked for in [`EVICTION_DRAWS`] stripes drawn at random, by the floors that they
-//! publish. Ids are hashes, so every stripe is a fair sample of the pool and their floors lie close together; a floor over
-//! all stripes would be a word that every thread writes.
+//! Eviction: the lowest fee rate is looked for in [`DRAWS`] stripes drawn at random, by the floors that they
+//! publish; of equal floors the fuller stripe's. Ids are hashes, so every stripe is a fair sample of the pool and their
+//! floors lie close together; a floor over all stripes would be a word that every thread writes.
 
-use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use allocator_api2::collections::TryReserveError;
 use allocator_api2::vec::Vec as HeapVec;
@@ -19,12 +19,42 @@ use crate::stripe::{BYTES_PER_ENTRY, BYTES_PER_STRIPE, Newcomer, Rejection, Stri
 
 /// A transaction may evict this many times its own size.
 const MOST_EVICTED: usize = 4;
-const EVICTION_DRAWS: usize = 4;
+/// Stripes that are drawn at random where one is chosen.
+const DRAWS: usize = 4;
+/// Transactions that a block takes from a stripe at a time: few, so that the stripes stay equally full.
+const CONFIRMED_A_STRIPE: usize = 32;
 const BYTES_A_STRIPE: usize = 1 << 20;
 const MOST_STRIPES: usize = 64;
 
-/// The floor of a stripe without entries.
-const NO_FLOOR: u16 = u16::MAX;
+/// A stripe's lowest fee rate, above the number of its vacant slots: the least such word is the stripe to evict from.
+struct Floor(AtomicU64);
+
+impl Floor {
+    /// The rate of a stripe without entries.
+    const NO_RATE: u64 = u16::MAX as u64;
+
+    fn empty() -> Self {
+        Self(AtomicU64::new(Self::NO_RATE << 32))
+    }
+
+    // Relaxed, both: a hint, checked again under the stripe's lock.
+    fn publish(&self, rate: Option<u16>, vacant: usize) {
+        let rate = rate.map_or(Self::NO_RATE, u64::from);
+        self.0.store(rate << 32 | (vacant as u64 & 0xffff_ffff), Ordering::Relaxed);
+    }
+
+    fn word(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn vacant(&self) -> u64 {
+        self.word() & 0xffff_ffff
+    }
+
+    fn is_at_least(&self, fee_rate: u16) -> bool {
+        (u64::from(fee_rate)..Self::NO_RATE).contains(&(self.word() >> 32))
+    }
+}
 
 /// What one thread did; the sum over all threads is the run's.
 #[derive(Debug, Default, Clone, Copy)]
@@ -73,16 +103,8 @@ impl Draws {
     }
 }
 
-/// Transactions that a block has confirmed, all of one stripe.
-#[derive(Debug)]
-pub(crate) struct Batch {
-    stripe: usize,
-    ids: Vec<Id>,
-}
-
 struct Place<'b, B: Backend> {
-    /// The stripe's lowest fee rate. Relaxed: a hint, checked again under the lock.
-    floor: AtomicU16,
+    floor: Floor,
     stripe: Mutex<Stripe<&'b B>>,
 }
 
@@ -90,7 +112,7 @@ impl<'b, B: Backend> Place<'b, B> {
     fn locked<R>(&self, work: impl FnOnce(&mut Stripe<&'b B>) -> R) -> R {
         let mut stripe = self.stripe.lock();
         let result = work(&mut stripe);
-        self.floor.store(stripe.floor().unwrap_or(NO_FLOOR), Ordering::Relaxed);
+        self.floor.publish(stripe.floor(), stripe.vacant());
         result
     }
 }
@@ -113,7 +135,7 @@ impl<'b, B: Backend> Pool<'b, B> {
         places.try_reserve_exact(stripes)?;
         for _ in 0..stripes {
             let stripe = Mutex::new(Stripe::with_capacity(entries + entries / 8 + 16, backend)?);
-            places.push(CachePadded::new(Place { floor: AtomicU16::new(NO_FLOOR), stripe }));
+            places.push(CachePadded::new(Place { floor: Floor::empty(), stripe }));
         }
         Ok(Self { backend, places, pressed: AtomicBool::new(false) })
     }
@@ -131,19 +153,13 @@ impl<'b, B: Backend> Pool<'b, B> {
         self.places.iter().map(|place| place.stripe.lock().len()).sum()
     }
 
-    pub(crate) fn stripes(&self) -> usize {
-        self.places.len()
+    /// Number of transactions that the index has room for.
+    pub(crate) fn capacity(&self) -> usize {
+        self.places.iter().map(|place| place.stripe.lock().capacity()).sum()
     }
 
     /// Offers one copy of a transaction to the pool.
-    pub(crate) fn offer(
-        &self,
-        source: &Source,
-        index: u32,
-        repetition: u64,
-        draws: &mut Draws,
-        counts: &mut Counts,
-    ) {
+    pub(crate) fn offer(&self, source: &Source, index: u32, repetition: u64, draws: &mut Draws, counts: &mut Counts) {
         let id = source.id(repetition);
         let newcomer = Newcomer { id, fee_rate: drawn_fee_rate(&id), source: index };
         counts.offered += 1;
@@ -192,13 +208,11 @@ impl<'b, B: Backend> Pool<'b, B> {
 
     /// Evicts one transaction that pays less than `fee_rate` and is at most `allowance` bytes long; its length.
     fn make_room(&self, fee_rate: u16, allowance: usize, draws: &mut Draws) -> Result<usize, Rejection> {
-        let floor = |place: &usize| self.places[*place].floor.load(Ordering::Relaxed);
-        let drawn = (0..EVICTION_DRAWS).map(|_| draws.below(self.places.len()));
-        let lowest = drawn.min_by_key(floor).expect("at least one stripe is drawn");
-        if (fee_rate..NO_FLOOR).contains(&floor(&lowest)) {
+        let lowest = self.drawn(draws).min_by_key(|place| place.floor.word()).expect("at least one is drawn");
+        if lowest.floor.is_at_least(fee_rate) {
             return Err(Rejection::Lowest);
         }
-        let (record, tx_bytes) = self.places[lowest].locked(|stripe| stripe.evict_below(fee_rate, allowance))?;
+        let (record, tx_bytes) = lowest.locked(|stripe| stripe.evict_below(fee_rate, allowance))?;
         record::free(self.backend, [record]);
         Ok(tx_bytes)
     }
@@ -213,7 +227,7 @@ impl<'b, B: Backend> Pool<'b, B> {
     ) -> Result<(), Rejection> {
         let (result, superfluous) = self.places[self.stripe_of(&newcomer.id)].locked(|stripe| {
             assert!(!stripe.contains(&newcomer.id), "every copy has an id of its own");
-            if !stripe.is_full() {
+            if stripe.vacant() > 0 {
                 stripe.insert(newcomer, record);
                 return (Ok(()), None);
             }
@@ -231,16 +245,17 @@ impl<'b, B: Backend> Pool<'b, B> {
         result
     }
 
-    /// The best-paying transactions of one stripe, for the next block.
-    pub(crate) fn template(&self, stripe: usize, count: usize) -> Batch {
-        let ids = self.places[stripe].stripe.lock().best(count);
-        Batch { stripe, ids }
-    }
-
-    /// Removes the transactions that a block has confirmed, as far as they are still here; how many were.
-    pub(crate) fn confirm(&self, batch: &Batch) -> u64 {
-        let remove_all = |stripe: &mut Stripe<_>| batch.ids.iter().filter_map(|id| stripe.remove(id)).collect();
-        let records: Vec<Record> = self.places[batch.stripe].locked(remove_all);
+    /// Removes up to `count` transactions that a block has confirmed; how many there were. A few at a time, they are the
+    /// best-paying ones of the fullest of some stripes; all go back to the memory in one batch.
+    pub(crate) fn confirm(&self, count: usize, draws: &mut Draws) -> u64 {
+        let mut records: Vec<Record> = Vec::with_capacity(count);
+        while records.len() < count {
+            let part = (count - records.len()).min(CONFIRMED_A_STRIPE);
+            let fullest = self.drawn(draws).min_by_key(|place| place.floor.vacant()).expect("at least one is drawn");
+            if !fullest.locked(|stripe| stripe.take_best(part, &mut records)) {
+                break;
+            }
+        }
         let confirmed = records.len() as u64;
         record::free(self.backend, records);
         confirmed
@@ -270,6 +285,11 @@ impl<'b, B: Backend> Pool<'b, B> {
             }
         }
         (verified, corrupt)
+    }
+
+    /// A few stripes at random.
+    fn drawn<'p>(&'p self, draws: &'p mut Draws) -> impl Iterator<Item = &'p Place<'b, B>> {
+        (0..DRAWS).map(|_| &*self.places[draws.below(self.places.len())])
     }
 
     fn stripe_of(&self, id: &Id) -> usize {

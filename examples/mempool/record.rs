@@ -80,7 +80,8 @@ impl<'s> Draft<'s> {
             at = unsafe { at.add(part.len()) };
         }
         self.start = start;
-        self.tail = Some(Record { first: piece, len: u32::try_from(total - start).expect("a block is at most 32 MiB") });
+        self.tail =
+            Some(Record { first: piece, len: u32::try_from(total - start).expect("a block is at most 32 MiB") });
         true
     }
 

@@ -42,9 +42,11 @@ impl Outcome {
         }
     }
 
-    /// Was everything found as it was stored, and the limit kept?
-    pub(crate) fn is_sound(&self) -> bool {
-        self.corrupt == 0 && self.limit_violations() == 0
+    /// What must not be: damaged survivors, or usage above the limit.
+    pub(crate) fn fault(&self) -> Option<String> {
+        let (corrupt, violations) = (self.corrupt, self.limit_violations());
+        let sound = corrupt == 0 && violations == 0;
+        (!sound).then(|| format!("{corrupt} stored transactions damaged, {violations} samples above the limit"))
     }
 
     /// Samples above the limit; a peak above it that no sample met counts once.
@@ -96,28 +98,28 @@ pub(crate) fn table(heap: &Outcome, system: &Outcome) -> String {
         let _ = writeln!(text, "{name:<34}{:>18}{:>18}  {unit}", figure(heap), figure(system));
     };
     row("", "", &|outcome| if std::ptr::eq(outcome, heap) { "Heap" } else { "system" }.to_owned());
-    row("admitted per second", "tx/s", &|o| grouped(format!("{:.0}", o.rate())));
-    row("offered", "tx", &|o| grouped(o.counts.offered));
-    row("admitted", "tx", &|o| grouped(o.counts.admitted));
-    row("confirmed by other threads", "tx", &|o| grouped(o.counts.confirmed));
-    row("evicted, the lowest fee rate", "tx", &|o| grouped(o.counts.evicted));
-    row("rejected, itself the lowest", "tx", &|o| grouped(o.counts.rejected_lowest));
-    row("rejected, would evict > 4 x its size", "tx", &|o| grouped(o.counts.rejected_costly));
-    row("memory refused", "times", &|o| grouped(o.counts.refusals));
-    row("index stripe full", "times", &|o| grouped(o.counts.index_full));
-    row("limit", "bytes", &|o| grouped(o.limit_bytes));
-    row("peak usage", "bytes", &|o| grouped(o.peak_bytes));
-    row("final usage", "bytes", &|o| grouped(o.usage_bytes));
-    row("live, mean from first refusal on", "bytes", &|o| grouped(o.mean_live_bytes()));
+    row("admitted per second", "tx/s", &|o| grouped(&format!("{:.0}", o.rate())));
+    row("offered", "tx", &|o| grouped(&o.counts.offered));
+    row("admitted", "tx", &|o| grouped(&o.counts.admitted));
+    row("confirmed by other threads", "tx", &|o| grouped(&o.counts.confirmed));
+    row("evicted, the lowest fee rate", "tx", &|o| grouped(&o.counts.evicted));
+    row("rejected, itself the lowest", "tx", &|o| grouped(&o.counts.rejected_lowest));
+    row("rejected, would evict > 4 x its size", "tx", &|o| grouped(&o.counts.rejected_costly));
+    row("memory refused", "times", &|o| grouped(&o.counts.refusals));
+    row("index stripe full", "times", &|o| grouped(&o.counts.index_full));
+    row("limit", "bytes", &|o| grouped(&o.limit_bytes));
+    row("peak usage", "bytes", &|o| grouped(&o.peak_bytes));
+    row("final usage", "bytes", &|o| grouped(&o.usage_bytes));
+    row("live, mean from first refusal on", "bytes", &|o| grouped(&o.mean_live_bytes()));
     row("slack, mean from first refusal on", "bytes", &|o| {
-        grouped(o.mean_usage_bytes().saturating_sub(o.mean_live_bytes()))
+        grouped(&o.mean_usage_bytes().saturating_sub(o.mean_live_bytes()))
     });
     row("live / limit", "", &|o| percent(o.mean_live_bytes(), o.limit_bytes));
-    row("samples of usage", "", &|o| grouped(o.samples.count));
-    row("samples above the limit", "", &|o| grouped(o.limit_violations()));
-    row("survivors", "tx", &|o| grouped(o.survivors));
-    row("survivors' hashes verified", "tx", &|o| grouped(o.verified));
-    row("survivors damaged", "tx", &|o| grouped(o.corrupt));
+    row("samples of usage", "", &|o| grouped(&o.samples.count));
+    row("samples above the limit", "", &|o| grouped(&o.limit_violations()));
+    row("survivors", "tx", &|o| grouped(&o.survivors));
+    row("survivors' hashes verified", "tx", &|o| grouped(&o.verified));
+    row("survivors damaged", "tx", &|o| grouped(&o.corrupt));
     let _ = write!(text, "Heap / system: {:.2} times the transactions a second", heap.rate() / system.rate());
     if heap.samples.pressed_count == 0 {
         let _ = write!(text, "\nthe limit never pressed: a smaller --limit or more --seconds would show evictions");
@@ -126,7 +128,7 @@ pub(crate) fn table(heap: &Outcome, system: &Outcome) -> String {
 }
 
 /// A whole number with a comma at every three digits.
-pub(crate) fn grouped(number: impl ToString) -> String {
+pub(crate) fn grouped(number: &impl ToString) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (index, digit) in digits.chars().enumerate() {

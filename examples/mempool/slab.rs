@@ -34,7 +34,7 @@ const _: () = assert!(size_of::<Entry>() == 64, "an entry is one cache line");
 /// The table and its list of vacant slots. It is sized once and never grows.
 pub(crate) struct Slab<A: Allocator> {
     entries: Vec<Entry, A>,
-    vacant: Slot,
+    first_vacant: Slot,
     len: usize,
 }
 
@@ -42,11 +42,12 @@ impl<A: Allocator> Slab<A> {
     pub(crate) fn with_capacity(slots: usize, alloc: A) -> Result<Self, TryReserveError> {
         let mut entries = Vec::new_in(alloc);
         entries.try_reserve_exact(slots)?;
-        Ok(Self { entries, vacant: NONE, len: 0 })
+        Ok(Self { entries, first_vacant: NONE, len: 0 })
     }
 
-    pub(crate) fn is_full(&self) -> bool {
-        self.vacant == NONE && self.entries.len() == self.entries.capacity()
+    /// Number of entries there is still room for.
+    pub(crate) fn vacant(&self) -> usize {
+        self.entries.capacity() - self.len
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -63,15 +64,15 @@ impl<A: Allocator> Slab<A> {
 
     /// Places `entry`; the slab must not be full.
     pub(crate) fn insert(&mut self, entry: Entry) -> Slot {
-        assert!(!self.is_full(), "the slab never grows");
+        assert!(self.vacant() > 0, "the slab never grows");
         self.len += 1;
-        if self.vacant == NONE {
+        if self.first_vacant == NONE {
             self.entries.push(entry);
             Slot::try_from(self.entries.len() - 1).expect("a stripe has fewer than 2^32 slots")
         } else {
-            let slot = self.vacant;
+            let slot = self.first_vacant;
             let place = &mut self.entries[slot as usize];
-            self.vacant = place.beside;
+            self.first_vacant = place.beside;
             *place = entry;
             slot
         }
@@ -82,8 +83,8 @@ impl<A: Allocator> Slab<A> {
         let place = &mut self.entries[slot as usize];
         let record = place.record.take();
         if record.is_some() {
-            place.beside = self.vacant;
-            self.vacant = slot;
+            place.beside = self.first_vacant;
+            self.first_vacant = slot;
             self.len -= 1;
         }
         record

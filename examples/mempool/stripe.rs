@@ -51,8 +51,12 @@ impl<A: Allocator + Copy> Stripe<A> {
         self.slab.len()
     }
 
-    pub(crate) fn is_full(&self) -> bool {
-        self.slab.is_full()
+    pub(crate) fn capacity(&self) -> usize {
+        self.slab.len() + self.slab.vacant()
+    }
+
+    pub(crate) fn vacant(&self) -> usize {
+        self.slab.vacant()
     }
 
     pub(crate) fn contains(&self, id: &Id) -> bool {
@@ -90,16 +94,11 @@ impl<A: Allocator + Copy> Stripe<A> {
         Ok((record, tx_bytes))
     }
 
-    /// Takes out one transaction by its id.
-    pub(crate) fn remove(&mut self, id: &Id) -> Option<Record> {
-        let slot = self.by_id.find(self.slab.entries(), id)?;
-        self.remove_slot(slot)
-    }
-
-    /// The ids of the `count` transactions that pay best.
-    pub(crate) fn best(&self, count: usize) -> Vec<Id> {
-        let entries = self.slab.entries();
-        self.by_fee.from_highest(entries).take(count).map(|slot| entries[slot as usize].id).collect()
+    /// Moves the `count` transactions that pay best to `records`; `false` where there were none.
+    pub(crate) fn take_best(&mut self, count: usize, records: &mut Vec<Record>) -> bool {
+        let before = records.len();
+        records.extend((0..count).map_while(|_| self.by_fee.highest().and_then(|slot| self.remove_slot(slot))));
+        records.len() > before
     }
 
     /// The entries in use.
