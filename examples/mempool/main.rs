@@ -29,6 +29,8 @@ mod slab;
 mod stripe;
 mod stub;
 mod system;
+#[cfg(test)]
+mod tests;
 
 use std::io::Write as _;
 use std::process::ExitCode;

@@ -185,18 +185,15 @@ impl<'b, B: Backend> Pool<'b, B> {
         counts: &mut Counts,
     ) -> Result<Record, Rejection> {
         while !draft.is_complete() {
-            if draft.store_piece(self.backend) {
+            let Err(refused) = draft.store_piece(self.backend) else {
                 continue;
-            }
+            };
             counts.refusals += 1;
             if !self.is_pressed() {
                 self.pressed.store(true, Ordering::Relaxed);
             }
-            match self.make_room(newcomer.fee_rate, *allowance, draws) {
-                Ok(evicted_bytes) => {
-                    counts.evicted += 1;
-                    *allowance -= evicted_bytes;
-                }
+            match self.make_room(refused.bytes, newcomer.fee_rate, allowance, draws) {
+                Ok(evicted) => counts.evicted += evicted,
                 Err(rejection) => {
                     record::free(self.backend, draft.into_stored());
                     return Err(rejection);
@@ -206,15 +203,39 @@ impl<'b, B: Backend> Pool<'b, B> {
         Ok(draft.into_stored().expect("a record has at least its prefix"))
     }
 
-    /// Evicts one transaction that pays less than `fee_rate` and is at most `allowance` bytes long; its length.
-    fn make_room(&self, fee_rate: u16, allowance: usize, draws: &mut Draws) -> Result<usize, Rejection> {
+    /// Evicts transactions that pay less than `fee_rate`, at least one, until `bytes` are free, as far as `allowance` goes
+    /// and lower ones are found; how many.
+    fn make_room(
+        &self,
+        bytes: usize,
+        fee_rate: u16,
+        allowance: &mut usize,
+        draws: &mut Draws,
+    ) -> Result<u64, Rejection> {
+        let mut victims = Vec::new();
+        let mut found = 0;
+        while found < bytes {
+            match self.evict_lowest(fee_rate, *allowance, draws) {
+                Ok((victim, tx_bytes)) => {
+                    *allowance -= tx_bytes;
+                    found += tx_bytes;
+                    victims.push(victim);
+                }
+                Err(rejection) if victims.is_empty() => return Err(rejection),
+                Err(_) => break,
+            }
+        }
+        let evicted = victims.len() as u64;
+        record::free(self.backend, victims);
+        Ok(evicted)
+    }
+
+    fn evict_lowest(&self, fee_rate: u16, allowance: usize, draws: &mut Draws) -> Result<(Record, usize), Rejection> {
         let lowest = self.drawn(draws).min_by_key(|place| place.floor.word()).expect("at least one is drawn");
         if lowest.floor.is_at_least(fee_rate) {
             return Err(Rejection::Lowest);
         }
-        let (record, tx_bytes) = lowest.locked(|stripe| stripe.evict_below(fee_rate, allowance))?;
-        record::free(self.backend, [record]);
-        Ok(tx_bytes)
+        lowest.locked(|stripe| stripe.evict_below(fee_rate, allowance))
     }
 
     /// Enters a stored record into its stripe; where that has no vacant slot, its lowest goes.

@@ -33,6 +33,12 @@ pub(crate) struct Record {
 // SAFETY: a record owns its pieces alone, and they are plain bytes of memory that every thread may use and free.
 unsafe impl Send for Record {}
 
+/// The backend had no memory for a piece of so many bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Refused {
+    pub(crate) bytes: usize,
+}
+
 /// A record being stored: `prefix` and `bytes`, from the last piece backwards.
 #[derive(Debug)]
 pub(crate) struct Draft<'s> {
@@ -49,16 +55,15 @@ impl<'s> Draft<'s> {
         Self { prefix, bytes, start: prefix.len() + bytes.len(), tail: None }
     }
 
-    /// Stores one more piece, as long as there is one to store. `false`: the memory was refused, nothing changed.
-    pub(crate) fn store_piece<B: Backend>(&mut self, backend: &B) -> bool {
+    /// Stores one more piece, as long as there is one to store. A refusal changes nothing.
+    pub(crate) fn store_piece<B: Backend>(&mut self, backend: &B) -> Result<(), Refused> {
         let (start, link) = match &self.tail {
             None => (last_piece_start(self.start), None),
             Some(tail) => (self.start - LINKED_BYTES, Some(tail.first)),
         };
         let total = self.prefix.len() + self.bytes.len();
-        let Some(piece) = backend.block(piece_layout(total - start)) else {
-            return false;
-        };
+        let layout = piece_layout(total - start);
+        let piece = backend.block(layout).ok_or(Refused { bytes: layout.size() })?;
         let mut at = piece;
         if let Some(next) = link {
             // SAFETY: a linked piece is at least `LINK_BYTES` long and aligned for an address (`piece_layout`).
@@ -82,7 +87,7 @@ impl<'s> Draft<'s> {
         self.start = start;
         self.tail =
             Some(Record { first: piece, len: u32::try_from(total - start).expect("a block is at most 32 MiB") });
-        true
+        Ok(())
     }
 
     /// Is every piece stored?

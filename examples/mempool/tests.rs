@@ -1,0 +1,147 @@
+//! Run with `cargo test --example mempool`.
+
+use std::time::Duration;
+
+use crate::backend::Backend as _;
+use crate::block::{self, Source, drawn_fee_rate};
+use crate::half::Half;
+use crate::options::{self, Options};
+use crate::pool::{Counts, Draws, Pool};
+use crate::record::{self, Draft, PREFIX_BYTES};
+use crate::report::grouped;
+use crate::system::Counted;
+
+fn parsed(args: &[&str]) -> Result<Option<Options>, String> {
+    options::parse(lexopt::Parser::from_args(args))
+}
+
+#[test]
+fn limits_with_and_without_units() {
+    for (text, bytes) in [("65536", 1 << 16), ("8MiB", 8 << 20), ("32M", 32 << 20), ("1GiB", 1 << 30), ("64k", 1 << 16)]
+    {
+        assert_eq!(parsed(&["--limit", text]), Ok(Some(Options { limit_bytes: bytes, ..Options::default() })));
+    }
+}
+
+#[test]
+fn bad_options_are_named() {
+    let bad = [
+        ["--limit", "0"],
+        ["--limit", "-1"],
+        ["--limit", "8MB"],
+        ["--limit", "18446744073709551615GiB"],
+        ["--threads", "0"],
+        ["--threads", "1025"],
+        ["--seconds", "nan"],
+        ["--seconds", "-6"],
+    ];
+    for [option, value] in bad {
+        let problem = parsed(&[option, value]).unwrap_err();
+        assert!(problem.contains(option) && problem.contains(value), "{problem}");
+    }
+    assert!(parsed(&["--nonsense"]).unwrap_err().contains("--nonsense"));
+    assert!(parsed(&["--block"]).unwrap_err().contains("--block"));
+}
+
+#[cfg(unix)]
+#[test]
+fn text_that_is_not_unicode_is_refused() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt as _;
+
+    let not_unicode = [OsString::from("--limit"), OsString::from_vec(vec![0xff])];
+    assert!(options::parse(lexopt::Parser::from_args(not_unicode)).unwrap_err().contains("Unicode"));
+}
+
+/// Every length about the borders of pieces comes back as it was stored, and all memory with it.
+#[test]
+fn records_come_back() {
+    let backend = Counted::new(1 << 20);
+    let bytes: Vec<u8> = (0..=255_u8).cycle().take(170_000).collect();
+    let lengths = (0..20).chain(4070..4110).chain(8160..8200).chain([12_264, 12_272, 170_000]);
+    for len in lengths {
+        let mut draft = Draft::new(*b"a prefix", &bytes[..len]);
+        while !draft.is_complete() {
+            draft.store_piece(&backend).unwrap();
+        }
+        let record = draft.into_stored().unwrap();
+        let mut read = Vec::new();
+        record.read_into(&mut read);
+        assert_eq!((read.len(), &read[..8], &read[8..]), (PREFIX_BYTES + len, &b"a prefix"[..], &bytes[..len]));
+        record::free(&backend, [record]);
+        assert_eq!(backend.live_bytes(), 0);
+    }
+}
+
+/// A record that was stored in part is freed in whole.
+#[test]
+fn a_refused_record_leaves_nothing() {
+    let backend = Counted::new(20_000);
+    let bytes = vec![7; 30_000];
+    let mut draft = Draft::new([0; PREFIX_BYTES], &bytes);
+    let refused = loop {
+        if let Err(refused) = draft.store_piece(&backend) {
+            break refused;
+        }
+    };
+    assert_eq!(refused.bytes, 4096);
+    assert!(backend.live_bytes() > 12_000);
+    record::free(&backend, draft.into_stored());
+    assert_eq!(backend.live_bytes(), 0);
+}
+
+fn sources() -> Vec<Source> {
+    block::load(&[]).unwrap()
+}
+
+#[test]
+fn copies_have_ids_of_their_own() {
+    let sources = sources();
+    assert_eq!(sources.len(), 2500);
+    let mut ids: Vec<_> = sources.iter().flat_map(|source| (0..4).map(|copy| source.id(copy))).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 10_000);
+    assert!(ids.iter().all(|id| drawn_fee_rate(id) < block::FEE_RATES));
+}
+
+/// Blocks take the best, the limit takes the lowest, and the pool gives everything back.
+#[test]
+fn the_pool_keeps_its_order_and_its_limit() {
+    let (backend, sources) = (Counted::new(1 << 20), sources());
+    let (mut counts, mut draws) = (Counts::default(), Draws::new(1));
+    let pool = Pool::new(&backend, 550).unwrap();
+    for (source, index) in sources.iter().zip(0..) {
+        pool.offer(source, index, 0, &mut draws, &mut counts);
+        assert!(backend.usage_bytes() <= backend.limit_bytes());
+    }
+    assert!(pool.is_pressed() && counts.evicted > 0 && counts.rejected() > 0, "{counts:?}");
+    assert_eq!(counts.admitted - counts.evicted, pool.len() as u64);
+    assert_eq!(pool.verify(&sources), (pool.len() as u64, 0));
+    assert_eq!(pool.confirm(100, &mut draws), 100);
+    assert_eq!(counts.admitted - counts.evicted - 100, pool.len() as u64);
+    assert!(pool.damage_one());
+    assert_eq!(pool.verify(&sources), (pool.len() as u64 - 1, 1));
+    drop(pool);
+    assert_eq!(backend.live_bytes(), 0);
+}
+
+#[test]
+fn threads_share_a_pool() {
+    let (backend, sources) = (Counted::new(1 << 20), sources());
+    let mut half = Half::new(Pool::new(&backend, 550).unwrap(), 3, &sources);
+    half.run_slice(&sources, Duration::from_millis(50), |_| {});
+    half.run_slice(&sources, Duration::from_millis(50), |_| {});
+    let counts = half.counts();
+    assert_eq!(counts.offered, counts.admitted + counts.rejected());
+    assert_eq!(counts.admitted - counts.evicted - counts.confirmed, half.pool.len() as u64);
+    assert_eq!(half.pool.verify(&sources), (half.pool.len() as u64, 0));
+    assert_eq!(half.samples.violations, 0);
+}
+
+#[test]
+fn digits_in_groups() {
+    for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (33_554_432, "33,554,432")] {
+        assert_eq!(grouped(&number), text);
+    }
+}
