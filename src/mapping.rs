@@ -20,6 +20,7 @@ pub(crate) fn page_bytes() -> usize {
 
 /// What to do with the memory of a new mapping.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent options of the builder")]
 pub(crate) struct Advice {
     /// Ask for huge pages.
     pub(crate) huge_pages: bool,
@@ -68,7 +69,7 @@ impl Mapping {
         if advice.lock_memory {
             system::lock(mapping.base, mapping.len)?;
         } else if advice.prefault {
-            system::prefault(mapping.base, mapping.len)?;
+            system::prefault(mapping.base, mapping.len);
         }
         Ok(mapping)
     }
@@ -187,13 +188,13 @@ mod system {
         Ok(unsafe { rustix::mm::mlock(base.as_ptr().cast::<c_void>(), len) }?)
     }
 
-    pub(super) fn prefault(base: NonNull<u8>, len: usize) -> io::Result<()> {
+    pub(super) fn prefault(base: NonNull<u8>, len: usize) {
         #[cfg(target_os = "linux")]
         {
             // SAFETY: the range is an own mapping; populating it changes no contents.
             let done = unsafe { rustix::mm::madvise(base.as_ptr().cast::<c_void>(), len, Advice::LinuxPopulateWrite) };
             if done.is_ok() {
-                return Ok(());
+                return;
             }
         }
         for offset in (0..len).step_by(page_bytes()) {
@@ -202,7 +203,6 @@ mod system {
             // SAFETY: the byte is in an own, writable mapping that nobody else has seen yet.
             unsafe { at.as_ptr().write_volatile(0) };
         }
-        Ok(())
     }
 
     pub(super) fn discard(at: NonNull<u8>, len: usize) -> bool {
@@ -247,10 +247,7 @@ mod system {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "the other body can fail")]
-    pub(super) fn prefault(_base: NonNull<u8>, _len: usize) -> io::Result<()> {
-        Ok(())
-    }
+    pub(super) fn prefault(_base: NonNull<u8>, _len: usize) {}
 
     pub(super) fn discard(_at: NonNull<u8>, _len: usize) -> bool {
         false

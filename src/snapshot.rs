@@ -17,3 +17,20 @@ impl Extent {
         Self { offset, len, used }
     }
 }
+
+/// All extents of a region in address order, and the figures that go with them.
+///
+/// Copied in bounded holds of the lock: exact when the region is quiet; beside running threads every extent was true when
+/// it was copied.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// Bytes of address space.
+    pub capacity: usize,
+    /// Bytes that may be handed out at once.
+    pub limit: usize,
+    /// Bytes handed out when the copy began.
+    pub usage: usize,
+    /// The extents, without gaps.
+    pub extents: Vec<Extent>,
+}

@@ -73,6 +73,10 @@ pub(crate) struct Owned64(core::sync::atomic::AtomicU64);
 // Relaxed throughout: what the words describe is published by whoever hands over the right to write them (the region's
 // lock, a depot's head, a token's end), never by the words themselves.
 impl Owned32 {
+    pub(crate) const fn zero() -> Self {
+        Self(core::sync::atomic::AtomicU32::new(0))
+    }
+
     #[inline(always)]
     pub(crate) fn get(&self) -> u32 {
         self.0.load(core::sync::atomic::Ordering::Relaxed)
@@ -84,6 +88,10 @@ impl Owned32 {
 }
 
 impl Owned64 {
+    pub(crate) const fn zero() -> Self {
+        Self(core::sync::atomic::AtomicU64::new(0))
+    }
+
     #[inline(always)]
     pub(crate) fn get(&self) -> u64 {
         self.0.load(core::sync::atomic::Ordering::Relaxed)

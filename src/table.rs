@@ -17,6 +17,7 @@ use core::ops::{Deref, DerefMut};
 /// Every byte of `T` may be zero, `zeroed()` gives that same value, and `T` needs no drop.
 pub(crate) unsafe trait Zeroable: Sized {
     /// The value whose bytes are all zero.
+    #[allow(dead_code, reason = "only the model checker builds its tables by value")]
     fn zeroed() -> Self;
 }
 
@@ -31,6 +32,13 @@ unsafe impl Zeroable for u32 {
 unsafe impl Zeroable for u64 {
     fn zeroed() -> Self {
         0
+    }
+}
+
+// SAFETY: an array of values for which zero bytes are valid.
+unsafe impl<T: Zeroable, const N: usize> Zeroable for [T; N] {
+    fn zeroed() -> Self {
+        core::array::from_fn(|_| T::zeroed())
     }
 }
 
@@ -64,6 +72,9 @@ mod body {
     /// Tables up to this many bytes come from the global allocator; longer ones are mappings of their own.
     const SMALL_BYTES: usize = 64 * 1024;
 
+    /// Every table begins on a cache line, so that values of 16, 32 or 64 bytes do not straddle two.
+    const LINE_BYTES: usize = 64;
+
     /// See the module's header.
     #[derive(Debug)]
     pub(crate) struct Table<T> {
@@ -96,7 +107,8 @@ mod body {
         /// # Errors
         /// `Overflow` when the length is no layout, else the operating system's or the global allocator's refusal.
         pub(crate) fn reserve(len: usize) -> Result<Self, RegionError> {
-            let layout = Layout::array::<T>(len).map_err(|_| RegionError::Overflow)?;
+            let layout = Layout::array::<T>(len).and_then(|layout| layout.align_to(LINE_BYTES));
+            let layout = layout.map_err(|_| RegionError::Overflow)?;
             if layout.size() == 0 {
                 return Ok(Self::empty());
             }

@@ -1,0 +1,143 @@
+//! Explores a model in every spawn order and bound, counts executions, prints the total when the process ends.
+#![expect(unsafe_code, reason = "loom's cells hand out raw pointers; atexit is a foreign function")]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc as StdArc, Once};
+
+use loom::cell::UnsafeCell;
+use loom::sync::Arc;
+
+use crate::region::Region;
+
+static MODELS: AtomicU64 = AtomicU64::new(0);
+static EXECUTIONS: AtomicU64 = AtomicU64::new(0);
+
+/// Preemption bounds of a model small enough for a search without one as well.
+pub(crate) const SMALL: &[Option<usize>] = &[Some(2), Some(3), None];
+/// Preemption bounds of the others.
+pub(crate) const BOUNDED: &[Option<usize>] = &[Some(2), Some(3)];
+/// Preemption bound of the largest.
+pub(crate) const LARGE: &[Option<usize>] = &[Some(2)];
+
+/// A role: what one thread does.
+pub(crate) type Role<S> = fn(&S);
+
+/// Explores a model: `make` the state, run `roles` as threads in every spawn order, `check` after all have joined.
+pub(crate) fn explore<S: Send + Sync + 'static>(
+    name: &str,
+    bounds: &[Option<usize>],
+    make: fn() -> S,
+    roles: &[Role<S>],
+    check: fn(&S),
+) {
+    let mut total = 0;
+    let orders = orders(roles.len());
+    for &bound in bounds {
+        let mut executions = 0;
+        for order in &orders {
+            let roles: Vec<Role<S>> = order.iter().map(|&role| roles[role]).collect();
+            let counted = StdArc::new(AtomicU64::new(0));
+            let count = StdArc::clone(&counted);
+            let mut builder = loom::model::Builder::new();
+            builder.preemption_bound = bound;
+            builder.max_branches = 100_000;
+            builder.check(move || {
+                count.fetch_add(1, Ordering::Relaxed);
+                let state = Arc::new(make());
+                let threads: Vec<_> = roles
+                    .iter()
+                    .map(|&role| {
+                        let state = Arc::clone(&state);
+                        loom::thread::spawn(move || role(&state))
+                    })
+                    .collect();
+                for thread in threads {
+                    thread.join().expect("a role does not panic");
+                }
+                check(&state);
+            });
+            executions += counted.load(Ordering::Relaxed);
+        }
+        let bound = bound.map_or("none".to_owned(), |bound| bound.to_string());
+        println!("model {name}: bound {bound}: {executions} executions");
+        assert!(executions > orders.len() as u64, "{name}: one execution an order shows nothing");
+        total += executions;
+    }
+    MODELS.fetch_add(1, Ordering::Relaxed);
+    EXECUTIONS.fetch_add(total, Ordering::Relaxed);
+    print_total_at_exit();
+}
+
+/// All orders of `count` roles.
+fn orders(count: usize) -> Vec<Vec<usize>> {
+    if count == 0 {
+        return vec![Vec::new()];
+    }
+    let insert = |order: &Vec<usize>, at: usize| {
+        let mut order = order.clone();
+        order.insert(at, count - 1);
+        order
+    };
+    orders(count - 1).iter().flat_map(|order| (0..count).map(move |at| insert(order, at))).collect()
+}
+
+/// The test runner prints its own summary last; the total of all models comes behind it.
+fn print_total_at_exit() {
+    static ONCE: Once = Once::new();
+    unsafe extern "C" {
+        fn atexit(callback: extern "C" fn()) -> core::ffi::c_int;
+    }
+    extern "C" fn total() {
+        let (models, executions) = (MODELS.load(Ordering::Relaxed), EXECUTIONS.load(Ordering::Relaxed));
+        eprintln!("models {models}, executions {executions}");
+    }
+    ONCE.call_once(|| {
+        // SAFETY: registers a function that takes nothing and does not unwind.
+        let registered = unsafe { atexit(total) };
+        assert_eq!(registered, 0, "the total could not be registered");
+    });
+}
+
+/// A region over memory that nobody ever touches: blocks are represented by [`Blocks`].
+pub(crate) fn region(bytes: usize) -> Region {
+    static MEMORY: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+    const BYTES: usize = 1 << 20;
+    let base = *MEMORY.get_or_init(|| vec![0u128; BYTES / 16].leak().as_mut_ptr().expose_provenance());
+    assert!(bytes <= BYTES);
+    let base = core::ptr::NonNull::new(core::ptr::with_exposed_provenance_mut(base)).expect("a leaked vector");
+    // SAFETY: leaked memory of that length; several regions may lie over it, for no model reads or writes it.
+    unsafe { Region::from_raw_parts(base, bytes) }.expect("a small region")
+}
+
+/// A cell per granule: whoever holds a block has its cell alone.
+pub(crate) struct Blocks(Vec<UnsafeCell<u32>>);
+
+// SAFETY: loom reports any unordered use of a cell; that is what they are for.
+unsafe impl Send for Blocks {}
+// SAFETY: as for Send.
+unsafe impl Sync for Blocks {}
+
+impl Blocks {
+    pub(crate) fn new(count: usize) -> Self {
+        Self((0..count).map(|_| UnsafeCell::new(0)).collect())
+    }
+
+    /// The block at `index` was handed out: nobody else may hold it.
+    pub(crate) fn hand_out(&self, index: usize) {
+        let before = self.exchange(index, 1);
+        assert_eq!(before, 0, "block {index} was handed out twice");
+    }
+
+    /// The holder of the block at `index` is about to free it.
+    pub(crate) fn free(&self, index: usize) {
+        let before = self.exchange(index, 0);
+        assert_eq!(before, 1, "block {index} was freed by somebody who does not hold it");
+    }
+
+    fn exchange(&self, index: usize, value: u32) -> u32 {
+        self.0[index].with_mut(|held| {
+            // SAFETY: loom checks that the access is exclusive; the pointer is the cell's.
+            unsafe { core::ptr::replace(held, value) }
+        })
+    }
+}

@@ -1,0 +1,63 @@
+//! Model 3: a magazine that goes through the depot is neither lost nor popped twice, and its contents are seen.
+//!
+//! Breaks it: `depot.push`, `depot.pop.load`, `depot.pop.retry`.
+
+use loom::sync::atomic::{AtomicUsize, Ordering};
+
+use super::harness::{BOUNDED, explore};
+use crate::depot::Head;
+use crate::magazine::{NodeRef, NodeSize, Nodes};
+use crate::size_class::Class;
+
+struct State {
+    nodes: Nodes,
+    full: Head,
+    popped: AtomicUsize,
+}
+
+fn make() -> State {
+    State { nodes: Nodes::reserve(4).expect("four nodes"), full: Head::default(), popped: AtomicUsize::new(0) }
+}
+
+/// Takes a fresh node, fills it and pushes it.
+fn push_one(state: &State) {
+    let node = state.nodes.take_fresh(NodeSize::Small).expect("a node for each pusher");
+    let at = state.nodes.get(node);
+    at.enter();
+    at.open(Class::from_index(0), 2);
+    at.set_len(2);
+    state.full.push(&state.nodes, node);
+}
+
+/// Pops what there is and empties it.
+fn pop_one(state: &State) {
+    if let Some(node) = state.full.pop(&state.nodes) {
+        use_up(state, node);
+    }
+}
+
+fn use_up(state: &State, node: NodeRef) {
+    let at = state.nodes.get(node);
+    at.enter();
+    assert_eq!((at.len(), at.cap()), (2, 2));
+    at.close();
+    state.popped.fetch_add(1, Ordering::Relaxed);
+}
+
+/// What is left is popped too, each once.
+fn check(state: &State, pushed: usize) {
+    while let Some(node) = state.full.pop(&state.nodes) {
+        use_up(state, node);
+    }
+    assert_eq!(state.popped.load(Ordering::Relaxed), pushed);
+}
+
+#[test]
+fn m03_contents_are_seen() {
+    explore("m03_depot::contents_are_seen", BOUNDED, make, &[push_one, pop_one, pop_one], |state| check(state, 1));
+}
+
+#[test]
+fn m03_retry_sees_contents() {
+    explore("m03_depot::retry_sees_contents", BOUNDED, make, &[push_one, push_one, pop_one], |state| check(state, 2));
+}

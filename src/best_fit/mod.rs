@@ -1,0 +1,288 @@
+//! `BestFit`: exact best fit over a range of granules. Numbers only: the managed memory is never touched, nor known.
+//!
+//! A request gets the tail of a shortest free extent that is long enough, the one freed or cut last among equals; a
+//! freed extent is joined with both neighbours at once. All metadata lies in tables reserved at construction, so
+//! nothing here can fail for want of memory except the construction.
+//!
+//! - INV-F1: the extents, used and free, tile `[0, granules)`; no two neighbours are both free.
+//! - INV-F2: an extent is in the index, with its offset and length ⟺ its free bits are set ([`lines`]).
+//! - INV-F3: `used + free = granules`, `used = Σ len` of the used extents, and the counts of both kinds are exact.
+//! - INV-F4: every start bit besides those of 0 and the guard is at or above `lowest`.
+//!
+//! Not synchronised: it belongs to whoever holds it mutably, in a region to the holder of the lock.
+//! Deliberately absent: pointers, sizes in bytes, limits, growth.
+//!
+//! Sources: best fit with immediate joining is Knuth, The Art of Computer Programming, volume 1, section 2.5; the
+//! behaviour (best fit from the tail, figures, errors) is that of the arena in Bitcoin Core's `LockedPool`.
+
+mod aligned;
+mod arena;
+mod bins;
+mod bitmap;
+mod index;
+mod lines;
+mod long;
+mod resize;
+mod verify;
+
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+pub use arena::BestFitArena;
+
+use self::index::{Found, FreeIndex};
+use self::lines::Lines;
+use crate::error::{FreeError, RegionError};
+use crate::extent::Extent;
+
+/// See the module's header.
+#[derive(Debug)]
+pub(crate) struct BestFit {
+    lines: Lines,
+    index: FreeIndex,
+    granules: u32,
+    used: u32,
+    used_extents: u32,
+    free_extents: u32,
+    /// The lowest granule, besides 0, at which an extent ever began.
+    lowest: u32,
+    /// The absolute address of granule 0, in granules.
+    origin: u64,
+}
+
+impl BestFit {
+    /// The greatest number of granules.
+    pub(crate) const MAX_GRANULES: u32 = u32::MAX - 255;
+
+    /// An index over `granules` free granules, the first of them at the absolute address `origin × granule size`.
+    pub(crate) fn new(granules: u32, origin: u64) -> Result<Self, RegionError> {
+        if granules == 0 {
+            return Err(RegionError::ZeroCapacity);
+        }
+        if granules > Self::MAX_GRANULES {
+            return Err(RegionError::TooLarge);
+        }
+        origin.checked_add(granules.into()).ok_or(RegionError::Overflow)?;
+        let (mut lines, mut index) = (Lines::new(granules)?, FreeIndex::new(granules)?);
+        lines.set_free(0);
+        lines.set_free(granules - 1);
+        index.insert(Extent::new(0, granules));
+        Ok(Self { lines, index, granules, used: 0, used_extents: 0, free_extents: 1, lowest: granules, origin })
+    }
+
+    /// Takes the tail of a shortest free extent that is long enough.
+    #[inline]
+    pub(crate) fn take(&mut self, len: u32) -> Option<u32> {
+        if len == 0 {
+            return None;
+        }
+        let found = self.index.least(len)?;
+        Some(self.carve(found, len, 1))
+    }
+
+    /// Takes `len` granules as often as `count` says, exactly as so many single requests would; says how often it could.
+    pub(crate) fn take_run(&mut self, len: u32, align: u32, count: usize, mut sink: impl FnMut(u32)) -> usize {
+        let mut taken = 0;
+        while taken < count {
+            if align > 1 {
+                let Some(offset) = self.take_aligned(len, align) else { break };
+                sink(offset);
+                taken += 1;
+                continue;
+            }
+            let Some(found) = (if len == 0 { None } else { self.index.least(len) }) else { break };
+            // What is left of the shortest that is long enough stays the shortest until it is too short.
+            let pieces = ((found.extent.len / len) as usize).min(count - taken) as u32;
+            let first = self.carve(found, len, pieces);
+            (0..pieces).rev().for_each(|piece| sink(first + piece * len));
+            taken += pieces as usize;
+        }
+        taken
+    }
+
+    /// Cuts `pieces` times `len` granules from the tail of a free extent; gives the lowest offset.
+    #[inline(always)]
+    fn carve(&mut self, found: Found, len: u32, pieces: u32) -> u32 {
+        let Extent { offset, len: whole } = found.extent;
+        let rest = whole - len * pieces;
+        let at = offset + rest;
+        self.index.cut(found, rest);
+        self.lines.clear_free(offset + whole - 1);
+        if rest == 0 {
+            self.lines.clear_free(offset);
+        } else {
+            self.lines.set_start(at);
+            self.lines.set_free(at - 1);
+            self.lowest = self.lowest.min(at);
+        }
+        for piece in 1..pieces {
+            self.lines.set_start(at + piece * len);
+        }
+        self.lowest = if rest == 0 && pieces > 1 { self.lowest.min(at + len) } else { self.lowest };
+        self.used += len * pieces;
+        self.used_extents += pieces;
+        self.free_extents -= u32::from(rest == 0);
+        at
+    }
+
+    /// Gives back the used extent that begins at `offset`, whatever its length, which is the answer.
+    #[inline]
+    pub(crate) fn give_back_at(&mut self, offset: u32) -> Result<u32, FreeError> {
+        let len = self.len_of(offset)?;
+        self.release(Extent::new(offset, len));
+        Ok(len)
+    }
+
+    /// Gives back a used extent.
+    #[inline]
+    pub(crate) fn give_back(&mut self, extent: Extent) -> Result<(), FreeError> {
+        self.check(extent)?;
+        self.release(extent);
+        Ok(())
+    }
+
+    /// Gives back all of them that are used extents; says how many were not. Sorts, and joins neighbours first.
+    pub(crate) fn give_back_all(&mut self, extents: &mut [Extent]) -> usize {
+        extents.sort_unstable();
+        let mut invalid = 0;
+        let mut run = Extent::new(0, 0);
+        for &extent in &*extents {
+            // What lies in the run has lost its start bit or is the run's own beginning.
+            if (run.len != 0 && extent.offset < run.end()) || self.check(extent).is_err() {
+                invalid += 1;
+            } else if run.len != 0 && extent.offset == run.end() {
+                self.lines.clear_start(extent.offset);
+                self.used_extents -= 1;
+                run.len += extent.len;
+            } else {
+                if run.len != 0 {
+                    self.release(run);
+                }
+                run = extent;
+            }
+        }
+        if run.len != 0 {
+            self.release(run);
+        }
+        invalid
+    }
+
+    /// Makes a used extent free and joins it with its free neighbours.
+    #[inline(always)]
+    fn release(&mut self, extent: Extent) {
+        let Extent { offset, len } = extent;
+        let end = extent.end();
+        let left = self.lines.is_free_before(offset);
+        let right = self.lines.is_free(end);
+        let start = if left { self.lines.prev_start(offset) } else { offset };
+        let stop = if right { self.lines.next_start(end) } else { end };
+        if left {
+            self.lines.clear_start(offset);
+            self.lines.clear_free(offset - 1);
+        }
+        if right {
+            self.lines.clear_start(end);
+            self.lines.clear_free(end);
+        }
+        self.lines.set_free(start);
+        self.lines.set_free(stop - 1);
+        let joined = Extent::new(start, stop - start);
+        if right && left {
+            self.index.remove(Extent::new(end, stop - end));
+        }
+        if left {
+            self.index.resize(Extent::new(start, offset - start), joined.len);
+        } else if right {
+            self.index.shift(Extent::new(end, stop - end), joined);
+        } else {
+            self.index.insert(joined);
+        }
+        self.used -= len;
+        self.used_extents -= 1;
+        self.free_extents = self.free_extents + 1 - u32::from(left) - u32::from(right);
+    }
+
+    /// The length of the used extent that begins at `offset`.
+    #[inline]
+    pub(crate) fn len_of(&self, offset: u32) -> Result<u32, FreeError> {
+        if offset >= self.granules || !self.lines.is_used_start(offset) {
+            return Err(self.why_not(offset));
+        }
+        Ok(self.lines.next_start(offset) - offset)
+    }
+
+    /// Whether `extent` is a used one.
+    #[inline]
+    fn check(&self, extent: Extent) -> Result<(), FreeError> {
+        if self.len_of(extent.offset)? == extent.len { Ok(()) } else { Err(FreeError::WrongLayout) }
+    }
+
+    /// Why no used extent begins at `offset`.
+    #[cold]
+    fn why_not(&self, offset: u32) -> FreeError {
+        match self.around(offset) {
+            None => FreeError::OutOfRegion,
+            Some((extent, true)) if extent.offset != offset => FreeError::Interior,
+            Some(_) => FreeError::NotLive,
+        }
+    }
+
+    /// The extent that `granule` lies in, and whether it is used.
+    fn around(&self, granule: u32) -> Option<(Extent, bool)> {
+        if granule >= self.granules {
+            return None;
+        }
+        let start = if self.lines.is_start(granule) { granule } else { self.lines.prev_start(granule) };
+        Some((Extent::new(start, self.lines.next_start(start) - start), !self.lines.is_free(start)))
+    }
+
+    /// The extent that begins at `offset`, or else the first that begins behind it; and whether it is used.
+    pub(crate) fn extent_from(&self, offset: u32) -> Option<(Extent, bool)> {
+        if offset >= self.granules {
+            return None;
+        }
+        let start = if self.lines.is_start(offset) { offset } else { self.lines.next_start(offset) };
+        self.around(start)
+    }
+
+    /// Every extent in the order of addresses, and whether it is used.
+    pub(crate) fn walk(&self) -> impl Iterator<Item = (Extent, bool)> + '_ {
+        core::iter::successors(self.extent_from(0), |(extent, _)| self.extent_from(extent.end()))
+    }
+
+    /// Granules managed.
+    #[inline]
+    pub(crate) fn granules(&self) -> u32 {
+        self.granules
+    }
+
+    /// Granules handed out.
+    #[inline]
+    pub(crate) fn used(&self) -> u32 {
+        self.used
+    }
+
+    /// Granules not handed out.
+    #[inline]
+    pub(crate) fn free(&self) -> u32 {
+        self.granules - self.used
+    }
+
+    /// Extents handed out.
+    #[inline]
+    pub(crate) fn used_extents(&self) -> usize {
+        self.used_extents as usize
+    }
+
+    /// Free extents.
+    #[inline]
+    pub(crate) fn free_extents(&self) -> usize {
+        self.free_extents as usize
+    }
+
+    /// Granules of the longest free extent, in at most a step a bit.
+    #[inline]
+    pub(crate) fn largest_free(&self) -> u32 {
+        self.index.greatest()
+    }
+}

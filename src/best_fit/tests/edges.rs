@@ -1,0 +1,144 @@
+//! The least and the greatest range, single granules, alignment at the ends.
+
+use super::super::BestFit;
+use crate::error::{FreeError, RegionError};
+use crate::extent::Extent;
+
+const MAX: u32 = u32::MAX - 255;
+
+#[test]
+fn one_granule() {
+    let mut index = BestFit::new(1, 5).expect("one granule");
+    assert_eq!((index.take(0), index.take(2), index.take(u32::MAX)), (None, None, None));
+    assert_eq!((index.take_aligned(1, 2), index.take_aligned(1, 3)), (None, None));
+    for _ in 0..3 {
+        assert_eq!((index.take_aligned(1, 1), index.take(1)), (Some(0), None));
+        assert_eq!((index.largest_free(), index.free_extents(), index.take_at(Extent::new(0, 1))), (0, 0, false));
+        index.check_invariants().expect("full");
+        assert_eq!(index.give_back_at(1), Err(FreeError::OutOfRegion));
+        assert_eq!(index.give_back_at(u32::MAX), Err(FreeError::OutOfRegion));
+        assert_eq!(index.give_back_at(0), Ok(1));
+        assert_eq!(index.give_back_at(0), Err(FreeError::NotLive));
+        index.check_invariants().expect("empty");
+    }
+}
+
+#[test]
+fn capacities_at_below_and_above_the_bounds() {
+    assert!(matches!(BestFit::new(0, 0), Err(RegionError::ZeroCapacity)));
+    for granules in MAX + 1..=u32::MAX {
+        assert!(matches!(BestFit::new(granules, 0), Err(RegionError::TooLarge)));
+    }
+    assert!(matches!(BestFit::new(2, u64::MAX - 1), Err(RegionError::Overflow)));
+    assert!(BestFit::new(1, u64::MAX - 1).is_ok());
+}
+
+#[cfg(not(miri))]
+#[test]
+fn the_greatest_range_costs_address_space_only() {
+    for granules in [MAX, MAX - 1, MAX - 255, MAX - 256] {
+        let mut index = BestFit::new(granules, 0).expect("address space for the metadata");
+        assert!(index.metadata_reserved() > 1 << 30);
+        assert!(index.metadata_touched() < 16 << 20, "{}", index.metadata_touched());
+        assert_eq!(index.take(granules.saturating_add(1)), None);
+        assert_eq!(index.take(granules), Some(0));
+        assert_eq!(index.give_back_at(0), Ok(granules));
+        let top = index.take(300).expect("room");
+        assert_eq!(top, granules - 300);
+        let half = index.take_aligned(5, 1 << 31).expect("room");
+        assert_eq!(half, 1 << 31);
+        assert_eq!((index.largest_free(), index.free_extents()), (1 << 31, 2));
+        assert_eq!(index.take(1 << 31), Some(0));
+        assert_eq!(index.extend_left(Extent::new(top, 300), 7), Ok(true));
+        let mut all = [Extent::new(0, 1 << 31), Extent::new(half, 5), Extent::new(top - 7, 307)];
+        assert_eq!(index.give_back_all(&mut all), 0);
+        assert_eq!((index.largest_free(), index.free_extents(), index.used()), (granules, 1, 0));
+    }
+}
+
+#[test]
+fn every_other_granule_free_is_the_worst_case_and_is_covered() {
+    for granules in [1, 2, 63, 64, 65, 256, 257, 1000, 4095, 4096, 4097, 20_001] {
+        let mut index = BestFit::new(granules, 0).expect("address space for the metadata");
+        for _ in 0..granules {
+            assert!(index.take(1).is_some());
+        }
+        for granule in (0..granules).step_by(2) {
+            assert_eq!(index.give_back_at(granule), Ok(1));
+        }
+        assert_eq!(index.free_extents(), granules.div_ceil(2) as usize);
+        index.check_invariants().expect("the worst case");
+        assert_eq!(index.take(2), None);
+        for granule in (1..granules).step_by(2) {
+            assert_eq!(index.give_back(Extent::new(granule, 1)), Ok(()));
+        }
+        index.check_invariants().expect("empty again");
+        assert_eq!((index.free_extents(), index.largest_free()), (1, granules));
+    }
+}
+
+#[test]
+fn every_length_and_rest_of_small_ranges() {
+    for granules in 1..=80 {
+        for first in 1..=granules {
+            let mut index = BestFit::new(granules, 0).expect("a small range");
+            let mut live = vec![index.take(first).expect("empty")];
+            for len in (1..=granules - first).rev() {
+                live.extend(index.take(len));
+            }
+            index.check_invariants().expect("while filled");
+            for at in live {
+                assert!(index.give_back_at(at).is_ok());
+                index.check_invariants().expect("while emptied");
+            }
+            assert_eq!(index.largest_free(), granules);
+        }
+    }
+}
+
+#[test]
+fn alignment_is_of_the_absolute_address() {
+    for origin in 0..130 {
+        for align in [2, 4, 64, 128] {
+            let mut index = BestFit::new(200, origin).expect("a small range");
+            let mut offsets = Vec::new();
+            while let Some(offset) = index.take_aligned(3, align) {
+                assert_eq!((origin + u64::from(offset)) % u64::from(align), 0);
+                offsets.push(offset);
+            }
+            let places = (0..198).filter(|at| (origin + at) % u64::from(align) == 0).count();
+            // With an alignment of 2, three granules cover two places.
+            assert_eq!(offsets.len(), if align == 2 { offsets.len() } else { places });
+            index.check_invariants().expect("full of aligned extents");
+            offsets.into_iter().for_each(|at| assert_eq!(index.give_back_at(at), Ok(3)));
+            assert_eq!(index.free_extents(), 1);
+        }
+    }
+}
+
+#[test]
+fn a_refusal_looks_at_every_extent_between() {
+    // Twenty extents of nine granules; only the oldest of them, tried last, holds an aligned place.
+    let mut index = BestFit::new(2_000, 0).expect("a small range");
+    // Holes begin at 64 i + 1, the first at 0: only that one has a multiple of 64 with 8 granules behind it.
+    let holes: Vec<(u32, u32)> = (0..20).map(|i| (if i == 0 { 0 } else { 64 * i + 1 }, 9)).collect();
+    let whole = index.take(2_000).expect("empty");
+    let mut rest = Extent::new(whole, 2_000);
+    for &(at, len) in &holes {
+        if at > rest.offset {
+            index.split(rest, at - rest.offset).expect("live");
+            let tail = index.take(rest.end() - at).expect("just freed");
+            assert_eq!(tail, at);
+            rest = Extent::new(at, rest.end() - at);
+        }
+        index.split(rest, len).expect("live");
+        assert_eq!(index.take(rest.len - len), Some(rest.offset + len));
+        rest = Extent::new(rest.offset + len, rest.len - len);
+        index.give_back(Extent::new(at, len)).expect("live");
+    }
+    assert_eq!(index.free_extents(), 20);
+    assert_eq!(index.take_aligned(9, 64), Some(0));
+    assert_eq!(index.take_aligned(9, 64), None);
+    assert_eq!(index.free_extents(), 19);
+    index.check_invariants().expect("nothing lost");
+}

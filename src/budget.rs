@@ -1,0 +1,244 @@
+//! `Budget`: one limit, its exact memory usage, its peak, the slack leased to shards, and its pressure.
+//!
+//! Two kinds of words, two rules.
+//!
+//! - **usage, peak, limit, since, pressure** are written only inside the region's critical section; anyone reads them
+//!   with one load. Nothing is ever added and rolled back.
+//!   INV-B1: `usage <= max(limit, usage when the limit was lowered)`, at every value of the word.
+//! - **leased** is written by anyone, without the lock: load, compare with the slack, CAS.
+//!   INV-B2: `leased <= max(slack, leased when the limit was lowered)`, at every value of the word.
+//!
+//! The slack is the part of a limit (1/16 unless set) that shards may hold idle, in magazines and chunks. A grant is
+//! Acquire and an end Release, so whoever is granted bytes that another shard gave up is ordered after that shard had
+//! emptied them: cached bytes never exceed the slack for anyone ordered after the grant.
+//!
+//! Pressure is even at rest and odd while the limit presses; it only counts up, so a shard that remembers the last value
+//! it acted upon sees every change at its next slow path. Relaxed: outside the lock it is a hint, inside it is exact.
+//!
+//! Deliberately not here: what is charged for, and who holds the lock.
+
+use crate::sync::{AtomicU64, AtomicUsize, CachePadded, mutant, ord};
+
+/// Slack of a limit is `limit / SLACK_DIVISOR` unless the builder says otherwise.
+pub(crate) const SLACK_DIVISOR: usize = 16;
+
+/// The pressure of one or two limits, as seen in one look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pressure {
+    /// Sum of the words: changes whenever one of them does.
+    pub(crate) value: u64,
+    /// Whether one of them is odd.
+    pub(crate) on: bool,
+}
+
+/// See the module's header.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    usage: AtomicUsize,
+    limit: AtomicUsize,
+    peak: AtomicUsize,
+    /// Bytes charged since the last refusal under pressure.
+    since: AtomicUsize,
+    slack_divisor: usize,
+    leased: CachePadded<AtomicUsize>,
+    pressure: CachePadded<AtomicU64>,
+}
+
+impl Budget {
+    /// A budget of `limit` bytes, of which `limit / slack_divisor` may be held idle.
+    pub(crate) fn new(limit: usize, slack_divisor: usize) -> Self {
+        Self {
+            usage: AtomicUsize::new(0),
+            limit: AtomicUsize::new(limit),
+            peak: AtomicUsize::new(0),
+            since: AtomicUsize::new(0),
+            slack_divisor: slack_divisor.max(1),
+            leased: CachePadded::new(AtomicUsize::new(0)),
+            pressure: CachePadded::new(AtomicU64::new(0)),
+        }
+    }
+
+    /// Bytes handed out.
+    pub(crate) fn usage(&self) -> usize {
+        self.usage.load(ord!(Relaxed))
+    }
+
+    pub(crate) fn limit(&self) -> usize {
+        self.limit.load(ord!(Relaxed))
+    }
+
+    /// Greatest usage so far.
+    pub(crate) fn peak(&self) -> usize {
+        self.peak.load(ord!(Relaxed))
+    }
+
+    /// Bytes of idle capacity granted to shards.
+    pub(crate) fn leased(&self) -> usize {
+        self.leased.load(ord!(Relaxed))
+    }
+
+    /// Bytes that may be leased.
+    pub(crate) fn slack(&self) -> usize {
+        self.limit() / self.slack_divisor
+    }
+
+    /// What one of `shards` shards may hold: its part of a reserved quarter, or what is left of the other three.
+    pub(crate) fn share(&self, shards: usize) -> usize {
+        let slack = self.slack();
+        (slack / 4 / shards).max((slack / 4 * 3).saturating_sub(self.leased()))
+    }
+
+    // ---- inside the region's critical section ---------------------------------------------------------------------
+
+    /// Bytes that may still be charged.
+    pub(crate) fn room(&self) -> usize {
+        self.limit().saturating_sub(self.usage())
+    }
+
+    /// Adds `bytes`, which [`Budget::room`] has just allowed in this critical section.
+    pub(crate) fn charge(&self, bytes: usize) {
+        let usage = self.usage() + bytes;
+        debug_assert!(usage <= self.limit(), "INV-B1: checked before the charge");
+        self.usage.store(usage, ord!(Relaxed));
+        if usage > self.peak() {
+            self.peak.store(usage, ord!(Relaxed));
+        }
+        if self.pressed() {
+            let since = self.since.load(ord!(Relaxed)) + bytes;
+            self.since.store(since, ord!(Relaxed));
+            if since >= self.limit() / 64 {
+                self.step_pressure(1);
+            }
+        }
+    }
+
+    /// Subtracts `bytes` that were charged. Saturates: a wrong figure may not become an enormous one.
+    pub(crate) fn refund(&self, bytes: usize) {
+        let usage = self.usage();
+        debug_assert!(bytes <= usage, "refund of {bytes} bytes from {usage}");
+        self.usage.store(usage.saturating_sub(bytes), ord!(Relaxed));
+    }
+
+    pub(crate) fn set_limit(&self, bytes: usize) {
+        self.limit.store(bytes, ord!(Relaxed));
+    }
+
+    /// A search for `bytes` failed here: pressure begins, unless the request is large for the limit.
+    pub(crate) fn refused(&self, bytes: usize) {
+        if bytes <= self.limit() / 16 {
+            self.since.store(0, ord!(Relaxed));
+            if !self.pressed() {
+                self.step_pressure(1);
+            }
+        }
+    }
+
+    /// Whether no emptied cache could make room for `bytes`.
+    pub(crate) fn is_hopeless(&self, bytes: usize) -> bool {
+        // Relaxed is right: a lease precedes the blocks it covers in its thread's order, and what is ordered before this
+        // request (by the lock, a depot or the callers' own means) is seen.
+        (self.usage() + bytes).saturating_sub(self.leased()) > self.limit()
+    }
+
+    /// Makes every shard close its magazines at its next slow path, without pressure.
+    pub(crate) fn nudge(&self) {
+        self.step_pressure(2);
+    }
+
+    fn step_pressure(&self, by: u64) {
+        self.pressure.store(self.pressure.load(ord!(Relaxed)) + by, ord!(Relaxed));
+    }
+
+    // ---- by anyone, without the lock ------------------------------------------------------------------------------
+
+    fn pressed(&self) -> bool {
+        self.pressure.load(ord!(Relaxed)) % 2 == 1
+    }
+
+    /// The pressure of this limit and of the one above it.
+    pub(crate) fn pressure_with(&self, above: &Budget) -> Pressure {
+        let (own, above) = (self.pressure.load(ord!(Relaxed)), above.pressure.load(ord!(Relaxed)));
+        Pressure { value: own.wrapping_add(above), on: (own | above) % 2 == 1 }
+    }
+
+    /// Leases `bytes`, if they fit the slack.
+    pub(crate) fn grant(&self, bytes: usize) -> bool {
+        if mutant!("rule.budget.add-then-roll-back") {
+            let before = self.leased.fetch_add(bytes, ord!(Relaxed));
+            if before + bytes > self.slack() {
+                self.leased.fetch_sub(bytes, ord!(Relaxed));
+                return false;
+            }
+            return true;
+        }
+        let mut leased = self.leased.load(ord!(Relaxed));
+        loop {
+            if bytes > self.slack().saturating_sub(leased) {
+                return false;
+            }
+            // ORDERING(Acquire): what the former holders of these bytes emptied is seen before they are filled again.
+            //   pairs: `end_lease`'s Release.  loom: m02_lease::cached_never_above_slack; Relaxed fails it.
+            // Failure is Relaxed: the value is re-validated by the next exchange.
+            match self.leased.compare_exchange_weak(
+                leased,
+                leased + bytes,
+                ord!("budget.grant", Acquire),
+                ord!(Relaxed),
+            ) {
+                Ok(_) => return true,
+                Err(seen) => leased = seen,
+            }
+        }
+    }
+
+    /// Returns `bytes` of lease, whose blocks have left the caches.
+    pub(crate) fn end_lease(&self, bytes: usize) {
+        // ORDERING(Release): the blocks left before their lease does.
+        //   pairs: `grant`'s Acquire.  loom: m02_lease::cached_never_above_slack; Relaxed fails it.
+        let before = self.leased.fetch_sub(bytes, ord!("budget.end_lease", Release));
+        debug_assert!(before >= bytes, "lease of {bytes} bytes ended with {before} leased");
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_huge_request_in_a_loop_never_refuses_a_small_lease_that_fits() {
+        let budget = Budget::new(16_000, 16);
+        for _ in 0..10_000 {
+            assert!(!budget.grant(usize::MAX));
+            assert!(!budget.grant(1_001));
+        }
+        assert!(budget.grant(1_000));
+        assert_eq!(budget.leased(), 1_000);
+        budget.end_lease(1_000);
+        assert_eq!(budget.leased(), 0);
+    }
+
+    #[test]
+    fn pressure_begins_with_a_refusal_and_ends_after_a_sixty_fourth_of_the_limit() {
+        let budget = Budget::new(64_000, 16);
+        let above = Budget::new(usize::MAX, 16);
+        let at_rest = budget.pressure_with(&above);
+        budget.refused(5_000);
+        assert_eq!(budget.pressure_with(&above), at_rest, "more than 1/16 of the limit causes none");
+        budget.refused(4_000);
+        assert!(budget.pressure_with(&above).on);
+        budget.charge(999);
+        assert!(budget.pressure_with(&above).on);
+        budget.charge(1);
+        assert!(!budget.pressure_with(&above).on);
+        assert_ne!(budget.pressure_with(&above).value, at_rest.value);
+    }
+
+    #[test]
+    fn the_share_keeps_a_quarter_for_late_comers() {
+        let budget = Budget::new(16 * 1024, 16);
+        assert_eq!(budget.share(4), 768);
+        assert!(budget.grant(768));
+        assert_eq!(budget.share(4), 64);
+        assert!(budget.grant(256) && !budget.grant(1));
+    }
+}

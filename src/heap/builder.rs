@@ -1,0 +1,75 @@
+//! `HeapBuilder`: the options of a heap.
+
+use crate::error::RegionError;
+use crate::region::Region;
+use crate::sync::Arc;
+
+use super::quarantine::{self, Quarantine};
+use super::{Core, Heap};
+
+/// Options of a heap; see [`Heap::builder`].
+///
+/// ```
+/// use sharded_arena::{Heap, Region};
+/// let region = Region::with_capacity(1 << 20)?;
+/// let heap = Heap::builder().region(&region).limit(64 << 10).checked(true).build()?;
+/// assert_eq!(heap.limit(), 64 << 10);
+/// # Ok::<(), sharded_arena::RegionError>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct HeapBuilder {
+    region: Option<Region>,
+    capacity: usize,
+    limit: Option<usize>,
+    checked: bool,
+    quarantine: Option<usize>,
+}
+
+impl HeapBuilder {
+    /// The region to share; without one the heap makes its own.
+    pub fn region(mut self, region: &Region) -> Self {
+        self.region = Some(region.clone());
+        self
+    }
+
+    /// Bytes of the heap's own region, if it shares none.
+    pub fn capacity(mut self, bytes: usize) -> Self {
+        self.capacity = bytes;
+        self
+    }
+
+    /// Bytes the heap may take from its region; only the region's limit holds unless set.
+    pub fn limit(mut self, bytes: usize) -> Self {
+        self.limit = Some(bytes);
+        self
+    }
+
+    /// Checks every free against the index, on whichever thread, and lets the last ones wait in quarantine, so that a
+    /// wrong layout, an invalid or a double free is reported at the call. Nothing is cached; every call takes the lock.
+    pub fn checked(mut self, on: bool) -> Self {
+        self.checked = on;
+        self
+    }
+
+    /// Freed blocks that wait in the quarantine of a checked heap; 256 unless set. They count as usage, and give way,
+    /// oldest first, before a request is refused.
+    pub fn quarantine(mut self, blocks: usize) -> Self {
+        self.quarantine = Some(blocks);
+        self
+    }
+
+    /// Makes the heap.
+    ///
+    /// # Errors
+    /// As [`Region::with_capacity`] for a region of its own; `System` without memory for the quarantine.
+    pub fn build(self) -> Result<Heap, RegionError> {
+        let region = match self.region {
+            Some(region) => region,
+            None => Region::with_capacity(self.capacity)?,
+        };
+        let length = self.quarantine.unwrap_or(quarantine::LENGTH);
+        let quarantine = self.checked.then(|| Quarantine::reserve(length)).transpose()?;
+        Ok(Heap { core: Arc::new(Core::new(region, self.limit.unwrap_or(usize::MAX), quarantine)) })
+    }
+}

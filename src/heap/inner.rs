@@ -1,0 +1,264 @@
+//! `Core`: what the handles of one heap share, and how a thread finds its shard in it.
+//!
+//! A heap that was never used is this struct alone. Its shards, owner words and depot (the *body*) are made at its first
+//! use, outside the lock; without memory for them the heap runs uncached.
+//!
+//! - INV-H1: the body, once made, stands as long as the core.
+//! - INV-H2: the core is in its region's list from its first use until its drop.
+#![expect(unsafe_code, reason = "block addresses, the cached shard pointer, the region's list")]
+
+use core::ptr::NonNull;
+
+use crate::budget::Budget;
+use crate::depot::Depot;
+use crate::error::RegionError;
+use crate::extent::Extent;
+use crate::region::{Links, Region, Section};
+use crate::size_class::{COUNT, GRANULE_BYTES, longest_bytes};
+use crate::sync::{AtomicU64, OnceLock, ord, parallelism};
+use crate::table::Table;
+use crate::thread::{self, Cache, Claim, Guard, Owner, Token, claim, tokens};
+
+use super::quarantine::Quarantine;
+use super::shard::Shard;
+
+/// What the handles of one heap share.
+pub(crate) struct Core {
+    /// Never reused, not 0.
+    pub(super) id: u64,
+    base: NonNull<u8>,
+    /// Bytes of the longest class.
+    pub(super) longest: usize,
+    pub(super) region: Region,
+    /// The heap's own usage and limit.
+    pub(super) budget: Budget,
+    /// What was counted outside any shard.
+    pub(super) allocated: AtomicU64,
+    pub(super) freed: AtomicU64,
+    pub(super) invalid_frees: AtomicU64,
+    /// One more than the deaths when a thread last found no shard to adopt.
+    adopt_failed: AtomicU64,
+    pub(super) quarantine: Option<Quarantine>,
+    body: OnceLock<Option<Body>>,
+    pub(super) links: Links,
+}
+
+/// Shards, who owns them, and the depot between them.
+pub(crate) struct Body {
+    pub(super) owners: Table<Owner>,
+    pub(super) shards: Table<Shard>,
+    pub(super) depot: Depot,
+}
+
+// SAFETY: `base` points into the region, which the core keeps; `links` is used under the region's lock only; the rest is
+// Send and Sync by itself.
+unsafe impl Send for Core {}
+// SAFETY: as for Send.
+unsafe impl Sync for Core {}
+
+impl Core {
+    /// A heap in `region` with a limit of its own; with a quarantine it is checked.
+    pub(super) fn new(region: Region, limit: usize, quarantine: Option<Quarantine>) -> Self {
+        Self {
+            id: thread::next_id(),
+            base: region.base(),
+            longest: longest_bytes(region.capacity()),
+            budget: Budget::new(limit, region.slack_divisor()),
+            allocated: AtomicU64::new(0),
+            freed: AtomicU64::new(0),
+            invalid_frees: AtomicU64::new(0),
+            adopt_failed: AtomicU64::new(0),
+            quarantine,
+            body: OnceLock::new(),
+            links: Links::default(),
+            region,
+        }
+    }
+
+    /// Number of shards of a heap in `region`.
+    fn shard_count(region: &Region) -> usize {
+        (4 * parallelism()).min(region.capacity() / (64 * 1024)).max(1).next_power_of_two()
+    }
+
+    /// The body, made at the first call; none if the heap caches nothing.
+    pub(super) fn body(&self) -> Option<&Body> {
+        self.body
+            .get_or_init(|| {
+                let cached = self.quarantine.is_none() && self.region.wipe().is_none();
+                let body = cached.then(|| Body::make(&self.region).ok()).flatten();
+                let set = NonNull::from(self as &dyn crate::region::ShardSet);
+                // SAFETY: `register`'s contract: a core does not move (it is made inside its `Arc`), and its drop
+                // unregisters it. The lifetime is erased for that reason only.
+                self.region.section(|section| unsafe { section.register(core::mem::transmute(set)) });
+                body
+            })
+            .as_ref()
+    }
+
+    /// The body, if it was ever made.
+    pub(super) fn made(&self) -> Option<&Body> {
+        self.body.get().and_then(Option::as_ref)
+    }
+
+    /// Whether the heap was ever used.
+    pub(super) fn is_used(&self) -> bool {
+        self.body.get().is_some()
+    }
+
+    // ---- addresses ------------------------------------------------------------------------------------------------
+
+    /// The address of `granule`, derived from the region's base.
+    #[inline(always)]
+    pub(super) fn address(&self, granule: u32) -> NonNull<u8> {
+        // SAFETY: `NonNull::add`: every granule of the index lies inside the mapping (INV-R1).
+        unsafe { self.base.add(granule as usize * GRANULE_BYTES) }
+    }
+
+    /// The granule at which the block `ptr` begins.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "a region has fewer than 2^32 granules")]
+    pub(super) fn granule(&self, ptr: NonNull<u8>) -> u32 {
+        (ptr.addr().get().wrapping_sub(self.base.addr().get()) / GRANULE_BYTES) as u32
+    }
+
+    // ---- the calling thread's shard -------------------------------------------------------------------------------
+
+    /// The calling thread's shard, or [`Shard::none`].
+    #[inline(always)]
+    pub(super) fn shard(&self) -> &Shard {
+        match thread::cached(self.id) {
+            // SAFETY: the entry was made by `find_shard` for this id, which is never reused: it points into this core's
+            // body, which stands (INV-H1), or to the static `Shard::none`.
+            Some(shard) => unsafe { &*shard.cast::<Shard>() },
+            None => self.shard_cold(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn shard_cold(&self) -> &Shard {
+        match thread::with_identity(|cache, guard| self.find_shard(cache, guard)) {
+            Some(shard) => shard,
+            None => Shard::none(),
+        }
+    }
+
+    /// The shard of the thread that has `cache` and `guard`, adopting one if need be, and remembered in the cache.
+    pub(crate) fn find_shard(&self, cache: &Cache, guard: Option<&Guard>) -> &Shard {
+        // A thread whose guard is gone takes the shared path and is remembered nowhere.
+        let (Some(body), Some(token)) = (self.body(), guard.and_then(|guard| guard.token(tokens()))) else {
+            return Shard::none();
+        };
+        let shard = match body.owned_by(token) {
+            Some(shard) => shard,
+            None => match self.adopt(body, token) {
+                Some(shard) => shard,
+                None => Shard::none(),
+            },
+        };
+        cache.set(self.id, core::ptr::from_ref(shard).cast());
+        shard
+    }
+
+    fn adopt<'a>(&self, body: &'a Body, token: Token) -> Option<&'a Shard> {
+        let deaths = tokens().deaths_hint();
+        let shard = self.region.section(|section| body.adopt(section, token));
+        if shard.is_none() {
+            self.adopt_failed.store(deaths + 1, ord!(Relaxed));
+        }
+        shard.map(|index| &body.shards[index])
+    }
+
+    /// The slow path of a thread without a shard: threads may have ended since it looked for one.
+    pub(super) fn try_adopt(&self) -> &Shard {
+        if self.made().is_none() || self.adopt_failed.load(ord!(Relaxed)) == tokens().deaths_hint() + 1 {
+            return Shard::none();
+        }
+        self.shard_cold()
+    }
+
+    // ---- figures --------------------------------------------------------------------------------------------------
+
+    /// Bytes that callers hold, as they asked for them.
+    #[cfg(feature = "stats")]
+    pub(super) fn live_bytes(&self) -> usize {
+        let shards = self.made().map_or(&[][..], |body| &body.shards);
+        // All frees are read before any allocation, so a block that goes round meanwhile counts twice as live, never as
+        // minus one.
+        let freed = shards.iter().map(Shard::freed).fold(self.freed.load(ord!(Relaxed)), u64::wrapping_add);
+        let allocated = shards.iter().map(Shard::allocated).fold(self.allocated.load(ord!(Relaxed)), u64::wrapping_add);
+        usize::try_from((allocated.wrapping_sub(freed)).cast_signed().max(0)).unwrap_or(usize::MAX)
+    }
+
+    /// Counts `bytes` handed out.
+    #[inline(always)]
+    pub(super) fn count_alloc(&self, shard: &Shard, bytes: usize) {
+        if !cfg!(feature = "stats") {
+            return;
+        }
+        if shard.is_none() {
+            // Relaxed: a figure; nothing is published by it.
+            self.allocated.fetch_add(bytes as u64, ord!(Relaxed));
+        } else {
+            shard.count_alloc(bytes);
+        }
+    }
+
+    /// Counts `bytes` taken back.
+    #[inline(always)]
+    pub(super) fn count_free(&self, shard: &Shard, bytes: usize) {
+        if !cfg!(feature = "stats") {
+            return;
+        }
+        if shard.is_none() {
+            self.freed.fetch_add(bytes as u64, ord!(Relaxed));
+        } else {
+            shard.count_free(bytes);
+        }
+    }
+
+    /// A free that the index refused: dropped and counted. Called inside or outside the section.
+    pub(super) fn count_invalid(&self) {
+        self.invalid_frees.fetch_add(1, ord!(Relaxed));
+    }
+}
+
+impl Body {
+    fn make(region: &Region) -> Result<Self, RegionError> {
+        let shards = Core::shard_count(region);
+        let slack = region.capacity() / region.slack_divisor().max(1);
+        Ok(Self { owners: Table::reserve(shards)?, shards: Table::reserve(shards)?, depot: Depot::reserve(slack)? })
+    }
+
+    /// Index of the shard whose search for `token` begins at its slot.
+    fn probe(&self, token: Token) -> impl Iterator<Item = usize> + use<> {
+        let (count, home) = (self.owners.len(), token.slot());
+        (0..count).map(move |step| (home + step) % count)
+    }
+
+    fn owned_by(&self, token: Token) -> Option<&Shard> {
+        self.probe(token).find(|index| self.owners[*index].get() == Some(token)).map(|index| &self.shards[index])
+    }
+
+    /// Gives the first claimable shard, with its contents and leases, to `token`.
+    fn adopt(&self, _locked: &mut Section<'_>, token: Token) -> Option<usize> {
+        let index = self.probe(token).find(|index| self.claim(*index) == Claim::Claimable)?;
+        self.owners[index].set(Some(token));
+        Some(index)
+    }
+
+    /// Whether the holder of the region's lock may use shard `index`.
+    pub(super) fn claim(&self, index: usize) -> Claim {
+        claim(tokens(), &self.owners[index], &self.shards[index].pins)
+    }
+
+    /// Bytes of nodes, shards and owner words.
+    pub(super) fn metadata_bytes(&self) -> usize {
+        self.shards.len() * (size_of::<Shard>() + size_of::<Owner>()) + self.depot.nodes.touched_bytes() + COUNT * 8
+    }
+}
+
+/// An extent of `len` granules at `granule`.
+pub(super) fn extent(granule: u32, len: u32) -> Extent {
+    Extent::new(granule, len)
+}

@@ -1,0 +1,296 @@
+//! Slow paths of a class: swap with the previous magazine, trade with the depot, then the region, many blocks at once.
+//!
+//! - INV-L1: `leased = Σ lease` of the nodes in shards and on full stacks; while an operation is under way `leased` is the
+//!   larger side: granted before it is filled, returned after it is emptied.
+//! - INV-L2: a shard records the pressure it acts upon before any grant of that pass: a lease taken beside the beginning
+//!   of pressure is returned at the shard's next slow path.
+//!
+//! Bounds: a shard grows a magazine while the new lease is at most an eighth of what it may still take; the depot accepts
+//! while the leases stay within three quarters of the slack, so a thread that only frees cannot starve the others; a
+//! shard above twice its share closes its previous magazine, at slow paths only.
+
+use crate::magazine::{NodeRef, NodeSize, lease_bytes};
+use crate::region::Section;
+use crate::size_class::Class;
+use crate::sync::mutant;
+
+use super::inner::{Body, Core, extent};
+use super::shard::Shard;
+
+impl Core {
+    // ---- leases ---------------------------------------------------------------------------------------------------
+
+    /// Bytes that one shard may hold idle.
+    fn share(&self, body: &Body) -> usize {
+        let shards = body.shards.len();
+        self.budget.share(shards).min(self.region.budget().share(shards))
+    }
+
+    /// Leases `bytes` for `shard` under both limits.
+    fn grant(&self, body: &Body, shard: &Shard, bytes: usize) -> bool {
+        if shard.held() + bytes > self.share(body) || !self.budget.grant(bytes) {
+            return false;
+        }
+        if !self.region.budget().grant(bytes) {
+            // The passing excess can deny another's lease, never refuse a request.
+            self.budget.end_lease(bytes);
+            return false;
+        }
+        shard.hold(bytes);
+        true
+    }
+
+    fn end_lease(&self, bytes: usize) {
+        self.region.budget().end_lease(bytes);
+        self.budget.end_lease(bytes);
+    }
+
+    /// An empty magazine for `cap` blocks, halved as often as its lease is denied.
+    fn open(&self, body: &Body, shard: &Shard, class: Class, cap: u32) -> Option<NodeRef> {
+        let mut cap = cap;
+        while cap > 0 {
+            let lease = lease_bytes(class, cap);
+            if self.grant(body, shard, lease) {
+                if mutant!("rule.pressure.seen-after-grant") {
+                    shard.set_seen(self.budget.pressure_with(self.region.budget()).value);
+                }
+                let Some(node) = body.depot.take_node(cap) else {
+                    shard.release(lease);
+                    self.end_lease(lease);
+                    return None;
+                };
+                body.depot.nodes.get(node).open(class, cap);
+                return Some(node);
+            }
+            cap /= 2;
+        }
+        None
+    }
+
+    /// Doubles the loaded magazine, if its lease may grow.
+    fn grow_magazine(&self, body: &Body, shard: &Shard, class: Class) -> bool {
+        let (nodes, depot) = (&body.depot.nodes, &body.depot);
+        let loaded = shard.loaded(class);
+        let cap = nodes.get(loaded).cap();
+        let wider = (2 * cap).min(class.most_capacity());
+        let more = lease_bytes(class, wider).saturating_sub(lease_bytes(class, cap));
+        let may_take = self.share(body).saturating_sub(shard.held());
+        if wider == cap || lease_bytes(class, wider) > may_take / 8 {
+            return false;
+        }
+        // A wider magazine may need the larger node: take it first, so that a failure has nothing to undo.
+        let moved = NodeSize::for_capacity(wider) != loaded.size();
+        let target = if moved { depot.take_node(wider) } else { Some(loaded) };
+        let Some(target) = target else { return false };
+        if !mutant!("rule.lease.growth-without-lease") && !self.grant(body, shard, more) {
+            if moved {
+                depot.give_node(target);
+            }
+            return false;
+        }
+        shard.unload(nodes, class);
+        if moved {
+            let (from, to) = (nodes.get(loaded), nodes.get(target));
+            to.open(class, wider);
+            for (slot, new) in from.slots.iter().zip(to.slots).take(from.len() as usize) {
+                new.set(slot.get());
+            }
+            to.set_len(from.len());
+            depot.give_node(loaded);
+        } else {
+            nodes.get(target).set_cap(wider);
+        }
+        shard.load(nodes, class, target);
+        true
+    }
+
+    // ---- closing --------------------------------------------------------------------------------------------------
+
+    /// Gives the blocks of `node`, which the caller holds, back to the index; gives the lease that then ends.
+    pub(super) fn empty_node(&self, body: &Body, section: &mut Section<'_>, node: NodeRef) -> usize {
+        let at = body.depot.nodes.get(node);
+        at.enter();
+        let class = Class::from_index(at.class());
+        for slot in &at.slots[..at.len() as usize] {
+            if section.give_back(&self.budget, extent(slot.get(), class.granules())).is_err() {
+                self.count_invalid();
+            }
+        }
+        at.set_len(0);
+        lease_bytes(class, at.cap())
+    }
+
+    /// Ends the lease of an emptied node and spares it.
+    pub(super) fn end_node(&self, body: &Body, node: NodeRef, lease: usize) {
+        self.end_lease(lease);
+        body.depot.give_node(node);
+    }
+
+    /// Gives back a magazine that the caller holds and whose lease no shard holds any more.
+    fn close(&self, body: &Body, node: NodeRef) {
+        let lease = self.region.section(|section| self.empty_node(body, section, node));
+        // After the section: the blocks are in the index before their lease can be granted again.
+        self.end_node(body, node, lease);
+    }
+
+    fn close_previous(&self, body: &Body, shard: &Shard, class: Class) -> bool {
+        let previous = shard.previous(class);
+        if previous.is_none() {
+            return false;
+        }
+        shard.set_previous(class, NodeRef::NONE);
+        self.close_released(body, shard, class, previous);
+        true
+    }
+
+    fn close_released(&self, body: &Body, shard: &Shard, class: Class, node: NodeRef) {
+        shard.release(lease_bytes(class, body.depot.nodes.get(node).cap()));
+        self.close(body, node);
+    }
+
+    /// Closes every magazine of the shard, one a section.
+    pub(super) fn close_all(&self, body: &Body, shard: &Shard) {
+        while let Some(node) = shard.take_any(&body.depot.nodes) {
+            self.close(body, node);
+        }
+    }
+
+    /// Acts upon a change of pressure; says whether there is pressure.
+    pub(super) fn see(&self, body: &Body, shard: &Shard) -> bool {
+        let pressure = self.budget.pressure_with(self.region.budget());
+        if pressure.value != shard.seen() {
+            if !mutant!("rule.pressure.seen-after-grant") {
+                shard.set_seen(pressure.value);
+            }
+            self.close_all(body, shard);
+        }
+        pressure.on
+    }
+
+    // ---- alloc ----------------------------------------------------------------------------------------------------
+
+    /// A block of `class` when the loaded magazine is empty or absent; none if the region has to be asked for one block.
+    pub(super) fn refill(&self, body: &Body, shard: &Shard, class: Class) -> Option<u32> {
+        let (nodes, depot) = (&body.depot.nodes, &body.depot);
+        shard.enter();
+        if self.see(body, shard) {
+            return None;
+        }
+        let previous = shard.previous(class);
+        if !previous.is_none() && nodes.get(previous).len() > 0 {
+            shard.swap(nodes, class);
+            return shard.pop(class);
+        }
+        if let Some(full) = depot.pop_full(class) {
+            shard.hold(lease_bytes(class, nodes.get(full).cap()));
+            let old = shard.unload(nodes, class);
+            shard.load(nodes, class, full);
+            if !old.is_none() {
+                if previous.is_none() && shard.held() <= self.share(body) {
+                    shard.set_previous(class, old);
+                } else {
+                    self.close_released(body, shard, class, old);
+                }
+            }
+            return shard.pop(class);
+        }
+        if shard.loaded(class).is_none() {
+            let node = self.open(body, shard, class, class.first_capacity())?;
+            shard.load(nodes, class, node);
+        } else if shard.held() > 2 * self.share(body) {
+            self.close_previous(body, shard, class);
+        } else {
+            self.grow_magazine(body, shard, class);
+        }
+        let want = (nodes.get(shard.loaded(class)).cap() / 2).max(1) as usize;
+        let (granules, align) = (class.granules(), class.align_granules());
+        self.region.section(|section| {
+            section.take_run(&self.budget, granules, align, want, |granule| {
+                shard.fill(class, core::iter::once(granule));
+            })
+        });
+        shard.pop(class)
+    }
+
+    // ---- free -----------------------------------------------------------------------------------------------------
+
+    /// Keeps a freed block of `class` when the loaded magazine is full or absent; `false` if the caller has to give it
+    /// back to the index.
+    pub(super) fn keep(&self, body: &Body, shard: &Shard, class: Class, granule: u32) -> bool {
+        let nodes = &body.depot.nodes;
+        shard.enter();
+        if self.see(body, shard) {
+            return false;
+        }
+        loop {
+            let loaded = shard.loaded(class);
+            if loaded.is_none() {
+                let Some(node) = self.open(body, shard, class, class.first_capacity()) else { return false };
+                shard.load(nodes, class, node);
+                return shard.push(class, granule);
+            }
+            let (previous, cap) = (shard.previous(class), nodes.get(loaded).cap());
+            if !previous.is_none() && nodes.get(previous).len() < nodes.get(previous).cap() {
+                shard.swap(nodes, class);
+                return shard.push(class, granule);
+            }
+            if previous.is_none()
+                && let Some(node) = self.open(body, shard, class, cap)
+            {
+                shard.set_previous(class, node);
+                shard.swap(nodes, class);
+                return shard.push(class, granule);
+            }
+            let above_twice = shard.held() > 2 * self.share(body);
+            if !above_twice && self.grow_magazine(body, shard, class) {
+                return shard.push(class, granule);
+            }
+            if !previous.is_none() && !above_twice && self.trade(body, shard, class, previous) {
+                return shard.push(class, granule);
+            }
+            if above_twice && self.close_previous(body, shard, class) {
+                continue;
+            }
+            self.give_back_some(body, shard, class, previous);
+            return shard.push(class, granule);
+        }
+    }
+
+    /// Pushes the full previous magazine to the depot and loads an empty one in its stead.
+    fn trade(&self, body: &Body, shard: &Shard, class: Class, previous: NodeRef) -> bool {
+        let (nodes, depot) = (&body.depot.nodes, &body.depot);
+        let cap = nodes.get(previous).cap();
+        let lease = lease_bytes(class, cap);
+        let bounded = |budget: &crate::budget::Budget| budget.leased().saturating_add(lease) <= budget.slack() / 4 * 3;
+        if !bounded(&self.budget) || !bounded(self.region.budget()) {
+            return false;
+        }
+        let Some(empty) = self.open(body, shard, class, cap) else { return false };
+        shard.release(lease);
+        shard.set_previous(class, empty);
+        nodes.get(previous).enter();
+        depot.push_full(class, previous);
+        shard.swap(nodes, class);
+        true
+    }
+
+    /// Both magazines are full and nothing may grow: empties the previous one, or the lower half of the loaded one.
+    fn give_back_some(&self, body: &Body, shard: &Shard, class: Class, previous: NodeRef) {
+        let nodes = &body.depot.nodes;
+        self.region.section(|section| {
+            if previous.is_none() {
+                let half = shard.loaded_len(class).div_ceil(2);
+                shard.take_lowest(nodes, class, half, |granule| {
+                    if section.give_back(&self.budget, extent(granule, class.granules())).is_err() {
+                        self.count_invalid();
+                    }
+                });
+            } else {
+                self.empty_node(body, section, previous);
+            }
+        });
+        if !previous.is_none() {
+            shard.swap(nodes, class);
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! `Heap`: any size, freed one by one, by any thread, coalescing back into the region.
+//!
+//! One request walks through the files like this: size class (`size_class.rs`), the thread's shard (`inner.rs`,
+//! `thread.rs`), a pop or a push there (`shard.rs`); both magazines empty or full: the depot, then the region, several
+//! blocks at once (`magazines.rs`); at the limit: give back what is idle, one magazine a section, and search again, or
+//! refuse (`request.rs`). `set.rs` is the heap as its region sees it, `resize.rs` grows and shrinks, `quarantine.rs`
+//! serves `checked` mode, `local.rs` is the handle that skips the look-up, `allocator.rs` speaks allocator-api2.
+//!
+//! After Bonwick and Adams, *Magazines and Vmem* (USENIX 2001), over an exact best-fit region.
+#![expect(unsafe_code, reason = "the public free, grow and shrink take the caller's word for a block")]
+
+use core::alloc::Layout;
+use core::fmt;
+use core::ptr::NonNull;
+
+use crate::error::{AllocError, FreeError, RegionError};
+use crate::extent::Extent;
+use crate::region::{Region, RegionReservation};
+use crate::stats::HeapStats;
+use crate::sync::{Arc, ord};
+
+mod allocator;
+mod builder;
+mod inner;
+mod local;
+mod magazines;
+mod quarantine;
+mod request;
+mod resize;
+mod set;
+mod shard;
+
+pub use builder::HeapBuilder;
+pub(crate) use inner::Core;
+pub use local::LocalHeap;
+pub(crate) use shard::Shard;
+
+/// A handle of a heap: any size, freed one by one, by any thread. Cheap to clone, `Send` and `Sync`.
+///
+/// A call that finds a block in its thread's magazines takes no lock and no atomic read-modify-write. The heap's memory
+/// stands as long as one handle does: a block may outlive the name of the handle it came from, not the last handle.
+///
+/// ```
+/// use sharded_arena::Heap;
+/// use std::alloc::Layout;
+///
+/// let heap = Heap::with_capacity(1 << 20)?;
+/// let layout = Layout::new::<[u64; 8]>();
+/// let block = heap.alloc(layout)?;
+/// assert_eq!((block.len(), heap.live_bytes()), (64, 64));
+/// // SAFETY: the block is live, and this is its layout.
+/// unsafe { heap.free(block.cast(), layout) };
+/// assert_eq!(heap.live_bytes(), 0);
+///
+/// let refused = heap.alloc(Layout::array::<u8>(2 << 20)?).unwrap_err();
+/// assert_eq!((refused.requested, refused.limit), (2 << 20, 1 << 20));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Heap {
+    core: Arc<Core>,
+}
+
+impl fmt::Debug for Heap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Heap")
+            .field("limit", &self.limit())
+            .field("memory_usage", &self.memory_usage())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A block of a zero-sized layout: aligned, not null, no memory.
+fn dangling(layout: Layout) -> NonNull<u8> {
+    NonNull::without_provenance(core::num::NonZero::new(layout.align()).unwrap_or(core::num::NonZero::<usize>::MIN))
+}
+
+impl Heap {
+    /// A heap with a region of its own, whose capacity and limit is `bytes`. Dropping the last handle frees everything.
+    ///
+    /// # Errors
+    /// `ZeroCapacity` below 4 KiB, `TooLarge` above 64 GiB − 4 KiB, `System` if the operating system refuses.
+    pub fn with_capacity(bytes: usize) -> Result<Heap, RegionError> {
+        Heap::builder().capacity(bytes).build()
+    }
+
+    /// A heap that shares `region`. Reserves nothing until used; what callers leak stays charged until the region goes.
+    #[must_use]
+    pub fn in_region(region: &Region) -> Heap {
+        Heap { core: Arc::new(Core::new(region.clone(), usize::MAX, None)) }
+    }
+
+    /// A heap with options.
+    #[must_use]
+    pub fn builder() -> HeapBuilder {
+        HeapBuilder::default()
+    }
+
+    /// A block of `layout.size()` bytes, uninitialised. Zero bytes: dangling, aligned, nothing charged.
+    ///
+    /// No lock while the thread has a free block of the size class; else one lock for several blocks. Never allocates
+    /// from the global allocator, except for the heap's own tables at its first use.
+    ///
+    /// # Errors
+    /// [`AllocError`] with the figures of the refusal; nothing was changed.
+    #[inline]
+    pub fn alloc(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
+        self.alloc_on(self.core.shard(), layout)
+    }
+
+    #[inline(always)]
+    pub(crate) fn alloc_on(&self, shard: &Shard, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
+        let block = if layout.size() == 0 { dangling(layout) } else { self.core.alloc_in(shard, layout)? };
+        Ok(NonNull::slice_from_raw_parts(block, layout.size()))
+    }
+
+    /// As [`Heap::alloc`], filled with zeros.
+    ///
+    /// # Errors
+    /// As for [`Heap::alloc`].
+    #[inline]
+    pub fn alloc_zeroed(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
+        self.alloc(layout).map(zeroed)
+    }
+
+    /// A block that draws on `reservation`'s bytes first, which were charged before; what it lacks is charged now. Takes
+    /// the lock.
+    ///
+    /// # Errors
+    /// [`AllocError`] if the memory is too fragmented, or the rest does not fit under the limit.
+    ///
+    /// # Panics
+    /// If the reservation belongs to another region.
+    pub fn alloc_reserved(
+        &self,
+        reservation: &mut RegionReservation,
+        layout: Layout,
+    ) -> Result<NonNull<[u8]>, AllocError> {
+        assert!(
+            self.region().base() == reservation.region.base(),
+            "the reservation belongs to the region at {:p}, the heap to that at {:p}",
+            reservation.region.base(),
+            self.region().base()
+        );
+        let block = if layout.size() == 0 { dangling(layout) } else { self.core.take_reserved(reservation, layout)? };
+        Ok(NonNull::slice_from_raw_parts(block, layout.size()))
+    }
+
+    /// Takes a block back. From any thread; no lock while the thread's magazine has room.
+    ///
+    /// # Panics
+    /// In a [`checked`](HeapBuilder::checked) heap, on an invalid or double free. Otherwise such a free is found at the
+    /// latest when its magazine is flushed, dropped, and counted in [`HeapStats::invalid_frees`].
+    ///
+    /// # Safety
+    /// `ptr` is a live block of this heap, and `layout` has its alignment and a size between what was asked for and what
+    /// is usable. Nobody uses the block afterwards.
+    #[inline]
+    #[track_caller]
+    pub unsafe fn free(&self, ptr: NonNull<u8>, layout: Layout) {
+        if layout.size() != 0 {
+            self.core.free_in(self.core.shard(), ptr, layout);
+        }
+    }
+
+    /// Takes a block back straight to the index, past every magazine, and says if that was wrong. Takes the lock.
+    ///
+    /// # Errors
+    /// What is wrong with the address or the layout; nothing was changed. A block that an earlier, invalid free put into
+    /// a thread's magazine still counts as live.
+    ///
+    /// # Safety
+    /// If `ptr` is a live block, it is the caller's to free; nobody uses it afterwards.
+    pub unsafe fn try_free(&self, ptr: NonNull<u8>, layout: Layout) -> Result<(), FreeError> {
+        if layout.size() == 0 {
+            return Ok(());
+        }
+        self.core.body();
+        self.core.give_back(ptr, layout)?;
+        self.core.count_free(Shard::none(), layout.size());
+        Ok(())
+    }
+
+    /// Lengthens a block, in place where its class or its free neighbours allow it; a large block may move down into
+    /// free memory below it, charged with the difference only.
+    ///
+    /// # Errors
+    /// As for [`Heap::alloc`]; the old block is then untouched.
+    ///
+    /// # Safety
+    /// As for [`Heap::free`]; `new.size() >= old.size()`. On success only the new block may be used.
+    pub unsafe fn grow(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
+        debug_assert!(new.size() >= old.size(), "grow from {} to {} bytes", old.size(), new.size());
+        // SAFETY: this function's contract.
+        unsafe { self.resize_on(self.core.shard(), ptr, old, new) }
+    }
+
+    /// Shortens a block in place: within its class it stays as it is, else its tail returns to the region.
+    ///
+    /// # Errors
+    /// None, unless the new alignment is greater and the block has to move.
+    ///
+    /// # Safety
+    /// As for [`Heap::free`]; `new.size() <= old.size()`. On success only the new block may be used.
+    pub unsafe fn shrink(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
+        debug_assert!(new.size() <= old.size(), "shrink from {} to {} bytes", old.size(), new.size());
+        // SAFETY: this function's contract.
+        unsafe { self.resize_on(self.core.shard(), ptr, old, new) }
+    }
+
+    /// # Safety
+    /// As for [`Heap::grow`] or [`Heap::shrink`].
+    unsafe fn resize_on(
+        &self,
+        shard: &Shard,
+        ptr: NonNull<u8>,
+        old: Layout,
+        new: Layout,
+    ) -> Result<NonNull<[u8]>, AllocError> {
+        let block = match (old.size(), new.size()) {
+            (0, _) => return self.alloc_on(shard, new),
+            (_, 0) => {
+                self.core.free_in(shard, ptr, old);
+                dangling(new)
+            }
+            // SAFETY: the caller's contract; neither size is zero.
+            _ => unsafe { self.core.resize(shard, ptr, old, new) }?,
+        };
+        Ok(NonNull::slice_from_raw_parts(block, new.size()))
+    }
+
+    /// Takes many blocks back; those that no magazine takes return to the region many at a time.
+    ///
+    /// # Panics
+    /// As [`Heap::free`].
+    ///
+    /// # Safety
+    /// As for [`Heap::free`], for every pair.
+    pub unsafe fn free_batch(&self, blocks: impl IntoIterator<Item = (NonNull<u8>, Layout)>) {
+        // SAFETY: this function's contract.
+        unsafe { self.free_batch_on(self.core.shard(), blocks) }
+    }
+
+    /// # Safety
+    /// As for [`Heap::free_batch`].
+    pub(crate) unsafe fn free_batch_on(&self, shard: &Shard, blocks: impl IntoIterator<Item = (NonNull<u8>, Layout)>) {
+        /// Blocks given back under one hold of the lock.
+        const SECTION: usize = 32;
+        let mut waiting = [Extent::new(0, 0); SECTION];
+        let (mut count, mut bytes) = (0, 0);
+        for (ptr, layout) in blocks {
+            let kept =
+                layout.size() == 0 || self.core.push_in(shard, ptr, layout) || self.core.keep_cold(shard, ptr, layout);
+            if kept {
+                continue;
+            }
+            let Some(block) = self.core.plain_block(ptr, layout) else {
+                self.core.free_in(shard, ptr, layout);
+                continue;
+            };
+            waiting[count] = block;
+            (count, bytes) = (count + 1, bytes + layout.size());
+            if count == SECTION {
+                self.core.give_back_list(shard, &mut waiting, bytes);
+                (count, bytes) = (0, 0);
+            }
+        }
+        self.core.give_back_list(shard, &mut waiting[..count], bytes);
+    }
+
+    /// A handle for the calling thread that skips the look-up of its shard.
+    #[must_use]
+    pub fn local(&self) -> LocalHeap<'_> {
+        LocalHeap::new(self)
+    }
+
+    /// Gives back what the calling thread, the depot and ended threads have cached; other threads give back at their
+    /// next slow path.
+    pub fn flush(&self) {
+        self.core.flush();
+    }
+
+    /// The region the heap is in.
+    #[must_use]
+    pub fn region(&self) -> &Region {
+        &self.core.region
+    }
+
+    /// The heap's own limit, or the region's if that is lower, in bytes.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.core.budget.limit().min(self.region().limit())
+    }
+
+    /// Sets the heap's own limit. Takes the lock. Usage above a lowered limit stays until it is freed.
+    pub fn set_limit(&self, bytes: usize) {
+        self.region().section(|_locked| self.core.budget.set_limit(bytes));
+    }
+
+    /// Bytes the heap has taken from its region: live blocks, their rounding, and what its shards hold idle. One load.
+    #[must_use]
+    pub fn memory_usage(&self) -> usize {
+        self.core.budget.usage()
+    }
+
+    /// Greatest [`Heap::memory_usage`] so far. One load.
+    #[must_use]
+    pub fn peak_memory_usage(&self) -> usize {
+        self.core.budget.peak()
+    }
+
+    /// Bytes that callers hold, as they asked for them; exact when quiet. Two loads a shard.
+    #[cfg(feature = "stats")]
+    #[must_use]
+    pub fn live_bytes(&self) -> usize {
+        self.core.live_bytes()
+    }
+
+    /// The heap's figures. A few loads a shard, no lock.
+    #[must_use]
+    pub fn stats(&self) -> HeapStats {
+        let body = self.core.made();
+        HeapStats {
+            limit: self.limit(),
+            usage: self.memory_usage(),
+            peak: self.peak_memory_usage(),
+            #[cfg(feature = "stats")]
+            live_bytes: self.live_bytes(),
+            leased: self.core.budget.leased(),
+            shards_owned: body.map_or(0, |body| body.owners.iter().filter(|owner| owner.get().is_some()).count()),
+            shards: body.map_or(0, |body| body.owners.len()),
+            invalid_frees: self.core.invalid_frees.load(ord!(Relaxed)),
+        }
+    }
+}
+
+/// Fills a fresh block with zeros.
+pub(crate) fn zeroed(block: NonNull<[u8]>) -> NonNull<[u8]> {
+    // SAFETY: a block just allocated, as long as its slice and the caller's alone.
+    unsafe { block.cast::<u8>().write_bytes(0, block.len()) };
+    block
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

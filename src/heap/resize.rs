@@ -1,0 +1,100 @@
+//! Grow and shrink: in place where the class or the neighbours allow it.
+#![expect(unsafe_code, reason = "copies the bytes of a block that had to move")]
+
+use core::alloc::Layout;
+use core::ptr::NonNull;
+
+use crate::error::AllocError;
+use crate::size_class::{Class, GRANULE_BYTES};
+
+use super::inner::{Core, extent};
+use super::shard::Shard;
+
+impl Core {
+    /// Whether a block at `ptr` with `old` serves `new` as it is, or once its tail is cut off.
+    fn fits_in_place(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> bool {
+        self.usable(new) <= self.usable(old) && ptr.addr().get() % new.align() == 0
+    }
+
+    /// A block of `new.size()` bytes that begins with the bytes of the old one.
+    ///
+    /// # Safety
+    /// `ptr` is a live block of this heap, allocated with `old`; both sizes are above zero.
+    pub(super) unsafe fn resize(
+        &self,
+        shard: &Shard,
+        ptr: NonNull<u8>,
+        old: Layout,
+        new: Layout,
+    ) -> Result<NonNull<u8>, AllocError> {
+        let resized = if self.fits_in_place(ptr, old, new) && self.cut(ptr, old, new) {
+            Some(ptr)
+        } else if new.size() > old.size() && Class::of(new, self.longest).is_none() {
+            // SAFETY: the caller's contract.
+            unsafe { self.stretch(ptr, old, new) }
+        } else {
+            None
+        };
+        if let Some(ptr) = resized {
+            self.count_alloc(shard, new.size());
+            self.count_free(shard, old.size());
+            return Ok(ptr);
+        }
+        let moved = self.alloc_in(shard, new)?;
+        // SAFETY: the old block is live and as long as `old`, the new one is fresh and as long as `new`.
+        unsafe { core::ptr::copy_nonoverlapping(ptr.as_ptr(), moved.as_ptr(), old.size().min(new.size())) };
+        self.free_in(shard, ptr, old);
+        Ok(moved)
+    }
+
+    /// Gives back the tail that `new` does not need; `false` if the index does not know the block.
+    fn cut(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> bool {
+        let (have, keep) = (self.usable(old), self.usable(new));
+        if have == keep {
+            return true;
+        }
+        let (Ok(have), Ok(keep)) = (u32::try_from(have / GRANULE_BYTES), u32::try_from(keep / GRANULE_BYTES)) else {
+            return false;
+        };
+        self.region.section(|section| section.split(&self.budget, extent(self.granule(ptr), have), keep)).is_ok()
+    }
+
+    /// Lengthens a large block into its free neighbours: behind it first, then below it, moving the bytes down.
+    ///
+    /// # Safety
+    /// As for [`Core::resize`].
+    unsafe fn stretch(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
+        let have = u32::try_from(self.usable(old) / GRANULE_BYTES).ok()?;
+        let more = self.wanted(new)?.len.checked_sub(have)?;
+        if ptr.addr().get() % new.align() != 0 {
+            return None;
+        }
+        let block = extent(self.granule(ptr), have);
+        // Below is of use only where every granule is aligned enough.
+        let may_move = new.align() <= GRANULE_BYTES;
+        let left = self.region.section(|section| {
+            if section.extend(&self.budget, block, more).ok()? {
+                return Some(0);
+            }
+            let right = section.free_right(block).min(more);
+            let left = more - right;
+            let stretched = may_move && section.extend_both(&self.budget, block, left, right).ok()?;
+            stretched.then_some(left)
+        })?;
+        if left == 0 {
+            return Some(ptr);
+        }
+        let start = self.address(block.offset - left);
+        // SAFETY: both ranges lie in the lengthened block, which is the caller's alone; they may overlap.
+        unsafe { core::ptr::copy(ptr.as_ptr(), start.as_ptr(), old.size()) };
+        Some(start)
+    }
+
+    /// Fills a block that is being given back.
+    pub(super) fn fill_block(&self, ptr: NonNull<u8>, len: usize, byte: u8) {
+        let offset = self.region.offset_of(ptr.as_ptr());
+        debug_assert!(offset.is_some_and(|offset| offset + len <= self.region.capacity()));
+        // SAFETY: the index says that `len` bytes at `ptr` are one live block, and its holder is giving it back.
+        unsafe { self.address(self.granule(ptr)).write_bytes(byte, len) };
+    }
+}

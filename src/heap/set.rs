@@ -1,0 +1,123 @@
+//! The heap as its region sees it: what it has cached can be given back by whoever holds the lock.
+
+use crate::budget::Budget;
+use crate::extent::Extent;
+use crate::magazine::NodeRef;
+use crate::region::{Links, Section, ShardSet, Sweep};
+use crate::size_class::Class;
+use crate::sync::mutant;
+use crate::thread::{Claim, tokens};
+
+use super::inner::{Body, Core, extent};
+
+impl ShardSet for Core {
+    fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    fn links(&self) -> &Links {
+        &self.links
+    }
+
+    fn drain_one(&self, section: &mut Section<'_>) -> bool {
+        let Some(body) = self.made() else { return false };
+        let Some(node) = body.depot.pop_any() else { return false };
+        self.give_back_node(body, section, node);
+        true
+    }
+
+    fn sweep_one(&self, section: &mut Section<'_>) -> Sweep {
+        let Some(body) = self.made() else { return Sweep::Clean };
+        let mut outcome = Sweep::Clean;
+        for (index, (owner, shard)) in body.owners.iter().zip(body.shards.iter()).enumerate() {
+            if owner.get().is_none() {
+                continue;
+            }
+            match body.claim(index) {
+                Claim::Living => {}
+                Claim::Pinned => outcome = Sweep::Pinned,
+                Claim::Claimable => {
+                    shard.enter();
+                    if let Some(node) = shard.take_any(&body.depot.nodes) {
+                        self.give_back_node(body, section, node);
+                        return Sweep::GaveBack;
+                    }
+                    owner.set(None);
+                }
+            }
+        }
+        outcome
+    }
+
+    fn for_cached(&self, section: &Section<'_>, each: &mut dyn FnMut(Extent)) {
+        if let Some(quarantine) = &self.quarantine {
+            quarantine.for_each(section, each);
+        }
+        let Some(body) = self.made() else { return };
+        for (index, shard) in body.shards.iter().enumerate() {
+            if body.claim(index) == Claim::Claimable {
+                shard.enter();
+                shard.for_cached(&body.depot.nodes, |class, granule| each(extent(granule, class.granules())));
+            }
+        }
+        body.depot.for_each_full(|node| {
+            let class = Class::from_index(node.class());
+            node.slots[..node.len() as usize].iter().for_each(|slot| each(extent(slot.get(), class.granules())));
+        });
+    }
+
+    fn deaths(&self) -> u64 {
+        tokens().deaths()
+    }
+
+    fn metadata_bytes(&self) -> usize {
+        size_of::<Core>() + self.made().map_or(0, Body::metadata_bytes)
+    }
+}
+
+impl Core {
+    /// Gives back a magazine whose lease no shard holds, inside the section.
+    fn give_back_node(&self, body: &Body, section: &mut Section<'_>, node: NodeRef) {
+        let lease = self.empty_node(body, section, node);
+        self.end_node(body, node, lease);
+    }
+
+    /// Gives back all that is cached, whoever owns it. The heap's last handle only.
+    fn give_back_all(&self, section: &mut Section<'_>) {
+        if let Some(quarantine) = &self.quarantine {
+            while let Some(extent) = quarantine.pop(section) {
+                if section.give_back(&self.budget, extent).is_err() {
+                    self.count_invalid();
+                }
+            }
+        }
+        let Some(body) = self.made() else { return };
+        for shard in body.shards.iter() {
+            shard.enter();
+            while let Some(node) = shard.take_any(&body.depot.nodes) {
+                self.give_back_node(body, section, node);
+            }
+        }
+        while self.drain_one(section) {}
+    }
+}
+
+impl Drop for Core {
+    /// One critical section: the heap leaves the region's list and gives back what is cached. A region that nobody else
+    /// has goes as a whole instead.
+    fn drop(&mut self) {
+        if !self.is_used() || self.region.is_last() {
+            return;
+        }
+        let region = self.region.clone();
+        if mutant!("rule.heap.drop-outside-lock") {
+            region.section(|section| section.unregister(self));
+            region.section(|section| self.give_back_all(section));
+            return;
+        }
+        region.section(|section| {
+            self.give_back_all(section);
+            section.unregister(self);
+        });
+    }
+}

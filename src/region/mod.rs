@@ -1,0 +1,292 @@
+//! `Region`: a mapping, its free index and its limit, behind the only lock of the crate.
+//!
+//! - INV-R1: `usage == 16 × (index.used − trimming)`, where trimming extents are out of the index but handed to nobody.
+//! - INV-R2: `usage == Σ usage of the registered heaps + reserved + orphaned`: what callers of a heap that is gone have
+//!   leaked stays charged until the region goes.
+//! - INV-R3: a set is in the list from its first use until its drop, which leaves it inside a critical section; so under
+//!   the lock every pointer in the list is valid.
+//!
+//! Synchronised by `Mutex<State>`: extents, usages, peaks, limits, pressure and shard owners change only inside a
+//! [`Section`]. Under the lock there is no system call, no allocation, no user code: a section is a closure over plain
+//! figures, at most 60 blocks long outside the drop of a whole heap.
+//!
+//! Layer rule: heaps and arenas stand above the region; it reaches what they have cached through [`ShardSet`].
+#![expect(unsafe_code, reason = "derives pointers from the mapping's base; follows the list of shard sets")]
+
+use core::cell::Cell;
+use core::fmt;
+use core::mem::MaybeUninit;
+use core::ptr::NonNull;
+
+use crate::best_fit::BestFit;
+use crate::budget::{Budget, SLACK_DIVISOR};
+use crate::error::RegionError;
+use crate::extent::Extent;
+use crate::mapping::Mapping;
+use crate::size_class::GRANULE_BYTES;
+use crate::sync::{Arc, Mutex, yield_now};
+
+mod builder;
+mod insight;
+mod reservation;
+mod section;
+mod trim;
+
+pub use builder::RegionBuilder;
+pub use reservation::RegionReservation;
+pub(crate) use section::{Blocker, Section};
+
+/// Least capacity of a region, in bytes.
+pub(crate) const LEAST_BYTES: usize = 4096;
+/// Greatest capacity of a region, in bytes: 2^32 − 256 granules.
+pub(crate) const MOST_BYTES: u64 = (64 << 30) - 4096;
+
+/// What a heap or an arena has cached, as its region sees it. All methods run inside the region's critical section.
+pub(crate) trait ShardSet: Sync {
+    /// The set's own usage and limit.
+    fn budget(&self) -> &Budget;
+    /// The set's place in the region's list.
+    fn links(&self) -> &Links;
+    /// Gives one full magazine of the depot back to the index; `false` if there is none.
+    fn drain_one(&self, section: &mut Section<'_>) -> bool;
+    /// Gives back at most one magazine of a shard whose thread has ended.
+    fn sweep_one(&self, section: &mut Section<'_>) -> Sweep;
+    /// Calls `each` for every extent that is cached where nobody else can be at work now.
+    fn for_cached(&self, section: &Section<'_>, each: &mut dyn FnMut(Extent));
+    /// Ends of threads counted so far, read before a sweep that shall find them all.
+    fn deaths(&self) -> u64;
+    /// Bytes of nodes and shards.
+    fn metadata_bytes(&self) -> usize;
+}
+
+/// Outcome of a look at the dead shards of one set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sweep {
+    /// Nothing of an ended thread is left here.
+    Clean,
+    /// A magazine was given back; there may be more.
+    GaveBack,
+    /// An ended thread's shard is still pinned by a `Local`.
+    Pinned,
+}
+
+type SetRef = NonNull<dyn ShardSet>;
+
+/// A set's neighbours in the region's list; read and written under the region's lock only.
+#[derive(Default)]
+pub(crate) struct Links {
+    previous: Cell<Option<SetRef>>,
+    next: Cell<Option<SetRef>>,
+    listed: Cell<bool>,
+}
+
+/// A handle of a bounded region of memory. Cheap to clone, `Send` and `Sync`; the memory goes with the last handle and
+/// the last heap or arena in it.
+///
+/// ```
+/// use sharded_arena::{Heap, Region};
+/// let region = Region::with_capacity(1 << 20)?;
+/// let (a, b) = (Heap::in_region(&region), Heap::in_region(&region));
+/// let block = a.alloc(std::alloc::Layout::new::<[u8; 100]>())?;
+/// assert!(region.contains(block.as_ptr().cast()) && region.memory_usage() <= region.limit());
+/// assert_eq!(b.memory_usage(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Region {
+    shared: Arc<Shared>,
+}
+
+/// What the handles of a region share.
+pub(crate) struct Shared {
+    mapping: Mapping,
+    base: NonNull<u8>,
+    capacity: usize,
+    budget: Budget,
+    slack_divisor: usize,
+    wipe: Option<u8>,
+    state: Mutex<State>,
+}
+
+// SAFETY: `base` points into `mapping`, which is Send and Sync; the rest of the state is behind the lock.
+unsafe impl Send for Shared {}
+// SAFETY: as for Send.
+unsafe impl Sync for Shared {}
+
+/// What the lock guards.
+struct State {
+    index: BestFit,
+    first: Option<SetRef>,
+    /// Deaths counted at the last complete sweep.
+    swept: u64,
+    /// Granules out of the index and handed to nobody, while the system takes their pages.
+    trimming: u32,
+    /// Bytes charged to reservations and not yet drawn.
+    reserved: usize,
+    /// Bytes that callers of dropped heaps have leaked.
+    orphaned: usize,
+}
+
+// SAFETY: the list's pointers are used under the lock only, whichever thread holds it, and are valid there (INV-R3); the
+// sets they lead to are Sync.
+unsafe impl Send for State {}
+
+impl fmt::Debug for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Region")
+            .field("capacity", &self.capacity())
+            .field("limit", &self.limit())
+            .field("memory_usage", &self.memory_usage())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Region {
+    /// Reserves a region of `bytes` bytes (rounded up to the page), which is also its limit.
+    ///
+    /// What is reserved is address space; a page becomes memory when it is first touched, and is zero then. From 4 MiB on
+    /// huge pages are asked for, see [`Region::builder`]. One mapping of the system and a few for the index.
+    ///
+    /// # Errors
+    /// `ZeroCapacity` below 4 KiB, `TooLarge` above 64 GiB − 4 KiB, `System` if the operating system refuses.
+    pub fn with_capacity(bytes: usize) -> Result<Region, RegionError> {
+        Region::builder().capacity(bytes).build()
+    }
+
+    /// A region with options.
+    #[must_use]
+    pub fn builder() -> RegionBuilder {
+        RegionBuilder::new()
+    }
+
+    /// A region over the caller's memory, which is never returned to the system.
+    ///
+    /// # Errors
+    /// `ZeroCapacity` below 4 KiB after rounding the base up to 16 bytes, `TooLarge` above 64 GiB − 4 KiB.
+    pub fn over(memory: &'static mut [MaybeUninit<u8>]) -> Result<Region, RegionError> {
+        let (base, len) = (NonNull::from(&mut *memory).cast::<u8>(), memory.len());
+        // SAFETY: a static exclusive borrow: valid for ever, and nobody else's.
+        unsafe { Region::from_raw_parts(base, len) }
+    }
+
+    /// A region over memory that the caller answers for.
+    ///
+    /// # Errors
+    /// `ZeroCapacity` below 4 KiB after rounding the base up to 16 bytes, `TooLarge` above 64 GiB − 4 KiB, `Overflow` if
+    /// `base + len` passes the end of the address space.
+    ///
+    /// # Safety
+    /// `[base, base + len)` is one allocated object, readable and writable, and used by nobody else until the last handle
+    /// of the region, and the last heap or arena in it, is gone.
+    pub unsafe fn from_raw_parts(base: NonNull<u8>, len: usize) -> Result<Region, RegionError> {
+        base.addr().get().checked_add(len).ok_or(RegionError::Overflow)?;
+        // SAFETY: this function's contract is the mapping's.
+        let mapping = unsafe { Mapping::from_caller(base, len) };
+        Region::on(mapping, len, SLACK_DIVISOR, None)
+    }
+
+    fn on(mapping: Mapping, limit: usize, slack_divisor: usize, wipe: Option<u8>) -> Result<Region, RegionError> {
+        let start = mapping.base().addr().get();
+        let pad = start.next_multiple_of(GRANULE_BYTES) - start;
+        let capacity = mapping.len().saturating_sub(pad) / GRANULE_BYTES * GRANULE_BYTES;
+        if capacity < LEAST_BYTES {
+            return Err(RegionError::ZeroCapacity);
+        }
+        if capacity as u64 > MOST_BYTES {
+            return Err(RegionError::TooLarge);
+        }
+        // SAFETY: `NonNull::add`: pad < len, one allocated object (INV-M1).
+        let base = unsafe { mapping.base().add(pad) };
+        let granules = u32::try_from(capacity / GRANULE_BYTES).map_err(|_| RegionError::TooLarge)?;
+        let index = BestFit::new(granules, (base.addr().get() / GRANULE_BYTES) as u64)?;
+        let state = State { index, first: None, swept: 0, trimming: 0, reserved: 0, orphaned: 0 };
+        let budget = Budget::new(limit, slack_divisor);
+        let shared = Shared { mapping, base, capacity, budget, slack_divisor, wipe, state: Mutex::new(state) };
+        Ok(Region { shared: Arc::new(shared) })
+    }
+
+    /// Bytes of address space that can be handed out; what was asked for, rounded up to the page.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.shared.capacity
+    }
+
+    /// Bytes that may be handed out at once; what was asked for. One load.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.shared.budget.limit()
+    }
+
+    /// Changes the limit. Takes the lock. Usage above a lowered limit stays until it is freed; nothing new is granted
+    /// meanwhile.
+    pub fn set_limit(&self, bytes: usize) {
+        self.section(|section| section.shared.budget.set_limit(bytes));
+    }
+
+    /// Bytes handed out: live blocks, their rounding, and what shards hold idle. Exact. One load.
+    #[must_use]
+    pub fn memory_usage(&self) -> usize {
+        self.shared.budget.usage()
+    }
+
+    /// Greatest [`Region::memory_usage`] so far. One load.
+    #[must_use]
+    pub fn peak_memory_usage(&self) -> usize {
+        self.shared.budget.peak()
+    }
+
+    /// Whether `ptr` is an address of the region. No lock.
+    #[must_use]
+    pub fn contains(&self, ptr: *const u8) -> bool {
+        self.offset_of(ptr).is_some()
+    }
+
+    /// Address of the region's first byte.
+    #[must_use]
+    pub fn base(&self) -> NonNull<u8> {
+        self.shared.base
+    }
+
+    /// Bytes from the base to `ptr`; none outside the region. No lock.
+    #[must_use]
+    pub fn offset_of(&self, ptr: *const u8) -> Option<usize> {
+        ptr.addr().checked_sub(self.shared.base.addr().get()).filter(|offset| *offset < self.shared.capacity)
+    }
+
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.shared.budget
+    }
+
+    pub(crate) fn slack_divisor(&self) -> usize {
+        self.shared.slack_divisor
+    }
+
+    /// The byte that freed blocks are filled with, if any.
+    pub(crate) fn wipe(&self) -> Option<u8> {
+        self.shared.wipe
+    }
+
+    /// Whether no other handle, heap or arena has the region. Only a caller that is about to drop its own may rely on it.
+    pub(crate) fn is_last(&mut self) -> bool {
+        Arc::get_mut(&mut self.shared).is_some()
+    }
+
+    /// Runs `body` inside the critical section.
+    pub(crate) fn section<R>(&self, body: impl FnOnce(&mut Section<'_>) -> R) -> R {
+        self.shared.state.with(|state| body(&mut Section { shared: &self.shared, state }))
+    }
+}
+
+impl Region {
+    /// Gives back what ended threads have left cached, one magazine a section.
+    pub(crate) fn sweep(&self) {
+        while self.section(|section| section.sweep_one()) {}
+    }
+
+    /// Waits for the turn of trimming that another thread is in.
+    pub(crate) fn wait_for_trim(&self) {
+        while self.section(|section| section.is_trimming()) {
+            yield_now();
+        }
+    }
+}

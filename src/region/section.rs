@@ -1,0 +1,270 @@
+//! `Section`: what may be done while the region's lock is held.
+//!
+//! Whoever has a `&mut Section` holds the lock; extents, usages, peaks, limits, pressure and shard owners change only
+//! through one. Nothing here calls the system, allocates, or runs a caller's code.
+#![expect(unsafe_code, reason = "follows the region's list of shard sets")]
+
+use core::ops::ControlFlow;
+use core::ptr::NonNull;
+
+use crate::budget::Budget;
+use crate::error::{AllocError, AllocErrorKind, FreeError};
+use crate::extent::Extent;
+use crate::size_class::GRANULE_BYTES;
+use crate::sync::mutant;
+
+use super::{ShardSet, Shared, State, Sweep};
+
+/// The region's critical section: whoever has one holds the lock.
+pub(crate) struct Section<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) state: &'a mut State,
+}
+
+/// What stands in the way of a request that was not served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Blocker {
+    /// The heap's or arena's own limit.
+    Own,
+    /// The region's limit.
+    Region,
+    /// No free extent is long enough.
+    Fragmentation,
+}
+
+impl Section<'_> {
+    /// Takes an extent of `len` granules and charges it to `own` and the region; `drawn` bytes of it were charged to a
+    /// reservation before.
+    pub(crate) fn take_drawn(&mut self, own: &Budget, len: u32, align: u32, drawn: usize) -> Option<u32> {
+        let bytes = len as usize * GRANULE_BYTES;
+        let drawn = drawn.min(bytes);
+        if bytes > own.room() || bytes - drawn > self.shared.budget.room() {
+            return None;
+        }
+        let index = &mut self.state.index;
+        let offset = if align <= 1 { index.take(len) } else { index.take_aligned(len, align) }?;
+        own.charge(bytes);
+        self.shared.budget.charge(bytes - drawn);
+        self.state.reserved -= drawn;
+        Some(offset)
+    }
+
+    /// Takes an extent of `len` granules and charges it to `own` and the region.
+    pub(crate) fn take(&mut self, own: &Budget, len: u32, align: u32) -> Option<u32> {
+        self.take_drawn(own, len, align, 0)
+    }
+
+    /// Takes up to `count` extents of `len` granules, as many as fit; gives how many.
+    pub(crate) fn take_run(
+        &mut self,
+        own: &Budget,
+        len: u32,
+        align: u32,
+        count: usize,
+        mut sink: impl FnMut(u32),
+    ) -> usize {
+        let bytes = len as usize * GRANULE_BYTES;
+        let count = count.min(own.room() / bytes).min(self.shared.budget.room() / bytes);
+        let taken = self.state.index.take_run(len, align, count, &mut sink);
+        if taken > 0 {
+            own.charge(taken * bytes);
+            self.shared.budget.charge(taken * bytes);
+        }
+        taken
+    }
+
+    /// Gives a live extent back and refunds it.
+    pub(crate) fn give_back(&mut self, own: &Budget, extent: Extent) -> Result<(), FreeError> {
+        self.state.index.give_back(extent)?;
+        self.refund(own, extent.len);
+        Ok(())
+    }
+
+    /// Gives back those of `extents` that are live, neighbours as one; says how many were not.
+    pub(crate) fn give_back_list(&mut self, own: &Budget, extents: &mut [Extent]) -> usize {
+        let used = self.state.index.used();
+        let invalid = self.state.index.give_back_all(extents);
+        self.refund(own, used - self.state.index.used());
+        invalid
+    }
+
+    fn refund(&mut self, own: &Budget, granules: u32) {
+        let bytes = granules as usize * GRANULE_BYTES;
+        own.refund(bytes);
+        self.shared.budget.refund(bytes);
+    }
+
+    /// Keeps the first `keep` granules of a live extent, frees the rest.
+    pub(crate) fn split(&mut self, own: &Budget, extent: Extent, keep: u32) -> Result<(), FreeError> {
+        self.state.index.split(extent, keep)?;
+        self.refund(own, extent.len - keep);
+        Ok(())
+    }
+
+    /// Lengthens a live extent by `more` granules without moving its start, if they are free and within the limits.
+    pub(crate) fn extend(&mut self, own: &Budget, extent: Extent, more: u32) -> Result<bool, FreeError> {
+        let extended = self.has_room(own, more) && self.state.index.extend(extent, more)?;
+        if extended {
+            self.charge(own, more);
+        }
+        Ok(extended)
+    }
+
+    /// Lengthens a live extent by `left` granules below it and `right` granules behind it, or not at all.
+    pub(crate) fn extend_both(
+        &mut self,
+        own: &Budget,
+        extent: Extent,
+        left: u32,
+        right: u32,
+    ) -> Result<bool, FreeError> {
+        if !self.has_room(own, left.saturating_add(right)) || self.state.index.free_left(extent.offset) < left {
+            return Ok(false);
+        }
+        if right > 0 && !self.state.index.extend(extent, right)? {
+            return Ok(false);
+        }
+        let longer = Extent::new(extent.offset, extent.len + right);
+        let extended = left == 0 || self.state.index.extend_left(longer, left)?;
+        debug_assert!(extended, "the left neighbour was free and long enough in this section");
+        self.charge(own, left + right);
+        Ok(true)
+    }
+
+    /// Free granules behind a live extent.
+    pub(crate) fn free_right(&self, extent: Extent) -> u32 {
+        self.state.index.free_right(extent)
+    }
+
+    fn has_room(&self, own: &Budget, granules: u32) -> bool {
+        granules as usize * GRANULE_BYTES <= own.room().min(self.shared.budget.room())
+    }
+
+    fn charge(&mut self, own: &Budget, granules: u32) {
+        let bytes = granules as usize * GRANULE_BYTES;
+        own.charge(bytes);
+        self.shared.budget.charge(bytes);
+    }
+
+    /// Length of the live extent at `offset`, in granules.
+    pub(crate) fn len_of(&self, offset: u32) -> Result<u32, FreeError> {
+        self.state.index.len_of(offset)
+    }
+
+    /// Whether some extents are neither charged nor free for a moment: a refusal has to wait for them.
+    pub(crate) fn is_trimming(&self) -> bool {
+        self.state.trimming > 0
+    }
+
+    /// What keeps `bytes` more bytes from being granted.
+    pub(crate) fn blocker(&self, own: &Budget, bytes: usize) -> Blocker {
+        if bytes > own.room() {
+            Blocker::Own
+        } else if bytes > self.shared.budget.room() {
+            Blocker::Region
+        } else {
+            Blocker::Fragmentation
+        }
+    }
+
+    /// The refusal's figures, all of this critical section.
+    pub(crate) fn error(&self, own: &Budget, blocker: Blocker, requested: usize, align: usize) -> AllocError {
+        let budget = if blocker == Blocker::Own { own } else { &self.shared.budget };
+        let kind = match blocker {
+            Blocker::Fragmentation => AllocErrorKind::Fragmented,
+            _ => AllocErrorKind::LimitReached,
+        };
+        let largest_free = self.state.index.largest_free() as usize * GRANULE_BYTES;
+        AllocError { requested, align, usage: budget.usage(), limit: budget.limit(), largest_free, kind }
+    }
+
+    // ---- the list of shard sets -----------------------------------------------------------------------------------
+
+    /// Puts `set` into the region's list.
+    ///
+    /// # Safety
+    /// `set` stays where it is and is not dropped before [`Section::unregister`] (INV-R3).
+    pub(crate) unsafe fn register(&mut self, set: NonNull<dyn ShardSet>) {
+        // SAFETY: the caller's contract: valid until unregistered.
+        let links = unsafe { set.as_ref() }.links();
+        debug_assert!(!links.listed.get(), "registered once");
+        links.listed.set(true);
+        links.previous.set(None);
+        links.next.set(self.state.first);
+        if let Some(first) = self.state.first {
+            // SAFETY: INV-R3.
+            unsafe { first.as_ref() }.links().previous.set(Some(set));
+        }
+        self.state.first = Some(set);
+    }
+
+    /// Takes `set` out of the region's list; what its callers still hold stays charged to the region.
+    pub(crate) fn unregister(&mut self, set: &dyn ShardSet) {
+        let links = set.links();
+        if !links.listed.replace(false) {
+            return;
+        }
+        let (previous, next) = (links.previous.take(), links.next.take());
+        match previous {
+            // SAFETY: INV-R3.
+            Some(previous) => unsafe { previous.as_ref() }.links().next.set(next),
+            None => self.state.first = next,
+        }
+        if let Some(next) = next {
+            // SAFETY: INV-R3.
+            unsafe { next.as_ref() }.links().previous.set(previous);
+        }
+        self.state.orphaned += set.budget().usage();
+    }
+
+    /// Calls `visit` for every set until it says stop.
+    pub(super) fn for_sets(&mut self, mut visit: impl FnMut(&mut Self, &dyn ShardSet) -> ControlFlow<()>) {
+        let mut at = self.state.first;
+        while let Some(set) = at {
+            // SAFETY: INV-R3; no visitor unregisters a set.
+            let set = unsafe { set.as_ref() };
+            if visit(self, set).is_break() {
+                return;
+            }
+            at = set.links().next.get();
+        }
+    }
+
+    /// Gives one full magazine back: of `own` first, then, if `others` too, of any other set.
+    pub(crate) fn drain_one(&mut self, own: &dyn ShardSet, others: bool) -> bool {
+        let mut drained = own.drain_one(self);
+        if !drained && others {
+            self.for_sets(|section, set| {
+                drained = set.drain_one(section);
+                if drained { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+        }
+        drained
+    }
+
+    /// Gives back at most one magazine of an ended thread; `false` once there is none left.
+    pub(crate) fn sweep_one(&mut self) -> bool {
+        let Some(first) = self.state.first else { return false };
+        // SAFETY: INV-R3.
+        let deaths = unsafe { first.as_ref() }.deaths();
+        if deaths == self.state.swept {
+            return false;
+        }
+        let (mut complete, mut gave_back) = (true, false);
+        self.for_sets(|section, set| match set.sweep_one(section) {
+            Sweep::Clean => ControlFlow::Continue(()),
+            Sweep::Pinned => {
+                complete = mutant!("rule.thread.swept-beside-pinned");
+                ControlFlow::Continue(())
+            }
+            Sweep::GaveBack => {
+                gave_back = true;
+                ControlFlow::Break(())
+            }
+        });
+        if complete && !gave_back {
+            self.state.swept = deaths;
+        }
+        gave_back
+    }
+}

@@ -1,0 +1,80 @@
+//! Returning memory to the operating system.
+//!
+//! A turn takes free extents out of the index under the lock, as *trimming*: neither charged nor free, so nobody can be
+//! given memory whose pages are just going. The system call runs outside the lock, then the extents return. A request
+//! that would be refused meanwhile waits for the end of the turn.
+
+use crate::extent::Extent;
+use crate::size_class::GRANULE_BYTES;
+
+use super::{Region, Section};
+
+/// Free extents shorter than this are left alone.
+const LEAST_BYTES: usize = 64 * 1024;
+/// Bytes out of the index at a time.
+const TURN_BYTES: usize = 32 << 20;
+/// Extents looked at under one hold of the lock.
+const LOOK: usize = 256;
+
+impl Section<'_> {
+    /// From granule `from` on, takes the next free extent of at least 64 KiB out of the index, or says where to go on.
+    fn begin_trim(&mut self, from: u32) -> Step {
+        let mut at = from;
+        for _ in 0..LOOK {
+            match self.state.index.extent_from(at) {
+                None => return Step::End,
+                Some((extent, false)) if extent.len as usize * GRANULE_BYTES >= LEAST_BYTES => {
+                    let len = extent.len.min((TURN_BYTES / GRANULE_BYTES) as u32);
+                    let turn = Extent::new(extent.offset, len);
+                    if self.state.index.take_at(turn) {
+                        self.state.trimming += len;
+                        return Step::Turn(turn);
+                    }
+                    at = extent.end();
+                }
+                Some((extent, _)) => at = extent.end(),
+            }
+        }
+        Step::Look(at)
+    }
+
+    fn end_trim(&mut self, turn: Extent) {
+        let given_back = self.state.index.give_back(turn);
+        debug_assert!(given_back.is_ok(), "nobody else knows this extent");
+        self.state.trimming -= turn.len;
+    }
+}
+
+enum Step {
+    Turn(Extent),
+    Look(u32),
+    End,
+}
+
+impl Region {
+    /// Returns free memory to the operating system, in address order, but for the first `keep_bytes` of it; gives the
+    /// bytes returned. Only free ranges of at least 64 KiB count.
+    ///
+    /// Takes the lock for a moment per 32 MiB; the system calls run outside it. Does nothing on memory of the caller's or
+    /// locked in memory. The addresses stay reserved; their pages are zero when next touched.
+    pub fn trim(&self, keep_bytes: usize) -> usize {
+        if !self.shared.mapping.can_trim() {
+            return 0;
+        }
+        let (mut at, mut keep, mut returned) = (0, keep_bytes, 0);
+        loop {
+            match self.section(|section| section.begin_trim(at)) {
+                Step::End => return returned,
+                Step::Look(next) => at = next,
+                Step::Turn(turn) => {
+                    at = turn.end();
+                    let (start, len) = (turn.offset as usize * GRANULE_BYTES, turn.len as usize * GRANULE_BYTES);
+                    let kept = keep.min(len);
+                    keep -= kept;
+                    returned += self.shared.mapping.trim(start + kept, len - kept);
+                    self.section(|section| section.end_trim(turn));
+                }
+            }
+        }
+    }
+}

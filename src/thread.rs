@@ -1,0 +1,365 @@
+//! Tokens and shard ownership: the only thread identity of the crate.
+//!
+//! A thread's first use takes a slot in a static table of generations: slot and odd generation are its *token*, never
+//! made twice. Its end stores the next, even generation. Each shard has an owner word, the token of the thread that may
+//! use it or none, **written only under the region's lock**; a shard may be claimed by the holder of that lock when it
+//! has no owner, or its owner's generation has passed and no `Local` pins it.
+//!
+//! - INV-I1: a generation never falls; token `t` lives iff `generations[t.slot] == t.generation`; one living token a slot.
+//! - INV-I2: `owner[i] = t` is written by `t`'s own thread while `t` lives, changed by another only if claimable.
+//! - INV-I3: users of shard `i` are: its owner's thread, if the owner lives or pins it; else the lock's holder.
+//! - INV-I4: a cache entry's shard is this thread's, its owner living.
+//!
+//! In front stands a cache of four entries in a constant thread-local without destructor, keyed by an id that is never
+//! reused. The one thread-local with a destructor is the guard: it empties the cache, so that later calls of the thread
+//! take the shared path, and ends the token. Nothing here speaks of threads as the system knows them: a recycled
+//! thread id, or a thread-local that comes back to life, is just another token.
+//!
+//! The thread-locals only carry [`Cache`] and [`Guard`]; the models carry them by hand.
+
+use core::cell::Cell;
+
+use crate::sync::{AtomicU64, mutant, ord, per_thread, shared_static, zeroed_words};
+
+/// Threads that may have a shard at the same time; those beyond take the shared path.
+#[cfg(not(all(test, loom)))]
+const SLOTS: usize = 4096;
+#[cfg(all(test, loom))]
+const SLOTS: usize = 3;
+
+/// A thread's identity: generation × 4096 + slot, the generation odd. Never made twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Token(u64);
+
+impl Token {
+    const STRIDE: u64 = 4096;
+
+    fn new(slot: usize, generation: u64) -> Self {
+        Self(generation * Self::STRIDE + slot as u64)
+    }
+    pub(crate) fn slot(self) -> usize {
+        (self.0 % Self::STRIDE) as usize
+    }
+    fn generation(self) -> u64 {
+        self.0 / Self::STRIDE
+    }
+}
+
+/// The process's generations, and how many threads have ended.
+#[derive(Debug)]
+pub(crate) struct Tokens {
+    generations: [AtomicU64; SLOTS],
+    deaths: AtomicU64,
+}
+
+shared_static! {
+    static TOKENS: Tokens = Tokens { generations: zeroed_words(), deaths: AtomicU64::new(0) };
+}
+
+/// The process's tokens.
+pub(crate) fn tokens() -> &'static Tokens {
+    &TOKENS
+}
+
+impl Tokens {
+    /// The last odd generation that fits a token; its slot is then retired.
+    const LAST: u64 = (u64::MAX / Token::STRIDE - 1) | 1;
+
+    /// A token for a thread that has none.
+    pub(crate) fn take(&self) -> Option<Token> {
+        for (slot, word) in self.generations.iter().enumerate() {
+            let generation = word.load(ord!(Relaxed));
+            if generation % 2 == 1 || generation >= Self::LAST {
+                continue;
+            }
+            // ORDERING(Acquire): this holder's own end will be a plain store and cuts the release sequence of the
+            // former's, so whoever sees that end must see, through this one, what the former holder wrote.
+            //   pairs: `end`'s Release.  loom: m09_token::aba_claim, aba_adopt; Relaxed fails them.
+            // Failure is Relaxed: it only says to try the next slot.
+            let taken = word.compare_exchange(generation, generation + 1, ord!("thread.take", Acquire), ord!(Relaxed));
+            if taken.is_ok() {
+                return Some(Token::new(slot, generation + 1));
+            }
+        }
+        None
+    }
+
+    /// Ends `token`, whose thread makes no further use of a shard except through a `Local` that pins it.
+    pub(crate) fn end(&self, token: Token) {
+        if mutant!("rule.thread.death-before-generation") {
+            self.deaths.fetch_add(1, ord!("thread.deaths.add", Release));
+        }
+        // ORDERING(Release): the thread's last writes to its shards precede its end.
+        //   pairs: `is_dead`'s and `take`'s Acquire.  loom: m09_token::end_claim; Relaxed fails it.
+        self.generations[token.slot()].store(token.generation() + 1, ord!("thread.end", Release));
+        if !mutant!("rule.thread.death-before-generation") {
+            // ORDERING(Release): whoever counts this death sees the generation above, so that no sweep records a death
+            // whose thread it took for alive.  pairs: `deaths`' Acquire.  loom: m09_token::exact; Relaxed fails it.
+            self.deaths.fetch_add(1, ord!("thread.deaths.add", Release));
+        }
+    }
+
+    /// Whether `token` has ended.
+    pub(crate) fn is_dead(&self, token: Token) -> bool {
+        // ORDERING(Acquire): what the ended thread wrote to its shards is seen by whoever claims them.
+        //   pairs: `end`'s Release.  loom: m09_token::adopt_claim; Relaxed fails it.
+        self.generations[token.slot()].load(ord!("thread.dead", Acquire)) > token.generation()
+    }
+
+    /// Number of ends, before a sweep that shall find them all.
+    pub(crate) fn deaths(&self) -> u64 {
+        // ORDERING(Acquire): the generations of the deaths counted here are seen by the sweep that follows.
+        //   pairs: the add in `end`.  loom: m09_token::exact; Relaxed fails it.
+        self.deaths.load(ord!("thread.deaths.load", Acquire))
+    }
+
+    /// Number of ends, as a hint.
+    pub(crate) fn deaths_hint(&self) -> u64 {
+        self.deaths.load(ord!(Relaxed))
+    }
+}
+
+/// A shard's owner: a token or none. Written only under the region's lock.
+#[derive(Debug, Default)]
+#[repr(transparent)]
+pub(crate) struct Owner(AtomicU64);
+
+// SAFETY: an atomic integer, zero meaning none.
+#[expect(unsafe_code, reason = "asserts that zero bytes are an owner word")]
+unsafe impl crate::table::Zeroable for Owner {
+    fn zeroed() -> Self {
+        Self::default()
+    }
+}
+
+impl Owner {
+    // Relaxed throughout: writers and claimers hold the region's lock; outside it a thread looks only for its own living
+    // token, which only it writes and nobody may overwrite.
+    pub(crate) fn get(&self) -> Option<Token> {
+        Some(Token(self.0.load(ord!(Relaxed)))).filter(|token| token.0 != 0)
+    }
+    pub(crate) fn set(&self, token: Option<Token>) {
+        self.0.store(token.map_or(0, |token| token.0), ord!(Relaxed));
+    }
+}
+
+/// Number of living `Local`s of a shard; written by its owner's thread only.
+#[derive(Debug, Default)]
+pub(crate) struct Pins(AtomicU64);
+
+impl Pins {
+    pub(crate) const fn new(count: AtomicU64) -> Self {
+        Self(count)
+    }
+
+    pub(crate) fn pin(&self) {
+        if mutant!("rule.thread.local-not-counted") {
+            return;
+        }
+        // Relaxed: it comes before the thread's end in its own order, and so does whoever claims after that end.
+        self.0.store(self.0.load(ord!(Relaxed)) + 1, ord!(Relaxed));
+    }
+    pub(crate) fn unpin(&self) {
+        if mutant!("rule.thread.local-not-counted") {
+            return;
+        }
+        // ORDERING(Release): a `Local` that outlived its thread's guard wrote to the shard after the token's end.
+        //   pairs: `is_pinned`'s Acquire.  loom: m09_local::local_claim; Relaxed fails it.
+        self.0.store(self.0.load(ord!(Relaxed)) - 1, ord!("thread.unpin", Release));
+    }
+    pub(crate) fn is_pinned(&self) -> bool {
+        // ORDERING(Acquire): what the last `Local` wrote is seen. After the token's end pins only fall, so a 0 stays 0.
+        //   pairs: `unpin`'s Release.  loom: m09_local::local_claim; Relaxed fails it.
+        self.0.load(ord!("thread.pinned", Acquire)) != 0
+    }
+}
+
+/// What a claimer found out about a shard, under the region's lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// No owner, or an ended one that pins it no more: the lock's holder may use it.
+    Claimable,
+    /// Its owner lives.
+    Living,
+    /// Its owner has ended, but a `Local` of it lives on (or was leaked).
+    Pinned,
+}
+
+/// Whether the lock's holder may use the shard of `owner` and `pins`.
+pub(crate) fn claim(tokens: &Tokens, owner: &Owner, pins: &Pins) -> Claim {
+    match owner.get() {
+        None => Claim::Claimable,
+        Some(token) if !tokens.is_dead(token) => Claim::Living,
+        Some(_) if pins.is_pinned() => Claim::Pinned,
+        Some(_) => Claim::Claimable,
+    }
+}
+
+/// A thread's cache: which shard of which heap or arena is its own. `S` is the shard's type.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    entries: [(Cell<u64>, Cell<*const ()>); Self::ENTRIES],
+}
+
+impl Cache {
+    const ENTRIES: usize = 4;
+
+    pub(crate) const fn new() -> Self {
+        Self { entries: [const { (Cell::new(0), Cell::new(core::ptr::null())) }; Self::ENTRIES] }
+    }
+
+    /// The address kept for `id`, which is not 0.
+    #[inline(always)]
+    pub(crate) fn get(&self, id: u64) -> Option<*const ()> {
+        let (key, value) = &self.entries[(id % Self::ENTRIES as u64) as usize];
+        (key.get() == id).then(|| value.get())
+    }
+
+    pub(crate) fn set(&self, id: u64, value: *const ()) {
+        let (key, place) = &self.entries[(id % Self::ENTRIES as u64) as usize];
+        key.set(id);
+        place.set(value);
+    }
+
+    fn clear(&self) {
+        for (key, _) in &self.entries {
+            key.set(0);
+        }
+    }
+}
+
+/// A thread's token, ended by its destructor.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    token: Cell<Option<Token>>,
+}
+
+impl Guard {
+    pub(crate) const fn new() -> Self {
+        Self { token: Cell::new(None) }
+    }
+
+    /// The thread's token, taken now if it has none; none when all slots are in use.
+    pub(crate) fn token(&self, tokens: &Tokens) -> Option<Token> {
+        if self.token.get().is_none() {
+            self.token.set(tokens.take());
+        }
+        self.token.get()
+    }
+
+    /// The thread ends: its cache is emptied first, then its token ends.
+    pub(crate) fn end(&self, cache: Option<&Cache>, tokens: &Tokens) {
+        if let Some(cache) = cache
+            && !mutant!("rule.thread.no-tombstone")
+        {
+            cache.clear();
+        }
+        // `take`: a token that ended twice would free another thread's slot.
+        if let Some(token) = self.token.take() {
+            tokens.end(token);
+        }
+    }
+}
+
+per_thread! {
+    static CACHE: Cache = Cache::new();
+}
+
+per_thread! {
+    static GUARD: EndOfThread = EndOfThread(Guard::new());
+}
+
+/// The one thread-local with a destructor.
+struct EndOfThread(Guard);
+
+impl Drop for EndOfThread {
+    fn drop(&mut self) {
+        if CACHE.try_with(|cache| self.0.end(Some(cache), tokens())).is_err() {
+            self.0.end(None, tokens());
+        }
+    }
+}
+
+/// The calling thread's cached address for `id`.
+#[inline(always)]
+pub(crate) fn cached(id: u64) -> Option<*const ()> {
+    CACHE.try_with(|cache| cache.get(id)).ok().flatten()
+}
+
+/// Runs `with` on the calling thread's cache and guard; the guard is none after the thread's end has begun.
+pub(crate) fn with_identity<R>(with: impl FnOnce(&Cache, Option<&Guard>) -> R) -> Option<R> {
+    CACHE
+        .try_with(|cache| {
+            let mut with = Some(with);
+            let done = GUARD.try_with(|guard| with.take().map(|with| with(cache, Some(&guard.0))));
+            match done {
+                Ok(done) => done,
+                Err(_) => with.take().map(|with| with(cache, None)),
+            }
+        })
+        .ok()
+        .flatten()
+}
+
+/// An id for a heap or an arena, never given twice, never 0.
+pub(crate) fn next_id() -> u64 {
+    shared_static! {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+    }
+    // Relaxed: only the number matters; an id reaches other threads by its owner's publication.
+    NEXT.fetch_add(1, ord!(Relaxed))
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn fresh() -> Tokens {
+        Tokens { generations: zeroed_words(), deaths: AtomicU64::new(0) }
+    }
+
+    #[test]
+    fn tokens_are_dense_and_never_made_twice() {
+        let tokens = fresh();
+        let first = tokens.take().unwrap();
+        let second = tokens.take().unwrap();
+        assert_eq!((first.slot(), second.slot()), (0, 1));
+        tokens.end(first);
+        assert!(tokens.is_dead(first) && !tokens.is_dead(second));
+        let third = tokens.take().unwrap();
+        assert_eq!(third.slot(), 0);
+        assert!(third != first && tokens.is_dead(first) && !tokens.is_dead(third));
+        assert_eq!(tokens.deaths(), 1);
+    }
+
+    #[test]
+    fn a_slot_is_retired_at_its_last_generation() {
+        let tokens = fresh();
+        tokens.generations[0].store(Tokens::LAST - 1, ord!(Relaxed));
+        let last = tokens.take().unwrap();
+        assert_eq!((last.slot(), last.generation()), (0, Tokens::LAST));
+        tokens.end(last);
+        assert_eq!(tokens.take().unwrap().slot(), 1, "slot 0 has no generation left");
+        assert!(tokens.is_dead(last));
+    }
+
+    #[test]
+    fn all_slots_taken_is_none() {
+        let tokens = fresh();
+        for _ in 0..SLOTS {
+            tokens.take().unwrap();
+        }
+        assert_eq!(tokens.take(), None);
+    }
+
+    #[test]
+    fn an_ended_guard_ends_its_token_once_and_empties_the_cache() {
+        let (tokens, cache, guard) = (fresh(), Cache::new(), Guard::new());
+        let token = guard.token(&tokens).unwrap();
+        cache.set(7, core::ptr::dangling());
+        assert!(cache.get(7).is_some() && cache.get(3).is_none());
+        guard.end(Some(&cache), &tokens);
+        guard.end(Some(&cache), &tokens);
+        assert!(cache.get(7).is_none() && tokens.is_dead(token) && tokens.deaths() == 1);
+    }
+}
