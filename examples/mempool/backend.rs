@@ -4,7 +4,7 @@
 use std::alloc::Layout;
 use std::ptr::NonNull;
 
-use allocator_api2::alloc::Allocator;
+use sharded_arena::allocator_api2::alloc::Allocator;
 
 /// Memory under a byte limit, shared by all threads. The pool's index takes `&Self` as its allocator.
 pub(crate) trait Backend: Allocator + Sync {

@@ -1,8 +1,8 @@
 //! The order of fee rates: one list a rate through the entries, oldest first, and one bit a rate that has entries.
 
-use allocator_api2::alloc::Allocator;
-use allocator_api2::collections::TryReserveError;
-use allocator_api2::vec::Vec;
+use sharded_arena::allocator_api2::alloc::Allocator;
+use sharded_arena::allocator_api2::collections::TryReserveError;
+use sharded_arena::allocator_api2::vec::Vec;
 
 use crate::block::FEE_RATES;
 use crate::slab::{Entry, NONE, Slot};

@@ -3,9 +3,9 @@
 //! An open-addressing table would have to be rebuilt, or grow, once removals have filled it with tombstones; at the limit
 //! there is no memory for that. Here an insertion or a removal needs none.
 
-use allocator_api2::alloc::Allocator;
-use allocator_api2::collections::TryReserveError;
-use allocator_api2::vec::Vec;
+use sharded_arena::allocator_api2::alloc::Allocator;
+use sharded_arena::allocator_api2::collections::TryReserveError;
+use sharded_arena::allocator_api2::vec::Vec;
 
 use crate::block::Id;
 use crate::slab::{Entry, NONE, Slot};

@@ -4,8 +4,9 @@
 use std::alloc::Layout;
 use std::ptr::NonNull;
 
+use sharded_arena::Heap;
+
 use crate::backend::Backend;
-pub(crate) use crate::stub::Heap;
 
 impl Backend for Heap {
     fn block(&self, layout: Layout) -> Option<NonNull<u8>> {

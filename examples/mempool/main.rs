@@ -27,7 +27,6 @@ mod record;
 mod report;
 mod slab;
 mod stripe;
-mod stub;
 mod system;
 #[cfg(test)]
 mod tests;
@@ -37,11 +36,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use sharded_arena::Heap;
 
 use crate::backend::Backend;
 use crate::block::Source;
 use crate::half::{Half, confirming_threads};
-use crate::heap::Heap;
+
 use crate::options::Options;
 use crate::pool::Pool;
 use crate::report::{Outcome, grouped};

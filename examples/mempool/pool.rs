@@ -7,10 +7,10 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use allocator_api2::collections::TryReserveError;
-use allocator_api2::vec::Vec as HeapVec;
 use crossbeam::utils::CachePadded;
 use parking_lot::Mutex;
+use sharded_arena::allocator_api2::collections::TryReserveError;
+use sharded_arena::allocator_api2::vec::Vec as HeapVec;
 
 use crate::backend::Backend;
 use crate::block::{Id, Source, drawn_fee_rate, mix};

@@ -1,8 +1,8 @@
 //! The entries of one stripe: a table of fixed length in the pool's heap, one cache line an entry.
 
-use allocator_api2::alloc::Allocator;
-use allocator_api2::collections::TryReserveError;
-use allocator_api2::vec::Vec;
+use sharded_arena::allocator_api2::alloc::Allocator;
+use sharded_arena::allocator_api2::collections::TryReserveError;
+use sharded_arena::allocator_api2::vec::Vec;
 
 use crate::block::Id;
 use crate::record::Record;

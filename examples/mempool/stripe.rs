@@ -1,7 +1,7 @@
 //! One stripe of the index: its entries, found by id and in the order of their fee rates. All of it is sized once.
 
-use allocator_api2::alloc::Allocator;
-use allocator_api2::collections::TryReserveError;
+use sharded_arena::allocator_api2::alloc::Allocator;
+use sharded_arena::allocator_api2::collections::TryReserveError;
 
 use crate::block::{FEE_RATES, Id};
 use crate::by_fee::ByFee;

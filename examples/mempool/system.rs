@@ -5,8 +5,8 @@ use std::alloc::Layout;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use allocator_api2::alloc::{AllocError, Allocator, Global};
 use crossbeam::utils::CachePadded;
+use sharded_arena::allocator_api2::alloc::{AllocError, Allocator, Global};
 
 use crate::backend::Backend;
 
