@@ -1,6 +1,7 @@
-//! Records: a transaction's bytes in pieces of at most 4 KiB.
+//! Records: a transaction's bytes in pieces of at most 2 KiB.
 //!
-//! Making 170 KB contiguous would empty a small pool, so a long record is a chain. Every piece but the last is
+//! Making 170 KB contiguous would empty a small pool, so a long record is a chain. (In pieces of 4 KiB a pool of 8 MiB
+//! holds 5 % less: at the limit the free ranges are as short as what was evicted, and a long piece finds none.) Every piece but the last is
 //! [`PIECE_BYTES`] long and begins with the address of the next one; the last is as long as what is left, without an
 //! address. So the length of the rest tells a piece's layout (INV-R1): `rest > PIECE_BYTES` is a linked piece.
 //! A chain is built from its end: at each step it is a whole chain of the record's tail, and can be freed as one.
@@ -14,7 +15,8 @@ use crate::backend::Backend;
 /// Bytes of a record before the transaction's own.
 pub(crate) const PREFIX_BYTES: usize = 8;
 
-const PIECE_BYTES: usize = 4096;
+/// Length of the longest piece.
+pub(crate) const PIECE_BYTES: usize = 2048;
 const LINK_BYTES: usize = size_of::<NonNull<u8>>();
 const LINKED_BYTES: usize = PIECE_BYTES - LINK_BYTES;
 
@@ -164,7 +166,7 @@ impl Iterator for Pieces {
 /// The layout of the first piece of a record, or of a record's tail, that is `rest` bytes long.
 fn piece_layout(rest: usize) -> Layout {
     let size = rest.min(PIECE_BYTES);
-    Layout::from_size_align(size, align_of::<NonNull<u8>>()).expect("a piece is at most 4 KiB")
+    Layout::from_size_align(size, align_of::<NonNull<u8>>()).expect("a piece is short")
 }
 
 /// Where the last piece of a record of `total` bytes begins: behind as many linked pieces as the rest needs.

@@ -9,8 +9,9 @@ use crate::block::{self, Source, drawn_fee_rate};
 use crate::half::Half;
 use crate::options::{self, Options};
 use crate::pool::{Counts, Draws, Pool};
-use crate::record::{self, Draft, PREFIX_BYTES};
+use crate::record::{self, Draft, PIECE_BYTES, PREFIX_BYTES};
 use crate::report::grouped;
+use crate::stripe::{Newcomer, Rejection, Stripe};
 use crate::system::Counted;
 
 fn parsed(args: &[&str]) -> Result<Option<Options>, String> {
@@ -60,8 +61,8 @@ fn text_that_is_not_unicode_is_refused() {
 fn records_come_back() {
     let backend = Counted::new(1 << 20);
     let bytes: Vec<u8> = (0..=255_u8).cycle().take(170_000).collect();
-    let lengths = (0..20).chain(4070..4110).chain(8160..8200).chain([12_264, 12_272, 170_000]);
-    for len in lengths {
+    let borders = (1..5).flat_map(|pieces| pieces * PIECE_BYTES - 50..pieces * PIECE_BYTES + 20);
+    for len in (0..20).chain(borders).chain([170_000]) {
         let mut draft = Draft::new(*b"a prefix", &bytes[..len]);
         while !draft.is_complete() {
             draft.store_piece(&backend).unwrap();
@@ -86,10 +87,42 @@ fn a_refused_record_leaves_nothing() {
             break refused;
         }
     };
-    assert_eq!(refused.bytes, 4096);
+    assert_eq!(refused.bytes, PIECE_BYTES);
     assert!(backend.live_bytes() > 12_000);
     record::free(&backend, draft.into_stored());
     assert_eq!(backend.live_bytes(), 0);
+}
+
+/// The oldest of the lowest fee rate is evicted, the oldest of the highest confirmed; lengths tell which it was.
+#[test]
+fn a_stripe_gives_its_lowest_and_its_best() {
+    let backend = Counted::new(1 << 20);
+    let mut stripe = Stripe::with_capacity(5, &backend).unwrap();
+    let mut id = [0; 32];
+    for (fee_rate, len) in [(500, 10), (7, 20), (999, 30), (7, 40), (999, 50)] {
+        let bytes = vec![0; len];
+        let mut draft = Draft::new([0; PREFIX_BYTES], &bytes);
+        draft.store_piece(&backend).unwrap();
+        id[0] += 1;
+        stripe.insert(Newcomer { id, fee_rate, source: 0 }, draft.into_stored().unwrap());
+        assert!(stripe.contains(&id));
+    }
+    assert_eq!((stripe.vacant(), stripe.floor()), (0, Some(7)));
+    assert_eq!(stripe.evict_below(7, 1000).unwrap_err(), Rejection::Lowest);
+    assert_eq!(stripe.evict_below(8, 19).unwrap_err(), Rejection::TooCostly);
+    let mut taken = Vec::new();
+    for len in [20, 40] {
+        let (record, tx_bytes) = stripe.evict_below(8, len).unwrap();
+        assert_eq!(tx_bytes, len);
+        taken.push(record);
+    }
+    assert_eq!(stripe.evict_below(8, 1000).unwrap_err(), Rejection::Lowest);
+    assert!(stripe.take_best(2, &mut taken) && stripe.take_best(2, &mut taken) && !stripe.take_best(2, &mut taken));
+    let lengths: Vec<_> = taken.iter().map(|record| record.len() - PREFIX_BYTES).collect();
+    assert_eq!(lengths, [20, 40, 30, 50, 10]);
+    assert_eq!((stripe.len(), stripe.vacant(), stripe.floor()), (0, 5, None));
+    assert!(!stripe.contains(&id));
+    record::free(&backend, taken);
 }
 
 fn sources() -> Vec<Source> {
