@@ -47,8 +47,9 @@ use crate::pool::Pool;
 use crate::report::{Outcome, grouped};
 use crate::system::Counted;
 
-/// Length of a slice of one half, as nearly as the run's length allows.
+/// Least length of a slice of one half, as nearly as the run's length allows, and for each thread that starts in it.
 const SLICE: Duration = Duration::from_millis(100);
+const SLICE_A_THREAD: Duration = Duration::from_millis(2);
 
 fn main() -> ExitCode {
     let done = match options::parse(lexopt::Parser::from_env()) {
@@ -107,7 +108,8 @@ fn run_slices<A: Backend, B: Backend>(
     system: &mut Half<'_, B>,
 ) {
     let bar = progress_bar(options.duration);
-    let pairs = u32::try_from(options.duration.as_millis() / (2 * SLICE.as_millis())).unwrap_or(u32::MAX).max(1);
+    let least = SLICE.as_millis().max(SLICE_A_THREAD.as_millis() * options.threads as u128);
+    let pairs = u32::try_from(options.duration.as_millis() / (2 * least)).unwrap_or(u32::MAX / 2).max(1);
     let slice = options.duration / (2 * pairs);
     for turn in 0..2 * pairs {
         let before = slice * turn;

@@ -5,7 +5,9 @@
 //! publish; of equal floors the fuller stripe's. Ids are hashes, so every stripe is a fair sample of the pool and their
 //! floors lie close together; a floor over all stripes would be a word that every thread writes.
 
+use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
 
 use crossbeam::utils::CachePadded;
 use parking_lot::Mutex;
@@ -291,21 +293,19 @@ impl<'b, B: Backend> Pool<'b, B> {
         })
     }
 
-    /// Hashes every stored transaction again, out of its pieces; how many are as they were, and how many are not.
+    /// Hashes every stored transaction again, out of its pieces, on all processors; how many are as they were, and how many
+    /// are not.
     pub(crate) fn verify(&self, sources: &[Source]) -> (u64, u64) {
-        let (mut verified, mut corrupt) = (0, 0);
-        let mut bytes = Vec::new();
-        for place in &self.places {
-            for entry in place.stripe.lock().entries() {
-                entry.record.iter().for_each(|record| record.read_into(&mut bytes));
-                if sources[entry.source as usize].vouches_for(&entry.id, &bytes) {
-                    verified += 1;
-                } else {
-                    corrupt += 1;
-                }
-            }
-        }
-        (verified, corrupt)
+        let workers = thread::available_parallelism().map_or(1, NonZero::get);
+        let share = self.places.len().div_ceil(workers);
+        thread::scope(|scope| {
+            let parts = self.places.chunks(share);
+            let checks: Vec<_> = parts.map(|part| scope.spawn(move || verify_part(part, sources))).collect();
+            checks.into_iter().fold((0, 0), |(verified, corrupt), check| {
+                let part = check.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                (verified + part.0, corrupt + part.1)
+            })
+        })
     }
 
     /// A few stripes at random.
@@ -324,6 +324,22 @@ impl<B: Backend> Drop for Pool<'_, B> {
             record::free(self.backend, place.stripe.get_mut().entries_mut().filter_map(|entry| entry.record.take()));
         }
     }
+}
+
+fn verify_part<B: Backend>(places: &[CachePadded<Place<'_, B>>], sources: &[Source]) -> (u64, u64) {
+    let (mut verified, mut corrupt) = (0, 0);
+    let mut bytes = Vec::new();
+    for place in places {
+        for entry in place.stripe.lock().entries() {
+            entry.record.iter().for_each(|record| record.read_into(&mut bytes));
+            if sources[entry.source as usize].vouches_for(&entry.id, &bytes) {
+                verified += 1;
+            } else {
+                corrupt += 1;
+            }
+        }
+    }
+    (verified, corrupt)
 }
 
 /// Brings 32 random bits below `bound`.
