@@ -9,8 +9,11 @@ use crate::by_id::ById;
 use crate::record::{PREFIX_BYTES, Record};
 use crate::slab::{Entry, NONE, Slab, Slot};
 
-/// Bytes of the index for each entry there is room for: the entry and the head of one list of ids.
-pub(crate) const BYTES_PER_ENTRY: usize = size_of::<Entry>() + size_of::<Slot>();
+/// Lists of ids for each entry: with two a search seldom has to look at an entry in vain, which would be a cache miss.
+const LISTS_PER_ENTRY: usize = 2;
+
+/// Bytes of the index for each entry there is room for: the entry and the heads of its lists.
+pub(crate) const BYTES_PER_ENTRY: usize = size_of::<Entry>() + LISTS_PER_ENTRY * size_of::<Slot>();
 
 /// Bytes of the index for each stripe, whatever its capacity: the ends of the lists of fee rates.
 pub(crate) const BYTES_PER_STRIPE: usize = FEE_RATES as usize * 2 * size_of::<Slot>();
@@ -42,7 +45,7 @@ impl<A: Allocator + Copy> Stripe<A> {
     pub(crate) fn with_capacity(entries: usize, alloc: A) -> Result<Self, TryReserveError> {
         Ok(Self {
             slab: Slab::with_capacity(entries, alloc)?,
-            by_id: ById::with_capacity(entries, alloc)?,
+            by_id: ById::with_capacity(entries * LISTS_PER_ENTRY, alloc)?,
             by_fee: ByFee::new(alloc)?,
         })
     }
