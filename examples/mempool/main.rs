@@ -10,10 +10,14 @@
 //! - `record`: bytes in pieces. `slab`, `by_id`, `by_fee`, `stripe`: the index. `pool`: admission, eviction, confirmation.
 //! - `half`: the threads.
 //!
-//! Two rules that the pool's name does not tell:
+//! What the pool's name does not tell:
+//! - The fee rate is drawn from the id, for a block holds no input amounts.
 //! - A newcomer competes for the memory like everyone: when its own fee rate is the lowest it is what goes, and is counted
 //!   as rejected. Without that, a worthless transaction would evict a better one.
-//! - The fee rate is drawn from the id, for a block holds no input amounts.
+//! - A refusal evicts as many bytes as were asked for, then asks again: the heap may still have no range that is long
+//!   enough. A transaction that would evict more than four times its size this way is rejected.
+//! - Only admitted transactions count towards the transactions a second.
+//! - The system allocator's half is charged the bytes it is asked for, not what it uses.
 
 mod backend;
 mod block;

@@ -95,7 +95,7 @@ pub(crate) fn json(heap: &Outcome, system: &Outcome) -> String {
 pub(crate) fn table(heap: &Outcome, system: &Outcome) -> String {
     let mut text = String::new();
     let mut row = |name: &str, unit: &str, figure: &dyn Fn(&Outcome) -> String| {
-        let _ = writeln!(text, "{name:<34}{:>18}{:>18}  {unit}", figure(heap), figure(system));
+        let _ = writeln!(text, "{name:<38}{:>16}{:>16} {unit}", figure(heap), figure(system));
     };
     row("", "", &|outcome| if std::ptr::eq(outcome, heap) { "Heap" } else { "system" }.to_owned());
     row("admitted per second", "tx/s", &|o| grouped(&format!("{:.0}", o.rate())));
