@@ -144,3 +144,26 @@ fn a_refusal_looks_at_every_extent_between() {
     assert_eq!(index.free_extents(), 19);
     index.check_invariants().expect("nothing lost");
 }
+
+#[test]
+fn equals_are_taken_newest_first_whatever_leaves_between() {
+    for len in [50, 5_000] {
+        let mut index = BestFit::new(10 * (len + 1), 0).expect("a range");
+        let (mut blocks, mut walls) = (Vec::new(), Vec::new());
+        for _ in 0..10 {
+            blocks.extend(index.take(len));
+            walls.extend(index.take(1));
+        }
+        for &block in &blocks {
+            assert_eq!(index.give_back_at(block), Ok(len));
+        }
+        // A wall gone, its two neighbours are one and no equals any more: the oldest two, and two in the middle.
+        for wall in [walls[0], walls[5]] {
+            assert_eq!(index.give_back_at(wall), Ok(1));
+            index.check_invariants().expect("after two left their ring");
+        }
+        for left in [9, 8, 7, 4, 3, 2] {
+            assert_eq!(index.take(len), Some(blocks[left]));
+        }
+    }
+}
