@@ -52,13 +52,13 @@ fn bitcoin_cores_scenario_on_a_made_up_base() {
             live.extend(arena.alloc(size));
         }
     }
-    let stats = arena.stats();
-    assert_eq!((stats.used + stats.free, stats.chunks_used), (stats.total, live.len()));
+    let figures = arena.stats();
+    assert_eq!((figures.used + figures.free, figures.chunks_used), (figures.total, live.len()));
     for block in live {
         assert_eq!(arena.free(block.as_ptr()), Ok(()));
     }
-    let stats = arena.stats();
-    assert_eq!((stats.chunks_free, stats.largest_free, stats.used), (1, LEN, 0));
+    let figures = arena.stats();
+    assert_eq!((figures.chunks_free, figures.largest_free, figures.used), (1, LEN, 0));
     assert_eq!(arena.walk().count(), 1);
 }
 
@@ -169,33 +169,29 @@ fn blocks_of_real_memory_are_disjoint() {
     let mut memory = vec![MaybeUninit::<u8>::uninit(); 10_001];
     let mut arena = BestFitArena::over(&mut memory, 8).expect("memory");
     let mut blocks = Vec::new();
-    for size in (1..120).cycle() {
-        let Some(block) = arena.alloc(size) else { break };
+    for size in (1..120u8).cycle() {
+        let Some(block) = arena.alloc(usize::from(size)) else { break };
         // SAFETY: a live block of `size` bytes of the vector's memory.
-        unsafe { block.write_bytes(size as u8, size) };
+        unsafe { block.write_bytes(size, usize::from(size)) };
         blocks.push((block, size));
     }
     for (block, size) in blocks {
         // SAFETY: written above, and the block is still live.
-        let bytes = unsafe { std::slice::from_raw_parts(block.as_ptr(), size) };
-        assert!(bytes.iter().all(|byte| *byte == size as u8));
+        let bytes = unsafe { std::slice::from_raw_parts(block.as_ptr(), usize::from(size)) };
+        assert!(bytes.iter().all(|byte| *byte == size));
         assert_eq!(arena.free(block.as_ptr()), Ok(()));
     }
     let text = format!("{} {arena:?}", arena.stats());
     assert!(text.contains("0 of ") && text.contains("BestFitArena"), "{text}");
 }
 
-/// `true` for types that are `Sync`, by the method that wins when both apply.
+/// Says by which of two constants applies whether a type is `Sync`: the inherent one wins where it exists.
 struct Probe<T>(std::marker::PhantomData<T>);
 impl<T: Sync> Probe<T> {
-    fn is_sync(&self) -> bool {
-        true
-    }
+    const IS_SYNC: bool = true;
 }
 trait NotSync {
-    fn is_sync(&self) -> bool {
-        false
-    }
+    const IS_SYNC: bool = false;
 }
 impl<T> NotSync for Probe<T> {}
 
@@ -203,6 +199,6 @@ impl<T> NotSync for Probe<T> {}
 fn it_moves_between_threads_and_is_not_shared() {
     fn assert_send<T: Send>() {}
     assert_send::<BestFitArena<'static>>();
-    assert!(!Probe::<BestFitArena<'static>>(std::marker::PhantomData).is_sync());
-    assert!(Probe::<u8>(std::marker::PhantomData).is_sync());
+    const { assert!(!Probe::<BestFitArena<'static>>::IS_SYNC) };
+    const { assert!(Probe::<u8>::IS_SYNC) };
 }
