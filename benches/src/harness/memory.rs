@@ -45,6 +45,9 @@ impl Memory {
     }
 }
 
+// SAFETY: plain memory with one owner.
+unsafe impl Send for Memory {}
+
 #[cfg(unix)]
 impl Drop for Memory {
     fn drop(&mut self) {

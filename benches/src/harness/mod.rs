@@ -1,5 +1,6 @@
 //! What every row uses: rounds, threads, dice, sizes, memory, and the way results are told.
 
+pub mod clock;
 pub mod crew;
 pub mod memory;
 pub mod report;

@@ -4,7 +4,7 @@
 use super::stats::Summary;
 
 /// Rounds that count, after one warm-up.
-pub const ROUNDS: usize = 9;
+pub const ROUNDS: usize = 11;
 
 /// One round of a contender: what it cost.
 type Round<'a> = Box<dyn FnMut() -> f64 + 'a>;

@@ -24,3 +24,10 @@ pub fn figure(name: &str, summary: Summary, unit: &str) {
 pub fn remark(name: &str, text: &str) {
     println!("  {name:<18}{text}");
 }
+
+/// A warning when threads did not get their cores.
+pub fn cores(share: f64) {
+    if share < 0.95 {
+        println!("  busy machine: the threads got {:.0} % of their cores", 100.0 * share);
+    }
+}

@@ -18,7 +18,7 @@ pub trait Contender {
     /// What a caller keeps for a live block.
     type Handle: Copy;
 
-    /// False for the floor, whose blocks are all the same memory.
+    /// False for the floor, whose blocks overlap.
     const DISTINCT_BLOCKS: bool = true;
 
     /// A block of `size` bytes, or none: refused.

@@ -34,7 +34,7 @@ use crate::{
 const ENTRIES: usize = 40_000;
 const THREADS: usize = 2;
 /// Steps a thread and round.
-const STEPS: usize = 150_000;
+const STEPS: usize = 300_000;
 /// An entry is one word: the block's address, and in the bits no address uses the index of its size.
 const TAG_SHIFT: u32 = 48;
 const ADDRESS: usize = (1 << TAG_SHIFT) - 1;
@@ -56,10 +56,11 @@ fn run(report: &mut Report) {
     add("jemalloc", Churn::job(JEMALLOC));
     add("snmalloc", Churn::job(SNMALLOC));
     add("glibc", Churn::job(GLIBC));
-    add("floor", Churn::job(Floor::new()));
+    add("floor", Churn::job(Floor::new(ENTRIES / THREADS)));
     let outcome = rounds.run(ROUNDS);
 
     table::heading("churn", "2 threads replace random entries of one table of 40,000 transactions");
+    table::cores(crew.share_of_cores());
     table::outcome(&outcome, "ns a pair and thread");
     let floor = outcome.median("floor");
     for peer in ["jemalloc", "mimalloc", "snmalloc", "glibc"] {

@@ -1,11 +1,10 @@
 //! `drop`: everything freed at once, by dropping a heap of 256 MiB full of transactions (huge pages on, unmapping
 //! included), against the same blocks freed one by one in random order.
 
-use std::time::Instant;
-
 use super::Row;
 use crate::{
     harness::{
+        clock::time,
         mib,
         report::Report,
         rng::Rng,
@@ -26,19 +25,18 @@ fn run(report: &mut Report) {
     let mut rounds = Rounds::default();
     rounds.add("drop", || {
         let (heap, _blocks) = full_heap();
-        let start = Instant::now();
-        drop(heap);
-        start.elapsed().as_nanos() as f64 / 1e6
+        time(|| drop(heap)).as_nanos() as f64 / 1e6
     });
     rounds.add("one by one", || {
         let (mut heap, mut blocks) = full_heap();
         Rng::new(5).shuffle(&mut blocks);
-        let start = Instant::now();
-        for block in blocks {
-            // SAFETY: live, each freed once.
-            unsafe { heap.free(block.ptr, block.size as usize) };
-        }
-        start.elapsed().as_nanos() as f64 / 1e6
+        let free_all = || {
+            for block in blocks {
+                // SAFETY: live, each freed once.
+                unsafe { heap.free(block.ptr, block.size as usize) };
+            }
+        };
+        time(free_all).as_nanos() as f64 / 1e6
     });
     let outcome = rounds.run(ROUNDS);
 

@@ -15,7 +15,7 @@ use crate::{
     work::replace::Replace,
 };
 
-const STEPS: usize = 100_000;
+const STEPS: usize = 200_000;
 
 pub(super) fn rows() -> Vec<Row> {
     vec![Row::new("fit", judged), Row::new("fit-400k", |_| _ = at("fit-400k", 400_000, mib(512))).extra()]
@@ -43,7 +43,7 @@ fn at(row: &str, live: usize, bytes: usize) -> Outcome {
     rounds.add("offset-allocator", move || peer.round(STEPS));
     let mut peer = Replace::new(Rlsf::over(memory()), live, &sizes);
     rounds.add("rlsf", move || peer.round(STEPS));
-    let mut floor = Replace::new(Floor::new(), live, &sizes);
+    let mut floor = Replace::new(Floor::new(live), live, &sizes);
     rounds.add("floor", move || floor.round(STEPS));
     let outcome = rounds.run(ROUNDS);
     table::heading(row, &format!("free a random one of {live} transactions, allocate another size; one thread"));

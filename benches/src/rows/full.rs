@@ -14,7 +14,7 @@ use std::{
 use super::{Row, once};
 use crate::{
     harness::{
-        crew::{Crew, Job},
+        crew::{Crew, Job, cores_for},
         mib,
         report::Report,
         rng::Rng,
@@ -27,8 +27,9 @@ use crate::{
 };
 
 const SIZES_MIB: [usize; 3] = [8, 32, 256];
-/// Inserts a round, of all threads together.
-const INSERTS: usize = 100_000;
+/// Inserts a round: of one thread, so many that the region turns over at any size; of several together.
+const INSERTS_ALONE: usize = 400_000;
+const INSERTS_TOGETHER: usize = 100_000;
 
 pub(super) fn rows() -> Vec<Row> {
     let alone = once(|| SIZES_MIB.map(|size| measure(size, 1)));
@@ -46,6 +47,7 @@ struct Figures {
     times: Outcome,
     /// Live bytes / limit.
     density: Summary,
+    share_of_cores: f64,
 }
 
 impl Figures {
@@ -61,6 +63,7 @@ impl Figures {
         table::outcome(&self.times, "ns an insert");
         table::remark("ratio", &format!("{:>10.2}", self.ratio()));
         table::figure("live / limit", self.density, "");
+        table::cores(self.share_of_cores);
     }
 }
 
@@ -103,8 +106,8 @@ fn measure(size: usize, threads: usize) -> Figures {
     crew.run(&below.job(warm_inserts));
 
     // Time of one core: threads beyond the cores wait for each other.
-    let cores = thread::available_parallelism().map_or(1, usize::from).min(threads);
-    let inserts = INSERTS / threads;
+    let cores = cores_for(threads);
+    let inserts = if threads == 1 { INSERTS_ALONE } else { INSERTS_TOGETHER / threads };
     let time = |job: &Job| (crew.run(job).as_nanos() as usize * cores) as f64 / (inserts * threads) as f64;
     let densities = RefCell::new(Vec::new());
     let (job, job_below) = (at_limit.job(inserts), below.job(inserts));
@@ -118,7 +121,7 @@ fn measure(size: usize, threads: usize) -> Figures {
     let times = rounds.run(ROUNDS);
     // The first is the warm-up's.
     let density = Summary::of(&densities.borrow()[1..]);
-    Figures { mib: size, times, density }
+    Figures { mib: size, times, density, share_of_cores: crew.share_of_cores() }
 }
 
 /// The threads that share one heap.

@@ -35,7 +35,7 @@ const BATCH: usize = 256;
 /// Batches under way: about 4,000 blocks.
 const BATCHES: usize = 16;
 /// Batches a round.
-const STEPS: usize = 1_200;
+const STEPS: usize = 2_400;
 
 pub(super) fn rows() -> Vec<Row> {
     vec![Row::new("handoff", run)]
@@ -54,10 +54,11 @@ fn run(report: &mut Report) {
     add("jemalloc", job(JEMALLOC));
     add("snmalloc", job(SNMALLOC));
     add("glibc", job(GLIBC));
-    add("floor", job(Floor::new()));
+    add("floor", job(Floor::new(BATCHES * BATCH)));
     let outcome = rounds.run(ROUNDS);
 
     table::heading("handoff", "one thread allocates, the other frees; handed over in batches of 256");
+    table::cores(crew.share_of_cores());
     table::outcome(&outcome, "ns a block");
     for peer in ["jemalloc", "mimalloc", "snmalloc", "glibc"] {
         report.ratio("handoff", peer, outcome.median("heap") / outcome.median(peer));

@@ -19,7 +19,7 @@ use crate::{
 };
 
 const CAPACITY: usize = mib(256);
-const STEPS: usize = 300_000;
+const STEPS: usize = 500_000;
 
 pub(super) fn rows() -> Vec<Row> {
     vec![
@@ -45,7 +45,7 @@ fn run(report: &mut Report, row: &str, live: usize) {
     rounds.add("snmalloc", move || peer.round(STEPS));
     let mut peer = Replace::new(GLIBC, live, &sizes);
     rounds.add("glibc", move || peer.round(STEPS));
-    let mut floor = Replace::new(Floor::new(), live, &sizes);
+    let mut floor = Replace::new(Floor::new(live), live, &sizes);
     rounds.add("floor", move || floor.round(STEPS));
     let outcome = rounds.run(ROUNDS);
 

@@ -1,9 +1,7 @@
 //! Replace: a table of live blocks; each step frees a random one and allocates another size. One thread.
 
-use std::time::Instant;
-
 use crate::{
-    harness::{rng::Rng, sizes::Sizes},
+    harness::{clock::thread_time, rng::Rng, sizes::Sizes},
     peers::{Contender, has_stamp, stamp},
 };
 
@@ -24,7 +22,7 @@ impl<C: Contender> Replace<C> {
 
     /// Does `steps` steps; nanoseconds a step.
     pub fn round(&mut self, steps: usize) -> f64 {
-        let start = Instant::now();
+        let start = thread_time();
         for _ in 0..steps {
             let slot = self.rng.below(self.table.len());
             let (old, size) = self.table[slot];
@@ -32,7 +30,7 @@ impl<C: Contender> Replace<C> {
             unsafe { self.contender.free(old, size as usize) };
             self.table[slot] = fresh(&mut self.contender, self.sizes.pick(&mut self.rng), slot);
         }
-        start.elapsed().as_nanos() as f64 / steps as f64
+        (thread_time() - start).as_nanos() as f64 / steps as f64
     }
 }
 
