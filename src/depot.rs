@@ -13,7 +13,7 @@
 use crate::error::RegionError;
 use crate::magazine::{Node, NodeRef, NodeSize, Nodes};
 use crate::size_class::{COUNT, Class};
-use crate::sync::{AtomicU64, mutant, ord};
+use crate::sync::{AtomicU64, AtomicUsize, mutant, ord};
 
 /// The head of a stack of nodes; zero is an empty one.
 #[derive(Debug, Default)]
@@ -85,6 +85,9 @@ pub(crate) struct Depot {
     pub(crate) nodes: Nodes,
     full: [Head; COUNT],
     spare: [Head; 2],
+    /// At least the number of full magazines: counted before the push and after the pop. Relaxed is right: whoever is
+    /// ordered after a push is ordered after its count.
+    full_count: AtomicUsize,
 }
 
 impl Depot {
@@ -97,6 +100,7 @@ impl Depot {
             nodes: Nodes::reserve(slack)?,
             full: core::array::from_fn(|_| Head::default()),
             spare: [Head::default(), Head::default()],
+            full_count: AtomicUsize::new(0),
         })
     }
 
@@ -115,27 +119,34 @@ impl Depot {
     }
 
     pub(crate) fn push_full(&self, class: Class, node: NodeRef) {
+        let late = mutant!("rule.depot.counted-after-push");
+        if !late {
+            self.full_count.fetch_add(1, ord!(Relaxed));
+        }
         self.full[class.index()].push(&self.nodes, node);
+        if late {
+            self.full_count.fetch_add(1, ord!(Relaxed));
+        }
     }
 
     pub(crate) fn pop_full(&self, class: Class) -> Option<NodeRef> {
-        let node = self.full[class.index()].pop(&self.nodes)?;
+        self.pop_from(&self.full[class.index()])
+    }
+
+    fn pop_from(&self, head: &Head) -> Option<NodeRef> {
+        let node = head.pop(&self.nodes)?;
+        self.full_count.fetch_sub(1, ord!(Relaxed));
         self.nodes.get(node).enter();
         Some(node)
     }
 
     /// A full magazine of any class.
     pub(crate) fn pop_any(&self) -> Option<NodeRef> {
-        let head = self.full.iter().find(|head| !head.is_empty())?;
-        let node = head.pop(&self.nodes);
-        match node {
-            Some(node) => {
-                self.nodes.get(node).enter();
-                Some(node)
-            }
-            // Another thread was faster with this class: look at the others.
-            None => self.pop_any(),
+        // Refused requests come by here again and again: one word instead of a head per class.
+        if self.full_count.load(ord!(Relaxed)) == 0 {
+            return None;
         }
+        self.full.iter().find_map(|head| if head.is_empty() { None } else { self.pop_from(head) })
     }
 
     /// Calls `each` for every full magazine, taking them all out meanwhile, so that nobody else changes one. Inside the

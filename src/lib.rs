@@ -1,4 +1,57 @@
-//! One bounded region of memory, shared by all threads.
+//! One bounded region of memory, shared by all threads: a hard byte limit that is never exceeded, exact figures, and fast
+//! paths that take no lock and no atomic read-modify-write.
+//!
+//! ```text
+//!  typed API        Box, Vec, HashMap in &Heap or Heap                 (allocator-api2)
+//!                       │
+//!  per thread       shard: two magazines of free blocks per size class        heap/shard.rs
+//!                       │ pop / push, plain memory
+//!                       │ both empty / both full                              heap/magazines.rs
+//!  shared,          depot: per class a lock-free stack of full magazines      depot.rs, magazine.rs
+//!  lock-free            │ nothing there / over its bound
+//!                       │ runs of blocks, many per lock                       heap/request.rs
+//!  shared, locked   region = Mutex<BestFit> + Budget                          region/, best_fit/, budget.rs
+//!                       │ the only lock; exact best fit, coalescing, offsets only
+//!  OS               mapping: reserve once, commit on touch, trim, huge pages  mapping.rs
+//! ```
+//!
+//! - [`Heap`]: any size, freed one by one, by any thread, coalescing back into the region. `Send + Sync`; an
+//!   [`Allocator`](allocator_api2::alloc::Allocator) for collections, which may be dropped on any thread.
+//! - [`Region`]: the memory, its limit and its figures; several heaps may share one.
+//! - [`BestFitArena`]: the region's index alone, over any memory, even memory that does not exist.
+//!
+//! The heap is Bonwick and Adams' *Magazines and Vmem* (USENIX 2001) over an exact best-fit region. Who may enter a shard
+//! is decided in `thread.rs`; how much all threads together may hold idle (1/16 of the limit), in `budget.rs`.
+//!
+//! ```
+//! use sharded_arena::Heap;
+//! use sharded_arena::allocator_api2::vec::Vec;
+//!
+//! let heap = Heap::with_capacity(16 << 20)?; // 16 MiB, for all threads together
+//! std::thread::scope(|scope| {
+//!     for _ in 0..4 {
+//!         scope.spawn(|| {
+//!             let mut squares = Vec::new_in(&heap);
+//!             squares.extend((0..1_000u64).map(|n| n * n));
+//!             assert_eq!(squares[999], 998_001);
+//!         });
+//!     }
+//! });
+//! assert_eq!(heap.live_bytes(), 0);
+//! assert!(heap.peak_memory_usage() <= heap.limit());
+//! # Ok::<(), sharded_arena::RegionError>(())
+//! ```
+//!
+//! # What it does not do
+//!
+//! It is no `GlobalAlloc`; a `static` may hold a heap in a `LazyLock`. A forked child may use what it has, its parent's
+//! other threads' shards stay as they were. Every ordering is argued for the C11 model and checked with loom; the models
+//! are in `loom_tests/`, compiled with the library, and run by `cargo loom`.
+//!
+//! # Layers
+//!
+//! A module uses only modules above it in the list below. Pure values and the one door to the primitives of concurrency
+//! come first, then the parts, the region, what is sharded by thread.
 
 pub(crate) mod sync;
 

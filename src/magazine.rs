@@ -201,7 +201,6 @@ impl Nodes {
     }
 
     /// A node that was never used, while there are any.
-    #[expect(clippy::cast_possible_truncation, reason = "tables are shorter than 2^23")]
     pub(crate) fn take_fresh(&self, size: NodeSize) -> Option<NodeRef> {
         let (most, bit) = match size {
             NodeSize::Small => (self.small.len(), 0),

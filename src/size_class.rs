@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     fn layouts(align: usize) -> impl Iterator<Item = Layout> {
-        (1..=40_000usize).map(move |size| Layout::from_size_align(size, align).unwrap())
+        (1..=40_000usize).map(move |size| Layout::from_size_align(size, align).expect("a small layout"))
     }
 
     #[test]
@@ -250,7 +250,7 @@ mod tests {
     fn capacities_are_within_a_node() {
         for index in 0..COUNT {
             let class = Class::from_index(index);
-            assert!((2..=LARGE_SLOTS as u32).contains(&class.most_capacity()));
+            assert!((2..=u32::try_from(LARGE_SLOTS).unwrap()).contains(&class.most_capacity()));
             assert!((1..=class.most_capacity()).contains(&class.first_capacity()));
         }
     }

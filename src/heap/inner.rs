@@ -13,7 +13,7 @@ use crate::budget::Budget;
 use crate::depot::Depot;
 use crate::error::RegionError;
 use crate::extent::Extent;
-use crate::region::{Links, Region, Section};
+use crate::region::{Links, Region, Section, ShardSet};
 use crate::size_class::{COUNT, GRANULE_BYTES, longest_bytes};
 use crate::sync::{AtomicU64, OnceLock, ord, parallelism};
 use crate::table::Table;
@@ -86,10 +86,12 @@ impl Core {
             .get_or_init(|| {
                 let cached = self.quarantine.is_none() && self.region.wipe().is_none();
                 let body = cached.then(|| Body::make(&self.region).ok()).flatten();
-                let set = NonNull::from(self as &dyn crate::region::ShardSet);
+                let set = NonNull::from(self as &dyn ShardSet);
+                // SAFETY: the same pointer, its lifetime erased: the core leaves the list before it goes (INV-H2).
+                let set = unsafe { core::mem::transmute::<NonNull<dyn ShardSet + '_>, NonNull<dyn ShardSet>>(set) };
                 // SAFETY: `register`'s contract: a core does not move (it is made inside its `Arc`), and its drop
-                // unregisters it. The lifetime is erased for that reason only.
-                self.region.section(|section| unsafe { section.register(core::mem::transmute(set)) });
+                // unregisters it.
+                self.region.section(|section| unsafe { section.register(set) });
                 body
             })
             .as_ref()
@@ -187,7 +189,8 @@ impl Core {
         // minus one.
         let freed = shards.iter().map(Shard::freed).fold(self.freed.load(ord!(Relaxed)), u64::wrapping_add);
         let allocated = shards.iter().map(Shard::allocated).fold(self.allocated.load(ord!(Relaxed)), u64::wrapping_add);
-        usize::try_from((allocated.wrapping_sub(freed)).cast_signed().max(0)).unwrap_or(usize::MAX)
+        let live = allocated.wrapping_sub(freed);
+        if live > u64::MAX / 2 { 0 } else { usize::try_from(live).unwrap_or(usize::MAX) }
     }
 
     /// Counts `bytes` handed out.

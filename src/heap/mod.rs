@@ -72,7 +72,8 @@ impl fmt::Debug for Heap {
 
 /// A block of a zero-sized layout: aligned, not null, no memory.
 fn dangling(layout: Layout) -> NonNull<u8> {
-    NonNull::without_provenance(core::num::NonZero::new(layout.align()).unwrap_or(core::num::NonZero::<usize>::MIN))
+    let align = core::ptr::without_provenance_mut(layout.align());
+    NonNull::new(align).unwrap_or(NonNull::dangling())
 }
 
 impl Heap {
@@ -91,7 +92,6 @@ impl Heap {
     }
 
     /// A heap with options.
-    #[must_use]
     pub fn builder() -> HeapBuilder {
         HeapBuilder::default()
     }

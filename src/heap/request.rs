@@ -95,7 +95,7 @@ impl Core {
     /// One extent for `layout`, straight from the region.
     pub(super) fn take_or_refuse(&self, own: Option<(&Body, &Shard)>, layout: Layout) -> Result<u32, AllocError> {
         let refused = |section: &Section<'_>| {
-            let blocker = section.blocker(&self.budget, layout.size());
+            let blocker = section.blocker(&self.budget, layout.size(), 0);
             section.error(&self.budget, blocker, layout.size(), layout.align())
         };
         let Some(wanted) = self.wanted(layout) else {
@@ -117,7 +117,7 @@ impl Core {
                 match section.take(&self.budget, wanted.len, wanted.align) {
                     Some(granule) => Step::Took(granule),
                     None if popped.is_some() => Step::Again,
-                    None => self.refuse(section, own, wanted, layout),
+                    None => self.refuse(section, own, wanted, 0, layout),
                 }
             });
             match step {
@@ -129,13 +129,21 @@ impl Core {
         }
     }
 
-    /// The search failed in this section: gives something back, or refuses.
-    fn refuse(&self, section: &mut Section<'_>, own: Option<(&Body, &Shard)>, wanted: Wanted, layout: Layout) -> Step {
+    /// The search failed in this section, though `drawn` of its bytes were charged before: gives something back, or
+    /// refuses.
+    fn refuse(
+        &self,
+        section: &mut Section<'_>,
+        own: Option<(&Body, &Shard)>,
+        wanted: Wanted,
+        drawn: usize,
+        layout: Layout,
+    ) -> Step {
         if section.is_trimming() {
             return Step::Trimming;
         }
         let bytes = wanted.len as usize * GRANULE_BYTES;
-        let blocker = section.blocker(&self.budget, bytes);
+        let blocker = section.blocker(&self.budget, bytes, drawn);
         if let Some(extent) = self.quarantine.as_ref().and_then(|quarantine| quarantine.pop(section)) {
             if section.give_back(&self.budget, extent).is_err() {
                 self.count_invalid();
@@ -144,7 +152,7 @@ impl Core {
         }
         let pressed = if blocker == Blocker::Own { &self.budget } else { self.region.budget() };
         pressed.refused(bytes);
-        let hopeless = self.budget.is_hopeless(bytes) || self.region.budget().is_hopeless(bytes);
+        let hopeless = self.budget.is_hopeless(bytes) || self.region.budget().is_hopeless(bytes - drawn);
         if !hopeless {
             if !mutant!("rule.refusal.drain-outside") && section.drain_one(self, blocker != Blocker::Own) {
                 return Step::Again;
@@ -177,7 +185,7 @@ impl Core {
             let step = self.region.section(|section| {
                 match section.take_drawn(&self.budget, wanted.len, wanted.align, drawn) {
                     Some(granule) => Step::Took(granule),
-                    None => self.refuse(section, None, wanted, layout),
+                    None => self.refuse(section, None, wanted, drawn, layout),
                 }
             });
             match step {
@@ -261,13 +269,11 @@ impl Core {
             self.fill_block(ptr, len as usize * GRANULE_BYTES, byte);
         }
         self.region.section(|section| {
+            let Some(quarantine) = &self.quarantine else { return section.give_back(&self.budget, block) };
             self.check_live(section, block)?;
-            match &self.quarantine {
-                None => section.give_back(&self.budget, block),
-                Some(quarantine) => match quarantine.push(section, block) {
-                    None => Ok(()),
-                    Some(oldest) => section.give_back(&self.budget, oldest),
-                },
+            match quarantine.push(section, block) {
+                None => Ok(()),
+                Some(oldest) => section.give_back(&self.budget, oldest),
             }
         })
     }

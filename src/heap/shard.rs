@@ -43,6 +43,20 @@ impl Entry {
     }
 }
 
+impl Entry {
+    /// Slot `at` of the loaded magazine.
+    ///
+    /// # Safety
+    /// `at < cap`.
+    #[inline(always)]
+    unsafe fn slot(&self, at: u32) -> &Owned32 {
+        // SAFETY: `pointer::add`: at < cap, and `slots` points to at least `cap` slots of one node (INV-S1).
+        let slot = unsafe { self.slots.get().add(at as usize) };
+        // SAFETY: an atomic of a node that stands as long as the heap (INV-S1).
+        unsafe { &*slot }
+    }
+}
+
 /// See the module's header.
 #[repr(C, align(128))]
 pub(crate) struct Shard {
@@ -121,9 +135,8 @@ impl Shard {
         let len = entry.len.get().checked_sub(1)?;
         self.enter();
         entry.len.set(len);
-        // SAFETY: `pointer::add` and the reference: len < cap slots of a node that stands (INV-S1).
-        let slot = unsafe { &*entry.slots.get().add(len as usize) };
-        Some(slot.get())
+        // SAFETY: INV-S1: len < cap.
+        Some(unsafe { entry.slot(len) }.get())
     }
 
     /// Puts a block into the loaded magazine, if it fits.
@@ -135,9 +148,8 @@ impl Shard {
             return false;
         }
         self.enter();
-        // SAFETY: `pointer::add` and the reference: len < cap slots of a node that stands (INV-S1).
-        let slot = unsafe { &*entry.slots.get().add(len as usize) };
-        slot.set(granule);
+        // SAFETY: INV-S1: len < cap.
+        unsafe { entry.slot(len) }.set(granule);
         entry.len.set(len + 1);
         true
     }
@@ -155,11 +167,13 @@ impl Shard {
     }
 
     /// Bytes ever handed out, wrapping. For any thread.
+    #[cfg(feature = "stats")]
     pub(crate) fn allocated(&self) -> u64 {
         self.allocated.get()
     }
 
     /// Bytes ever taken back, wrapping. For any thread.
+    #[cfg(feature = "stats")]
     pub(crate) fn freed(&self) -> u64 {
         self.freed.get()
     }

@@ -7,7 +7,7 @@ use super::Heap;
 use crate::sync::Arc;
 
 fn layout(size: usize, align: usize) -> Layout {
-    Layout::from_size_align(size, align).unwrap()
+    Layout::from_size_align(size, align).expect("a valid layout")
 }
 
 /// A small deterministic generator (splitmix64).
@@ -22,7 +22,10 @@ impl Random {
         z ^ (z >> 31)
     }
     fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
+        usize::try_from(self.next() % bound as u64).expect("below a usize")
+    }
+    fn byte(&mut self) -> u8 {
+        self.next().to_le_bytes()[0]
     }
 }
 
@@ -55,7 +58,7 @@ fn churn(heap: &Heap, seed: u64, steps: usize, most: usize) {
                 Ok(block) => {
                     assert_eq!(block.len(), size);
                     assert_eq!(block.cast::<u8>().addr().get() % layout.align(), 0);
-                    blocks.push(fill(block.cast(), layout, random.next() as u8));
+                    blocks.push(fill(block.cast(), layout, random.byte()));
                 }
                 Err(error) => assert!(error.usage <= error.limit, "{error}"),
             }
@@ -99,7 +102,9 @@ fn many_threads_pressed_at_the_limit_leave_nothing() {
                 std::thread::spawn(move || churn(&heap, 100 + seed, 30_000, 1_000))
             })
             .collect();
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        for thread in threads {
+            thread.join().unwrap();
+        }
         heap.region().verify().unwrap();
         heap.flush();
         let stats = heap.stats();
@@ -134,7 +139,7 @@ fn blocks_freed_by_another_thread_come_back() {
             .filter_map(|_| {
                 let layout = layout(1 + random.below(700), 8);
                 let block = heap.alloc(layout).ok()?;
-                Some(fill(block.cast(), layout, random.next() as u8))
+                Some(fill(block.cast(), layout, random.byte()))
             })
             .collect();
         sender.send(batch).unwrap();

@@ -88,6 +88,7 @@ impl Section<'_> {
 impl Region {
     /// Figures that belong together. Takes the lock; visits each heap once, no extent.
     #[must_use]
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is not general enough over its lifetime")]
     pub fn stats(&self) -> RegionStats {
         self.section(|section| section.stats())
     }

@@ -154,7 +154,6 @@ impl Region {
     }
 
     /// A region with options.
-    #[must_use]
     pub fn builder() -> RegionBuilder {
         RegionBuilder::new()
     }
@@ -279,6 +278,7 @@ impl Region {
 
 impl Region {
     /// Gives back what ended threads have left cached, one magazine a section.
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is not general enough over its lifetime")]
     pub(crate) fn sweep(&self) {
         while self.section(|section| section.sweep_one()) {}
     }

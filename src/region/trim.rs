@@ -12,7 +12,7 @@ use super::{Region, Section};
 /// Free extents shorter than this are left alone.
 const LEAST_BYTES: usize = 64 * 1024;
 /// Bytes out of the index at a time.
-const TURN_BYTES: usize = 32 << 20;
+const TURN_GRANULES: u32 = 32 << 20 >> GRANULE_BYTES.ilog2();
 /// Extents looked at under one hold of the lock.
 const LOOK: usize = 256;
 
@@ -24,7 +24,7 @@ impl Section<'_> {
             match self.state.index.extent_from(at) {
                 None => return Step::End,
                 Some((extent, false)) if extent.len as usize * GRANULE_BYTES >= LEAST_BYTES => {
-                    let len = extent.len.min((TURN_BYTES / GRANULE_BYTES) as u32);
+                    let len = extent.len.min(TURN_GRANULES);
                     let turn = Extent::new(extent.offset, len);
                     if self.state.index.take_at(turn) {
                         self.state.trimming += len;
@@ -57,6 +57,7 @@ impl Region {
     ///
     /// Takes the lock for a moment per 32 MiB; the system calls run outside it. Does nothing on memory of the caller's or
     /// locked in memory. The addresses stay reserved; their pages are zero when next touched.
+    #[expect(clippy::must_use_candidate, reason = "called for its effect")]
     pub fn trim(&self, keep_bytes: usize) -> usize {
         if !self.shared.mapping.can_trim() {
             return 0;
