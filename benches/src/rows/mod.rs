@@ -4,6 +4,7 @@ use std::{cell::OnceCell, rc::Rc};
 
 use crate::harness::report::Report;
 
+mod aged;
 mod child;
 mod churn;
 mod drop;
@@ -52,6 +53,7 @@ pub fn all() -> Vec<Row> {
     rows.extend(churn::rows());
     rows.extend(handoff::rows());
     rows.extend(full::rows());
+    rows.extend(aged::rows());
     rows.extend(fit::rows());
     rows.extend(fill::rows());
     rows.extend(largest::rows());
