@@ -55,7 +55,9 @@ pub struct RegionStats {
     pub leased: usize,
     /// Charged to reservations and not yet drawn, part of `usage`.
     pub reserved: usize,
-    /// Index, nodes and shards that were touched so far; outside the limit.
+    /// Pages of the index that were touched so far; outside the limit.
+    pub index_bytes: usize,
+    /// The index, and the nodes and shards of the heaps, as far as touched; outside the limit.
     pub metadata_bytes: usize,
 }
 

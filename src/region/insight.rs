@@ -34,6 +34,7 @@ impl Section<'_> {
             extents_free: index.free_extents(),
             leased: budget.leased(),
             reserved: self.state.reserved,
+            index_bytes: index.metadata_touched(),
             metadata_bytes: metadata_bytes + index.metadata_touched(),
         }
     }
