@@ -66,7 +66,9 @@ impl Figures {
         table::outcome(&self.times, "ns an insert");
         table::remark("ratio", &format!("{:>10.2}", self.ratio()));
         table::figure("live / limit", self.density, "");
-        table::cores(self.share_of_cores);
+        if threads > 1 {
+            table::cores(self.share_of_cores);
+        }
     }
 }
 
