@@ -1,0 +1,83 @@
+//! The figures to reach, in one table: what a row must come to against a peer, and what it aims at.
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Better {
+    Less,
+    More,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Target {
+    pub better: Better,
+    pub must: Option<f64>,
+    pub aim: Option<f64>,
+}
+
+impl Target {
+    pub fn missed_by(&self, value: f64) -> bool {
+        self.must.is_some_and(|must| match self.better {
+            Better::Less => value > must,
+            Better::More => value < must,
+        })
+    }
+}
+
+const PRINTED: Target = Target { better: Better::Less, must: None, aim: None };
+
+const fn at_most(must: f64, aim: f64) -> Target {
+    Target { better: Better::Less, must: Some(must), aim: Some(aim) }
+}
+
+const fn at_least(must: f64, aim: f64) -> Target {
+    Target { better: Better::More, must: Some(must), aim: Some(aim) }
+}
+
+/// What `row` is held to against `peer`. A pair without a figure of its own is printed, no more.
+pub fn target(row: &str, peer: &str) -> Target {
+    match (row, peer) {
+        ("replace-20k", "mimalloc") => at_most(0.7, 0.4),
+        ("replace-20k", "jemalloc") => at_most(1.6, 1.0),
+        ("churn", "jemalloc") => at_most(1.2, 0.8),
+        ("churn", "mimalloc") => at_most(0.5, 0.3),
+        ("handoff", "jemalloc") => at_most(1.3, 0.9),
+        ("handoff", "mimalloc") => at_most(0.7, 0.5),
+        ("full", "self") => at_most(7.0, 4.0),
+        ("full-dense-32MiB", "limit") => at_least(0.89, 0.93),
+        ("full-dense-256MiB", "limit") => at_least(0.94, 0.96),
+        ("fit", "btree") => at_most(0.14, 0.09),
+        ("fit", "offset-allocator") => at_most(0.9, 0.6),
+        ("fit", "rlsf") => at_most(2.0, 1.5),
+        ("drop", "self") => at_most(0.05, 0.02),
+        ("meta", "capacity") => at_most(0.03, 0.023),
+        ("largest-256", "capacity") => Target { better: Better::More, must: None, aim: Some(0.125) },
+        (row, "limit") => fill_target(row),
+        _ => PRINTED,
+    }
+}
+
+fn fill_target(row: &str) -> Target {
+    let mut parts = row.split('-');
+    match (parts.next(), parts.nth(1)) {
+        (Some("fill"), Some("1")) => at_least(0.95, 0.975),
+        (Some("fill"), Some("64")) => at_least(0.88, 0.95),
+        (Some("refill"), Some("1")) => at_least(0.93, 0.955),
+        (Some("refill"), Some("64")) => at_least(0.85, 0.93),
+        _ => Target { better: Better::More, must: None, aim: None },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_the_rows_and_prints_the_rest() {
+        assert_eq!(target("fill-8-64", "limit"), at_least(0.88, 0.95));
+        assert_eq!(target("refill-256-1", "limit"), at_least(0.93, 0.955));
+        assert_eq!(target("fill-8-2", "limit").must, None);
+        assert_eq!(target("replace-20k", "glibc"), PRINTED);
+        assert!(target("drop", "self").missed_by(0.06));
+        assert!(target("fill-8-1", "limit").missed_by(0.94));
+        assert!(!target("replace-20k", "glibc").missed_by(9.0));
+    }
+}

@@ -1,0 +1,4 @@
+//! The work that more than one row does.
+
+pub mod fill;
+pub mod replace;
