@@ -5,14 +5,14 @@ use std::time::Duration;
 
 /// Time this thread has been on a core, in the program and in the system on its behalf.
 #[cfg(unix)]
-pub fn thread_time() -> Duration {
+fn thread_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// Where the system keeps no such time: that of the wall.
 #[cfg(not(unix))]
-pub fn thread_time() -> Duration {
+fn thread_time() -> Duration {
     use std::{sync::OnceLock, time::Instant};
 
     static START: OnceLock<Instant> = OnceLock::new();
@@ -23,5 +23,6 @@ pub fn thread_time() -> Duration {
 pub fn time(work: impl FnOnce()) -> Duration {
     let start = thread_time();
     work();
-    thread_time() - start
+    // A thread's clock does not run backwards.
+    thread_time().saturating_sub(start)
 }

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::clock::thread_time;
+use super::clock::time;
 
 /// What every member runs, told its own number.
 pub type Job = Arc<dyn Fn(usize) + Send + Sync>;
@@ -44,9 +44,9 @@ impl Crew {
                     keep_to_core(member);
                     for job in jobs {
                         barrier.wait();
-                        let (start, before) = (Instant::now(), thread_time());
-                        job(member);
-                        let stint = Stint { start, worked: thread_time() - before, end: Instant::now() };
+                        let start = Instant::now();
+                        let worked = time(|| job(member));
+                        let stint = Stint { start, worked, end: Instant::now() };
                         // The job goes first: what it holds is then freed by whoever started the round.
                         drop(job);
                         if report.send(stint).is_err() {

@@ -1,7 +1,7 @@
 //! Replace: a table of live blocks; each step frees a random one and allocates another size. One thread.
 
 use crate::{
-    harness::{clock::thread_time, rng::Rng, sizes::Sizes},
+    harness::{clock::time, rng::Rng, sizes::Sizes},
     peers::{Contender, has_stamp, stamp},
 };
 
@@ -22,15 +22,21 @@ impl<C: Contender> Replace<C> {
 
     /// Does `steps` steps; nanoseconds a step.
     pub fn round(&mut self, steps: usize) -> f64 {
-        let start = thread_time();
-        for _ in 0..steps {
-            let slot = self.rng.below(self.table.len());
-            let (old, size) = self.table[slot];
-            // SAFETY: the table's blocks are live, and this one is replaced in the next statement.
-            unsafe { self.contender.free(old, size as usize) };
-            self.table[slot] = fresh(&mut self.contender, self.sizes.pick(&mut self.rng), slot);
-        }
-        (thread_time() - start).as_nanos() as f64 / steps as f64
+        let work = || {
+            for _ in 0..steps {
+                self.step();
+            }
+        };
+        time(work).as_nanos() as f64 / steps as f64
+    }
+
+    #[inline]
+    fn step(&mut self) {
+        let slot = self.rng.below(self.table.len());
+        let (old, size) = self.table[slot];
+        // SAFETY: the table's blocks are live, and this one is replaced in the next statement.
+        unsafe { self.contender.free(old, size as usize) };
+        self.table[slot] = fresh(&mut self.contender, self.sizes.pick(&mut self.rng), slot);
     }
 }
 
