@@ -1,6 +1,6 @@
 //! Size classes: which class serves a layout, and how long its blocks are. Pure numbers.
 //!
-//! Plain classes (alignment up to 16): every 16 bytes to 1 KiB, 8 per doubling to 8 KiB, 4 per doubling to 32 KiB.
+//! Plain classes (alignment up to 16): every 16 bytes to 1 KiB, 16 per doubling to 8 KiB, 8 per doubling to 32 KiB.
 //! Aligned classes: alignments 32, 64 and 128, every multiple of the alignment to 1 KiB. What has no class is *large*:
 //! an extent of its own, rounded up to the granule.
 //!
@@ -22,8 +22,8 @@ pub(crate) struct Class(u8);
 mod shape {
     /// Plain classes every 16 bytes.
     pub(super) const FINE: usize = 64;
-    /// Plain classes above those: 8 for each doubling from 1 to 8 KiB, then 4 for each doubling to 32 KiB.
-    pub(super) const COARSE: usize = 24 + 8;
+    /// Plain classes above those: 16 for each doubling from 1 to 8 KiB, then 8 for each doubling to 32 KiB.
+    pub(super) const COARSE: usize = 48 + 16;
     /// Greatest alignment that has classes is `16 << ALIGNED`.
     pub(super) const ALIGNED: usize = 3;
     /// Slots of the two node sizes.
@@ -82,7 +82,7 @@ const fn sizes() -> [u32; COUNT] {
     let mut size = FINE_BYTES;
     while class < PLAIN {
         let doubling = 1 << size.ilog2();
-        size += if size < 8 * 1024 { doubling / 8 } else { doubling / 4 };
+        size += if size < 8 * 1024 { doubling / 16 } else { doubling / 8 };
         sizes[class] = size as u32;
         class += 1;
     }
@@ -100,9 +100,9 @@ const fn sizes() -> [u32; COUNT] {
 }
 
 /// Coarse sizes are multiples of this.
-const COARSE_STEP: usize = 128;
+const COARSE_STEP: usize = 64;
 
-/// The coarse class of `ceil(size / 128)`.
+/// The coarse class of `ceil(size / 64)`.
 const COARSE_CLASS: [u8; MOST_BYTES / COARSE_STEP + 1] = coarse_classes();
 
 #[expect(clippy::cast_possible_truncation, reason = "there are fewer than 256 classes")]
@@ -238,10 +238,10 @@ mod tests {
     }
 
     #[test]
-    fn there_are_ninety_six_plain_classes_and_the_steps_are_as_documented() {
-        assert_eq!((PLAIN, COUNT), (96, 152));
+    fn there_are_128_plain_classes_and_the_steps_are_as_documented() {
+        assert_eq!((PLAIN, COUNT), (128, 184));
         let plain: Vec<u32> = SIZES[..PLAIN].to_vec();
-        assert_eq!((plain[63], plain[64], plain[87], plain[95]), (1024, 1152, 8192, 32768));
+        assert_eq!((plain[63], plain[64], plain[111], plain[127]), (1024, 1088, 8192, 32768));
         assert!(plain.windows(2).all(|pair| pair[0] < pair[1]));
         assert!(plain[FINE..].iter().all(|size| *size as usize % COARSE_STEP == 0));
     }
