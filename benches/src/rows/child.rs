@@ -12,7 +12,6 @@ use std::{
     },
 };
 
-use super::fill::{fill_twice, ratio};
 use crate::{
     harness::{mib, resident::resident_bytes},
     peers::{
@@ -20,7 +19,7 @@ use crate::{
         global::{GLIBC, JEMALLOC, MIMALLOC, SNMALLOC},
         ours::Ours,
     },
-    work::fill::{Filling, Table, Write},
+    work::fill::{Filling, Table, Write, fill_twice, ratio},
 };
 
 /// Live bytes by resident memory of another allocator after a first and a second fill; none where the system does

@@ -8,8 +8,8 @@
 use super::{Row, child, once};
 use crate::{
     harness::{mib, report::Report, stats::Summary, table},
-    peers::{Shared, ours::Ours},
-    work::fill::{Filling, Table, Write},
+    peers::ours::Ours,
+    work::fill::{Table, fill_twice, ratio},
 };
 
 const ROUNDS: usize = 3;
@@ -50,22 +50,6 @@ fn measure(size: usize, threads: usize) -> (Figures, Figures) {
         contenders.iter().map(|(name, rounds)| (*name, summary(rounds))).collect()
     };
     (nth(0), nth(1))
-}
-
-/// Fills, evicts, fills; `figure` makes a result of the live bytes after each fill.
-pub(super) fn fill_twice<C: Shared>(contender: C, table: Table, figure: impl Fn(usize) -> f64) -> [f64; 2] {
-    let mut filling = Filling::new(contender, table, Write::Whole);
-    filling.first();
-    let first = figure(filling.live_bytes());
-    filling.evict();
-    filling.second();
-    let second = figure(filling.live_bytes());
-    filling.clear();
-    [first, second]
-}
-
-pub(super) fn ratio(part: usize, whole: usize) -> f64 {
-    part as f64 / whole as f64
 }
 
 fn tell(report: &mut Report, fill: &str, size: usize, threads: usize, figures: &Figures) {

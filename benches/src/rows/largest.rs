@@ -1,11 +1,11 @@
 //! `largest-256`: after a fill of 256 MiB and the eviction of nine blocks of ten, the largest request that is still
 //! granted, by the region's capacity. One thread.
 
-use super::{Row, fill::ratio};
+use super::Row;
 use crate::{
     harness::{mib, report::Report, stats::Summary, table},
     peers::{Contender, ours::Ours},
-    work::fill::{Filling, Table, Write},
+    work::fill::{Filling, Table, Write, ratio},
 };
 
 const CAPACITY: usize = mib(256);

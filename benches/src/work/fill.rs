@@ -176,3 +176,19 @@ fn fill_turn<C: Contender<Handle = NonNull<u8>>>(
     }
     ControlFlow::Continue(())
 }
+
+/// Fills, evicts, fills; `figure` makes a result of the live bytes after each fill.
+pub fn fill_twice<C: Shared>(contender: C, table: Table, figure: impl Fn(usize) -> f64) -> [f64; 2] {
+    let mut filling = Filling::new(contender, table, Write::Whole);
+    filling.first();
+    let first = figure(filling.live_bytes());
+    filling.evict();
+    filling.second();
+    let second = figure(filling.live_bytes());
+    filling.clear();
+    [first, second]
+}
+
+pub fn ratio(part: usize, whole: usize) -> f64 {
+    part as f64 / whole as f64
+}
