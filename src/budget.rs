@@ -186,6 +186,7 @@ impl Budget {
                 ord!(Relaxed),
             ) {
                 Ok(_) => return true,
+                Err(_) if mutant!("rule.budget.grant-once") => return false,
                 Err(seen) => leased = seen,
             }
         }

@@ -61,7 +61,7 @@ impl Core {
 
     /// A block for `layout`, whose size is not zero.
     #[inline(always)]
-    pub(super) fn alloc_in(&self, shard: &Shard, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+    pub(crate) fn alloc_in(&self, shard: &Shard, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         if let Some(class) = Class::of(layout, self.longest)
             && let Some(granule) = shard.pop(class)
         {
@@ -93,7 +93,7 @@ impl Core {
     }
 
     /// One extent for `layout`, straight from the region.
-    pub(super) fn take_or_refuse(&self, own: Option<(&Body, &Shard)>, layout: Layout) -> Result<u32, AllocError> {
+    pub(crate) fn take_or_refuse(&self, own: Option<(&Body, &Shard)>, layout: Layout) -> Result<u32, AllocError> {
         let refused = |section: &Section<'_>| {
             let blocker = section.blocker(&self.budget, layout.size());
             section.error(&self.budget, blocker, layout.size(), layout.align())
@@ -131,7 +131,7 @@ impl Core {
 
     /// The search failed in this section: gives something back, or refuses.
     fn refuse(&self, section: &mut Section<'_>, own: Option<(&Body, &Shard)>, wanted: Wanted, layout: Layout) -> Step {
-        if section.is_trimming() {
+        if section.is_trimming() && !mutant!("rule.trim.refused-beside") {
             return Step::Trimming;
         }
         let bytes = wanted.len as usize * GRANULE_BYTES;
@@ -197,7 +197,7 @@ impl Core {
 
     /// Takes back the block at `ptr`, whose layout's size is not zero.
     #[inline(always)]
-    pub(super) fn free_in(&self, shard: &Shard, ptr: NonNull<u8>, layout: Layout) {
+    pub(crate) fn free_in(&self, shard: &Shard, ptr: NonNull<u8>, layout: Layout) {
         if let Some(class) = Class::of(layout, self.longest)
             && shard.push(class, self.granule(ptr))
         {
@@ -251,7 +251,7 @@ impl Core {
     }
 
     /// Gives the block straight back to the index, or into the quarantine of a checked heap.
-    pub(super) fn give_back(&self, ptr: NonNull<u8>, layout: Layout) -> Result<(), FreeError> {
+    pub(crate) fn give_back(&self, ptr: NonNull<u8>, layout: Layout) -> Result<(), FreeError> {
         let granule = self.checked_granule(ptr)?;
         let len = u32::try_from(self.usable(layout) / GRANULE_BYTES).map_err(|_| FreeError::WrongLayout)?;
         let block = extent(granule, len);

@@ -38,6 +38,10 @@ impl Section<'_> {
     pub(crate) fn take_drawn(&mut self, own: &Budget, len: u32, align: u32, drawn: usize) -> Option<u32> {
         let bytes = len as usize * GRANULE_BYTES;
         let drawn = drawn.min(bytes);
+        if mutant!("rule.usage.add-then-roll-back") {
+            self.charge(own, len);
+            self.refund(own, len);
+        }
         if bytes > own.room() || bytes - drawn > self.shared.budget.room() {
             return None;
         }
