@@ -1,5 +1,6 @@
 //! Explores a model in every spawn order and bound, counts executions, prints the total when the process ends.
 #![expect(unsafe_code, reason = "loom's cells hand out raw pointers; atexit is a foreign function")]
+#![expect(clippy::print_stdout, reason = "says how many executions a model explored")]
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc as StdArc, Once};

@@ -5,6 +5,7 @@
 
 use super::fixture::Fixture;
 use super::harness::{BOUNDED, Blocks, SMALL, explore};
+use crate::sync::forced_weak_failure;
 
 struct State {
     fixture: Fixture,
@@ -17,24 +18,10 @@ impl State {
     fn new(fixture: Fixture, bytes: usize, count: usize) -> Self {
         let blocks = Blocks::new(fixture.region().capacity() / 16);
         let held: Vec<u32> = (0..count).map(|_| fixture.take(bytes).expect("an empty region")).collect();
-        held.iter().for_each(|&block| blocks.hand_out(block as usize));
-        Self { fixture, blocks, held }
-    }
-
-    /// Thread 0 writes to its blocks and frees them.
-    fn free_all(&self, bytes: usize) {
-        for &block in &self.held {
-            self.blocks.free(block as usize);
-            self.fixture.free(0, block, bytes);
+        for &block in &held {
+            blocks.hand_out(block as usize);
         }
-    }
-
-    /// Thread 1 allocates, writes, frees.
-    fn use_one(&self, bytes: usize) {
-        let Some(block) = self.fixture.alloc(1, bytes) else { return };
-        self.blocks.hand_out(block as usize);
-        self.blocks.free(block as usize);
-        self.fixture.free(1, block, bytes);
+        Self { fixture, blocks, held }
     }
 
     fn end(&self) {
@@ -43,11 +30,29 @@ impl State {
     }
 }
 
+/// Thread 0 writes to its blocks and frees them.
+fn free_all(state: &State, bytes: usize) {
+    for &block in &state.held {
+        state.blocks.free(block as usize);
+        state.fixture.free(0, block, bytes);
+    }
+}
+
+/// Thread 1 allocates, writes, frees.
+fn use_one(state: &State, bytes: usize) {
+    let Some(block) = state.fixture.alloc(1, bytes) else { return };
+    state.blocks.hand_out(block as usize);
+    state.blocks.free(block as usize);
+    state.fixture.free(1, block, bytes);
+}
+
 /// Thread 0 holds three blocks, and two magazines for one block each.
 fn three_blocks() -> State {
     let fixture = Fixture::new(4096, 4096, 16);
     let take = || fixture.take(16).expect("an empty region");
-    [take(), take()].iter().for_each(|&block| fixture.free(0, block, 16));
+    for block in [take(), take()] {
+        fixture.free(0, block, 16);
+    }
     for _ in 0..2 {
         let block = fixture.alloc(0, 16).expect("what was just freed");
         fixture.give(block, 16);
@@ -62,9 +67,23 @@ fn m07_through_depot() {
         "m07_handover::through_depot",
         BOUNDED,
         three_blocks,
-        &[|state: &State| state.free_all(16), |state: &State| state.use_one(16)],
+        &[|state| free_all(state, 16), |state| use_one(state, 16)],
         State::end,
     );
+}
+
+/// As [`m07_through_depot`], where the first exchange of every word fails for no reason.
+#[test]
+fn m07_weak_failure() {
+    forced_weak_failure(true);
+    explore(
+        "m07_handover::weak_failure",
+        BOUNDED,
+        three_blocks,
+        &[|state| free_all(state, 16), |state| use_one(state, 16)],
+        State::end,
+    );
+    forced_weak_failure(false);
 }
 
 /// The only block of the region, too long for a magazine.
@@ -74,7 +93,7 @@ fn m07_through_region() {
         "m07_handover::through_region",
         SMALL,
         || State::new(Fixture::new(4096, 4096, 16), 4096, 1),
-        &[|state: &State| state.free_all(4096), |state: &State| state.use_one(4096)],
+        &[|state| free_all(state, 4096), |state| use_one(state, 4096)],
         State::end,
     );
 }
