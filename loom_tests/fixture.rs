@@ -149,7 +149,7 @@ impl Drop for Fixture {
     }
 }
 
-/// The extents from `granule` on that a block of `bytes` bytes covers, in units of `unit` bytes.
+/// Indices of the units of `unit` bytes that `extent` covers.
 pub(crate) fn units(extent: Extent, unit: usize) -> core::ops::Range<usize> {
     let at = |granule: u32| granule as usize * GRANULE_BYTES / unit;
     at(extent.offset)..at(extent.end())

@@ -1,8 +1,8 @@
 //! Model 2: what is leased is never above the slack, nor what is charged above the limit, as anyone sees it; two that
 //! both fit both succeed.
 //!
-//! Breaks it: `budget.grant`, `budget.end_lease`, `rule.budget.add-then-roll-back`, `rule.budget.grant-once`,
-//! `rule.usage.add-then-roll-back`.
+//! Breaks it: `budget.grant`, `budget.end_lease`, `rule.budget.add-then-roll-back`, `rule.budget.grant-once` (both fit,
+//! weak failure), `rule.lease.ended-before-emptied` (closed before returned), `rule.usage.add-then-roll-back` (set limit).
 
 use loom::sync::atomic::{AtomicUsize, Ordering};
 
@@ -95,12 +95,12 @@ fn lease_under_both(state: &TwoLevels, thread: usize) {
     let (fixture, shard) = (&state.fixture, state.fixture.shard(thread));
     if fixture.grant(fixture.made().expect("a body"), shard, LEASE) {
         state.cache.hand_out(0);
+        let region = fixture.region().budget();
+        assert!(region.leased() <= region.slack(), "the word is above the slack");
         state.cache.free(0);
         shard.release(LEASE);
         fixture.end_lease(LEASE);
     }
-    let region = fixture.region().budget();
-    assert!(region.leased() <= region.slack(), "the word is above the slack");
 }
 
 fn check_both_levels(state: &TwoLevels) {
@@ -116,6 +116,44 @@ fn m02_two_levels() {
         &[|state| lease_under_both(state, 0), |state| lease_under_both(state, 1)],
         check_both_levels,
     );
+}
+
+// ---- a magazine is closed beside an open ------------------------------------------------------------------------
+
+struct Closing {
+    fixture: Fixture,
+    block: u32,
+}
+
+/// The slack is 48 bytes, room for one magazine of one block of 32 bytes. Thread 0 has that, and it is full; thread 1
+/// holds a block.
+fn closing() -> Closing {
+    let fixture = Fixture::new(4096, 48 * 16, 16);
+    let [cached, block] = [(); 2].map(|()| fixture.take(32).expect("an empty region"));
+    fixture.free(0, cached, 32);
+    Closing { fixture, block }
+}
+
+fn close(state: &Closing) {
+    let shard = state.fixture.shard(0);
+    shard.enter();
+    state.fixture.close_all(state.fixture.made().expect("a body"), shard);
+}
+
+/// Frees its block; if that is cached then thread 0's no longer is. Nothing else is charged.
+fn free_last(state: &Closing) {
+    let Closing { fixture, block } = state;
+    fixture.free(1, *block, 32);
+    let slack = fixture.region().budget().slack();
+    assert!(fixture.shard(1).held() == 0 || fixture.region().memory_usage() <= slack, "cached bytes above the slack");
+}
+
+#[test]
+fn m02_closed_before_returned() {
+    explore("m02_lease::closed_before_returned", SMALL, closing, &[close, free_last], |state| {
+        state.fixture.close_everything();
+        assert_eq!(state.fixture.region().memory_usage(), 0);
+    });
 }
 
 // ---- the limit is lowered beside requests -----------------------------------------------------------------------

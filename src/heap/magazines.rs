@@ -128,6 +128,12 @@ impl Core {
 
     /// Gives back a magazine that the caller holds and whose lease no shard holds any more.
     fn close(&self, body: &Body, node: NodeRef) {
+        if mutant!("rule.lease.ended-before-emptied") {
+            let at = body.depot.nodes.get(node);
+            self.end_lease(lease_bytes(Class::from_index(at.class()), at.cap()));
+            self.region.section(|section| self.empty_node(body, section, node));
+            return body.depot.give_node(node);
+        }
         let lease = self.region.section(|section| self.empty_node(body, section, node));
         // After the section: the blocks are in the index before their lease can be granted again.
         self.end_node(body, node, lease);
