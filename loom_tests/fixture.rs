@@ -108,16 +108,7 @@ impl Fixture {
 
     /// Pushes a full magazine of `cap` new blocks of `bytes` bytes to the depot.
     pub(crate) fn stock(&self, bytes: usize, cap: u32) {
-        let (class, depot) = (class(bytes), &self.made().expect("a body").depot);
-        let lease = lease_bytes(class, cap);
-        assert!(self.budget.grant(lease) && self.region.budget().grant(lease), "the slack is large enough");
-        let node = depot.take_node(cap).expect("a fresh node");
-        self.node(node).open(class, cap);
-        for (slot, granule) in self.node(node).slots.iter().zip((0..cap).map(|_| self.take(bytes))) {
-            slot.set(granule.expect("the region is large enough"));
-        }
-        self.node(node).set_len(cap);
-        depot.push_full(class, node);
+        stock(self, &self.region, bytes, cap);
     }
 
     /// All that is cached goes back to the region: what is left is what callers hold.
@@ -147,6 +138,21 @@ impl Drop for Fixture {
         assert_eq!(self.region.budget().leased(), 0, "leases left behind");
         self.region.verify().expect("every byte is free");
     }
+}
+
+/// Pushes a full magazine of `cap` new blocks of `bytes` bytes to the depot of `core`, a heap in `region`.
+pub(crate) fn stock(core: &Core, region: &Region, bytes: usize, cap: u32) {
+    let (class, depot) = (class(bytes), &core.body().expect("a heap that caches").depot);
+    let lease = lease_bytes(class, cap);
+    assert!(core.budget.grant(lease) && region.budget().grant(lease), "the slack is large enough");
+    let node = depot.take_node(cap).expect("a fresh node");
+    let at = depot.nodes.get(node);
+    at.open(class, cap);
+    for slot in &at.slots[..cap as usize] {
+        slot.set(core.take_or_refuse(None, layout(bytes)).expect("the region is large enough"));
+    }
+    at.set_len(cap);
+    depot.push_full(class, node);
 }
 
 /// Indices of the units of `unit` bytes that `extent` covers.

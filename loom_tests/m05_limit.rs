@@ -1,12 +1,13 @@
 //! Model 5: at the limit nobody is refused beside memory that lies in the depot or in the shard of an ended thread.
 //!
-//! Breaks it: `rule.refusal.drain-outside` (two magazines, one magazine), `rule.refusal.dead-shards-skipped`
-//! (dead shard), `rule.lease.taken-after-push` (hopeless).
+//! Breaks it: `rule.refusal.drain-outside` (two magazines, one magazine), `rule.refusal.own-depot-only` (two heaps),
+//! `rule.refusal.dead-shards-skipped` (dead shard), `rule.lease.taken-after-push` (hopeless).
 
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::fixture::{Fixture, class};
+use super::fixture::{Fixture, class, layout, stock};
 use super::harness::{SMALL, explore};
+use crate::heap::Heap;
 
 const NONE: usize = usize::MAX;
 
@@ -95,6 +96,48 @@ fn m05_one_magazine() {
             state.give(0, 64);
             state.give(1, 64);
             state.end();
+        },
+    );
+}
+
+// ---- two heaps in one region ------------------------------------------------------------------------------------
+
+struct TwoHeaps {
+    /// Goes before the first, which checks the region's totals.
+    second: Heap,
+    first: State,
+}
+
+/// All memory is handed out, but for a magazine of two blocks of 32 bytes in each heap's depot.
+fn two_heaps() -> TwoHeaps {
+    let fixture = Fixture::new(4096, 2048, 16);
+    let second = Heap::in_region(fixture.region());
+    fixture.stock(32, 2);
+    stock(&second.core, fixture.region(), 32, 2);
+    let filler = fixture.fill(0);
+    TwoHeaps { second, first: State::new(fixture, filler) }
+}
+
+/// Needs more than the second heap's own depot has.
+fn request_of_second(state: &TwoHeaps) {
+    let block = state.second.core.take_or_refuse(None, layout(80)).expect("refused beside the other heap's depot");
+    state.first.blocks[1].store(block as usize, Ordering::Relaxed);
+}
+
+#[test]
+#[expect(clippy::cast_possible_truncation, reason = "a granule was stored")]
+fn m05_two_heaps() {
+    explore(
+        "m05_limit::two_heaps",
+        SMALL,
+        two_heaps,
+        &[|state| request(&state.first, 0, 48), request_of_second],
+        |TwoHeaps { second, first }| {
+            first.give(0, 48);
+            let block = second.core.address(first.blocks[1].load(Ordering::Relaxed) as u32);
+            second.core.give_back(block, layout(80)).expect("a live block");
+            assert_eq!(second.memory_usage(), 0);
+            first.end();
         },
     );
 }

@@ -146,7 +146,8 @@ impl Core {
         pressed.refused(bytes);
         let hopeless = self.budget.is_hopeless(bytes) || self.region.budget().is_hopeless(bytes);
         if !hopeless {
-            if !mutant!("rule.refusal.drain-outside") && section.drain_one(self, blocker != Blocker::Own) {
+            let others = blocker != Blocker::Own && !mutant!("rule.refusal.own-depot-only");
+            if !mutant!("rule.refusal.drain-outside") && section.drain_one(self, others) {
                 return Step::Again;
             }
             if let Some((body, shard)) = own
