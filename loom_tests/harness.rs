@@ -1,5 +1,6 @@
 //! Explores a model in every spawn order and bound, counts executions, prints the total when the process ends.
 #![expect(unsafe_code, reason = "loom's cells hand out raw pointers; atexit is a foreign function")]
+#![expect(clippy::print_stdout, reason = "says how many executions a model explored")]
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc as StdArc, Once};
@@ -7,6 +8,8 @@ use std::sync::{Arc as StdArc, Once};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 
+use crate::budget::SLACK_DIVISOR;
+use crate::mapping::Mapping;
 use crate::region::Region;
 
 static MODELS: AtomicU64 = AtomicU64::new(0);
@@ -98,15 +101,21 @@ fn print_total_at_exit() {
     });
 }
 
-/// A region over memory that nobody ever touches: blocks are represented by [`Blocks`].
+/// A region of `bytes` bytes over memory that nobody ever touches: blocks are represented by [`Blocks`].
 pub(crate) fn region(bytes: usize) -> Region {
+    region_with(bytes, bytes, SLACK_DIVISOR)
+}
+
+/// As [`region`], with a limit and slack of its own.
+pub(crate) fn region_with(bytes: usize, limit: usize, slack_divisor: usize) -> Region {
     static MEMORY: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
     const BYTES: usize = 1 << 20;
     let base = *MEMORY.get_or_init(|| vec![0u128; BYTES / 16].leak().as_mut_ptr().expose_provenance());
     assert!(bytes <= BYTES);
     let base = core::ptr::NonNull::new(core::ptr::with_exposed_provenance_mut(base)).expect("a leaked vector");
     // SAFETY: leaked memory of that length; several regions may lie over it, for no model reads or writes it.
-    unsafe { Region::from_raw_parts(base, bytes) }.expect("a small region")
+    let mapping = unsafe { Mapping::from_caller(base, bytes) };
+    Region::on(mapping, limit, slack_divisor, None).expect("a small region")
 }
 
 /// A cell per granule: whoever holds a block has its cell alone.

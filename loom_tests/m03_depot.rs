@@ -1,13 +1,15 @@
 //! Model 3: a magazine that goes through the depot is neither lost nor popped twice, and its contents are seen.
 //!
-//! Breaks it: `depot.push`, `depot.pop.load`, `depot.pop.retry`.
+//! Breaks it: `depot.push`, `depot.pop.load`, `depot.pop.retry`; `rule.depot.push-once`, `rule.depot.pop-once` (weak
+//! failure).
 
 use loom::sync::atomic::{AtomicUsize, Ordering};
 
-use super::harness::{BOUNDED, explore};
+use super::harness::{BOUNDED, SMALL, explore};
 use crate::depot::Head;
 use crate::magazine::{NodeRef, NodeSize, Nodes};
 use crate::size_class::Class;
+use crate::sync::forced_weak_failure;
 
 struct State {
     nodes: Nodes,
@@ -60,4 +62,25 @@ fn m03_contents_are_seen() {
 #[test]
 fn m03_retry_sees_contents() {
     explore("m03_depot::retry_sees_contents", BOUNDED, make, &[push_one, push_one, pop_one], |state| check(state, 2));
+}
+
+fn one_full() -> State {
+    let state = make();
+    push_one(&state);
+    state
+}
+
+/// There is something at any time.
+fn pop_surely(state: &State) {
+    let node = state.full.pop(&state.nodes).expect("the stack is not empty");
+    use_up(state, node);
+}
+
+/// Where the first exchange of the head fails for no reason, a push still pushes and a pop still pops.
+#[test]
+fn m03_weak_failure() {
+    forced_weak_failure(true);
+    explore("m03_depot::weak_failure", SMALL, make, &[push_one, pop_one], |state| check(state, 1));
+    explore("m03_depot::weak_failure_of_pop", SMALL, one_full, &[push_one, pop_surely], |state| check(state, 2));
+    forced_weak_failure(false);
 }

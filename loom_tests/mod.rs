@@ -8,5 +8,13 @@
 //! double hand-out or a missing happens-before edge is loom's own error. Nodes and shards have ghosts of their own in
 //! the code. Each model's header names the weakening that breaks it; `.ci/mutants` runs them all.
 
+mod fixture;
 mod harness;
+mod m02_lease;
 mod m03_depot;
+mod m04_aba;
+mod m05_limit;
+mod m06_travel;
+mod m07_handover;
+mod m08_pressure;
+mod m14_trim;

@@ -164,7 +164,7 @@ impl Budget {
     /// Leases `bytes`, if they fit the slack.
     pub(crate) fn grant(&self, bytes: usize) -> bool {
         if mutant!("rule.budget.add-then-roll-back") {
-            let before = self.leased.fetch_add(bytes, ord!(Relaxed));
+            let before = self.leased.fetch_add(bytes, ord!("budget.grant", Acquire));
             if before + bytes > self.slack() {
                 self.leased.fetch_sub(bytes, ord!(Relaxed));
                 return false;
@@ -186,6 +186,7 @@ impl Budget {
                 ord!(Relaxed),
             ) {
                 Ok(_) => return true,
+                Err(_) if mutant!("rule.budget.grant-once") => return false,
                 Err(seen) => leased = seen,
             }
         }

@@ -41,6 +41,7 @@ impl Head {
             match self.0.compare_exchange_weak(head, successor(head, node), ord!("depot.push", Release), ord!(Relaxed))
             {
                 Ok(_) => return,
+                Err(_) if mutant!("rule.depot.push-once") => return,
                 Err(seen) => head = seen,
             }
         }
@@ -68,6 +69,7 @@ impl Head {
                 ord!("depot.pop.retry", Acquire),
             ) {
                 Ok(_) => return Some(top),
+                Err(_) if mutant!("rule.depot.pop-once") => return None,
                 Err(seen) => head = seen,
             }
         }

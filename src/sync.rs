@@ -174,6 +174,7 @@ mod body {
     pub(crate) use loom::sync::atomic::Ordering;
     pub(crate) use std::sync::OnceLock;
 
+    use std::cell::{Cell, UnsafeCell};
     use std::sync::atomic::{AtomicBool, Ordering as StdOrdering};
 
     /// Whether this run weakens the site `name`.
@@ -181,11 +182,14 @@ mod body {
         std::env::var("SHARDED_ARENA_WEAKEN").is_ok_and(|site| site == name)
     }
 
-    static FORCED: AtomicBool = AtomicBool::new(false);
+    std::thread_local! {
+        /// A model's threads all run on the system thread of its test, so other tests do not see this.
+        static FORCED: Cell<bool> = const { Cell::new(false) };
+    }
 
-    /// From now on the first weak exchange of each new word fails, or no longer does.
+    /// From now on the first weak exchange of each new word fails, or no longer does, in the models of this test.
     pub(crate) fn forced_weak_failure(on: bool) {
-        FORCED.store(on, StdOrdering::Relaxed);
+        FORCED.set(on);
     }
 
     macro_rules! word {
@@ -233,7 +237,7 @@ mod body {
                     success: Ordering,
                     failure: Ordering,
                 ) -> Result<$value, $value> {
-                    if FORCED.load(StdOrdering::Relaxed) && !self.failed.swap(true, StdOrdering::Relaxed) {
+                    if FORCED.get() && !self.failed.swap(true, StdOrdering::Relaxed) {
                         return Err(self.word.load(failure));
                     }
                     self.word.compare_exchange(current, new, success, failure)
@@ -246,16 +250,29 @@ mod body {
     word!(AtomicUsize, usize);
 
     #[derive(Debug, Default)]
-    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+    pub(crate) struct Mutex<T> {
+        lock: loom::sync::Mutex<()>,
+        value: UnsafeCell<T>,
+    }
 
     impl<T> Mutex<T> {
         pub(crate) fn new(value: T) -> Self {
-            Self(loom::sync::Mutex::new(value))
+            Self { lock: loom::sync::Mutex::new(()), value: UnsafeCell::new(value) }
         }
         pub(crate) fn with<R>(&self, section: impl FnOnce(&mut T) -> R) -> R {
-            section(&mut self.0.lock().expect("no model panics under the lock and goes on"))
+            let locked = !mutant!("rule.region.unlocked");
+            let _held = locked.then(|| self.lock.lock().expect("no model panics under the lock and goes on"));
+            // SAFETY: the lock is held. Without it, a model is to be seen failing; its threads take turns on one system
+            // thread and change places at loom's words only.
+            #[expect(unsafe_code, reason = "one mutant runs the section without its lock")]
+            let value = unsafe { &mut *self.value.get() };
+            section(value)
         }
     }
+
+    // SAFETY: the value is used under the lock.
+    #[expect(unsafe_code, reason = "a lock beside its value, so that a mutant can leave it out")]
+    unsafe impl<T: Send> Sync for Mutex<T> {}
 
     #[derive(Debug)]
     pub(crate) struct Ghost(loom::cell::UnsafeCell<()>);

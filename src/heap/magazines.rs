@@ -27,7 +27,7 @@ impl Core {
     }
 
     /// Leases `bytes` for `shard` under both limits.
-    fn grant(&self, body: &Body, shard: &Shard, bytes: usize) -> bool {
+    pub(crate) fn grant(&self, body: &Body, shard: &Shard, bytes: usize) -> bool {
         if shard.held() + bytes > self.share(body) || !self.budget.grant(bytes) {
             return false;
         }
@@ -40,7 +40,7 @@ impl Core {
         true
     }
 
-    fn end_lease(&self, bytes: usize) {
+    pub(crate) fn end_lease(&self, bytes: usize) {
         self.region.budget().end_lease(bytes);
         self.budget.end_lease(bytes);
     }
@@ -128,6 +128,12 @@ impl Core {
 
     /// Gives back a magazine that the caller holds and whose lease no shard holds any more.
     fn close(&self, body: &Body, node: NodeRef) {
+        if mutant!("rule.lease.ended-before-emptied") {
+            let at = body.depot.nodes.get(node);
+            self.end_lease(lease_bytes(Class::from_index(at.class()), at.cap()));
+            self.region.section(|section| self.empty_node(body, section, node));
+            return body.depot.give_node(node);
+        }
         let lease = self.region.section(|section| self.empty_node(body, section, node));
         // After the section: the blocks are in the index before their lease can be granted again.
         self.end_node(body, node, lease);
@@ -149,7 +155,7 @@ impl Core {
     }
 
     /// Closes every magazine of the shard, one a section.
-    pub(super) fn close_all(&self, body: &Body, shard: &Shard) {
+    pub(crate) fn close_all(&self, body: &Body, shard: &Shard) {
         while let Some(node) = shard.take_any(&body.depot.nodes) {
             self.close(body, node);
         }
@@ -269,7 +275,14 @@ impl Core {
         shard.release(lease);
         shard.set_previous(class, empty);
         nodes.get(previous).enter();
+        let late = mutant!("rule.lease.taken-after-push");
+        if late {
+            self.end_lease(2 * lease);
+        }
         depot.push_full(class, previous);
+        if late {
+            let _denied = self.budget.grant(2 * lease) && self.region.budget().grant(2 * lease);
+        }
         shard.swap(nodes, class);
         true
     }

@@ -58,7 +58,7 @@ pub(crate) use shard::Shard;
 /// ```
 #[derive(Clone)]
 pub struct Heap {
-    core: Arc<Core>,
+    pub(crate) core: Arc<Core>,
 }
 
 impl fmt::Debug for Heap {

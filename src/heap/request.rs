@@ -61,7 +61,7 @@ impl Core {
 
     /// A block for `layout`, whose size is not zero.
     #[inline(always)]
-    pub(super) fn alloc_in(&self, shard: &Shard, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+    pub(crate) fn alloc_in(&self, shard: &Shard, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         if let Some(class) = Class::of(layout, self.longest)
             && let Some(granule) = shard.pop(class)
         {
@@ -93,7 +93,7 @@ impl Core {
     }
 
     /// One extent for `layout`, straight from the region.
-    pub(super) fn take_or_refuse(&self, own: Option<(&Body, &Shard)>, layout: Layout) -> Result<u32, AllocError> {
+    pub(crate) fn take_or_refuse(&self, own: Option<(&Body, &Shard)>, layout: Layout) -> Result<u32, AllocError> {
         let refused = |section: &Section<'_>| {
             let blocker = section.blocker(&self.budget, layout.size(), 0);
             section.error(&self.budget, blocker, layout.size(), layout.align())
@@ -139,7 +139,7 @@ impl Core {
         drawn: usize,
         layout: Layout,
     ) -> Step {
-        if section.is_trimming() {
+        if section.is_trimming() && !mutant!("rule.trim.refused-beside") {
             return Step::Trimming;
         }
         let bytes = wanted.len as usize * GRANULE_BYTES;
@@ -154,7 +154,8 @@ impl Core {
         pressed.refused(bytes);
         let hopeless = self.budget.is_hopeless(bytes) || self.region.budget().is_hopeless(bytes - drawn);
         if !hopeless {
-            if !mutant!("rule.refusal.drain-outside") && section.drain_one(self, blocker != Blocker::Own) {
+            let others = blocker != Blocker::Own && !mutant!("rule.refusal.own-depot-only");
+            if !mutant!("rule.refusal.drain-outside") && section.drain_one(self, others) {
                 return Step::Again;
             }
             if let Some((body, shard)) = own
@@ -205,7 +206,7 @@ impl Core {
 
     /// Takes back the block at `ptr`, whose layout's size is not zero.
     #[inline(always)]
-    pub(super) fn free_in(&self, shard: &Shard, ptr: NonNull<u8>, layout: Layout) {
+    pub(crate) fn free_in(&self, shard: &Shard, ptr: NonNull<u8>, layout: Layout) {
         if let Some(class) = Class::of(layout, self.longest)
             && shard.push(class, self.granule(ptr))
         {
@@ -259,7 +260,7 @@ impl Core {
     }
 
     /// Gives the block straight back to the index, or into the quarantine of a checked heap.
-    pub(super) fn give_back(&self, ptr: NonNull<u8>, layout: Layout) -> Result<(), FreeError> {
+    pub(crate) fn give_back(&self, ptr: NonNull<u8>, layout: Layout) -> Result<(), FreeError> {
         let granule = self.checked_granule(ptr)?;
         let len = u32::try_from(self.usable(layout) / GRANULE_BYTES).map_err(|_| FreeError::WrongLayout)?;
         let block = extent(granule, len);

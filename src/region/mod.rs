@@ -184,7 +184,12 @@ impl Region {
         Region::on(mapping, len, SLACK_DIVISOR, None)
     }
 
-    fn on(mapping: Mapping, limit: usize, slack_divisor: usize, wipe: Option<u8>) -> Result<Region, RegionError> {
+    pub(crate) fn on(
+        mapping: Mapping,
+        limit: usize,
+        slack_divisor: usize,
+        wipe: Option<u8>,
+    ) -> Result<Region, RegionError> {
         let start = mapping.base().addr().get();
         let pad = start.next_multiple_of(GRANULE_BYTES) - start;
         let capacity = mapping.len().saturating_sub(pad) / GRANULE_BYTES * GRANULE_BYTES;

@@ -11,7 +11,7 @@ use crate::budget::Budget;
 use crate::error::{AllocError, AllocErrorKind, FreeError};
 use crate::extent::Extent;
 use crate::size_class::GRANULE_BYTES;
-use crate::sync::mutant;
+use crate::sync::{mutant, yield_now};
 
 use super::{ShardSet, Shared, State, Sweep};
 
@@ -38,6 +38,11 @@ impl Section<'_> {
     pub(crate) fn take_drawn(&mut self, own: &Budget, len: u32, align: u32, drawn: usize) -> Option<u32> {
         let bytes = len as usize * GRANULE_BYTES;
         let drawn = drawn.min(bytes);
+        if mutant!("rule.usage.add-then-roll-back") {
+            self.charge(own, len);
+            yield_now();
+            self.refund(own, len);
+        }
         if bytes > own.room() || bytes - drawn > self.shared.budget.room() {
             return None;
         }

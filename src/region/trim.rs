@@ -6,11 +6,12 @@
 
 use crate::extent::Extent;
 use crate::size_class::GRANULE_BYTES;
+use crate::sync::mutant;
 
 use super::{Region, Section};
 
 /// Free extents shorter than this are left alone.
-const LEAST_BYTES: usize = 64 * 1024;
+const LEAST_BYTES: usize = if cfg!(all(test, loom)) { 1024 } else { 64 * 1024 };
 /// Bytes out of the index at a time.
 const TURN_GRANULES: u32 = 32 << 20 >> GRANULE_BYTES.ilog2();
 /// Extents looked at under one hold of the lock.
@@ -26,7 +27,7 @@ impl Section<'_> {
                 Some((extent, false)) if extent.len as usize * GRANULE_BYTES >= LEAST_BYTES => {
                     let len = extent.len.min(TURN_GRANULES);
                     let turn = Extent::new(extent.offset, len);
-                    if self.state.index.take_at(turn) {
+                    if mutant!("rule.trim.left-in-index") || self.state.index.take_at(turn) {
                         self.state.trimming += len;
                         return Step::Turn(turn);
                     }
@@ -39,6 +40,10 @@ impl Section<'_> {
     }
 
     fn end_trim(&mut self, turn: Extent) {
+        if mutant!("rule.trim.left-in-index") {
+            self.state.trimming -= turn.len;
+            return;
+        }
         let given_back = self.state.index.give_back(turn);
         debug_assert!(given_back.is_ok(), "nobody else knows this extent");
         self.state.trimming -= turn.len;
@@ -62,6 +67,12 @@ impl Region {
         if !self.shared.mapping.can_trim() {
             return 0;
         }
+        self.trim_with(keep_bytes, |offset, len| self.shared.mapping.trim(offset, len))
+    }
+
+    /// Calls `discard` outside the lock with offset and length of every range to be returned; gives the sum of what it
+    /// says.
+    pub(crate) fn trim_with(&self, keep_bytes: usize, mut discard: impl FnMut(usize, usize) -> usize) -> usize {
         let (mut at, mut keep, mut returned) = (0, keep_bytes, 0);
         loop {
             match self.section(|section| section.begin_trim(at)) {
@@ -72,7 +83,7 @@ impl Region {
                     let (start, len) = (turn.offset as usize * GRANULE_BYTES, turn.len as usize * GRANULE_BYTES);
                     let kept = keep.min(len);
                     keep -= kept;
-                    returned += self.shared.mapping.trim(start + kept, len - kept);
+                    returned += discard(start + kept, len - kept);
                     self.section(|section| section.end_trim(turn));
                 }
             }

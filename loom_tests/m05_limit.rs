@@ -1,0 +1,224 @@
+//! Model 5: at the limit nobody is refused beside memory that lies in the depot or in the shard of an ended thread.
+//!
+//! Breaks it: `rule.refusal.drain-outside` (two magazines, one magazine), `rule.refusal.own-depot-only` (two heaps),
+//! `rule.refusal.dead-shards-skipped` (dead shard), `rule.lease.taken-after-push` (hopeless).
+
+use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use super::fixture::{Fixture, class, layout, stock};
+use super::harness::{SMALL, explore};
+use crate::heap::Heap;
+
+const NONE: usize = usize::MAX;
+
+struct State {
+    fixture: Fixture,
+    filler: (u32, usize),
+    flag: AtomicBool,
+    /// The block that each thread was given.
+    blocks: [AtomicUsize; 2],
+}
+
+impl State {
+    fn new(fixture: Fixture, filler: (u32, usize)) -> Self {
+        let blocks = [AtomicUsize::new(NONE), AtomicUsize::new(NONE)];
+        Self { fixture, filler, flag: AtomicBool::new(false), blocks }
+    }
+
+    /// A request of `bytes` bytes by thread `thread`; says whether it was served.
+    fn request(&self, thread: usize, bytes: usize) -> bool {
+        let Some(block) = self.fixture.alloc(thread, bytes) else { return false };
+        self.blocks[thread].store(block as usize, Ordering::Relaxed);
+        true
+    }
+
+    /// Frees what thread `thread` was given.
+    #[expect(clippy::cast_possible_truncation, reason = "a granule was stored")]
+    fn give(&self, thread: usize, bytes: usize) {
+        let block = self.blocks[thread].load(Ordering::Relaxed);
+        assert_ne!(block, NONE, "this request was served");
+        self.fixture.give(block as u32, bytes);
+    }
+
+    fn end(&self) {
+        self.fixture.give(self.filler.0, self.filler.1);
+        self.fixture.close_everything();
+        assert_eq!(self.fixture.region().memory_usage(), 0);
+    }
+}
+
+// ---- two requests and the depot ---------------------------------------------------------------------------------
+
+/// All memory is handed out, but for two magazines of two blocks of 32 bytes.
+fn two_magazines() -> State {
+    let fixture = Fixture::new(4096, 2048, 16);
+    fixture.stock(32, 2);
+    fixture.stock(32, 2);
+    let filler = fixture.fill(0);
+    State::new(fixture, filler)
+}
+
+fn request(state: &State, thread: usize, bytes: usize) {
+    assert!(state.request(thread, bytes), "refused beside idle memory");
+}
+
+#[test]
+fn m05_two_magazines() {
+    explore(
+        "m05_limit::two_magazines",
+        SMALL,
+        two_magazines,
+        &[|state| request(state, 0, 48), |state| request(state, 1, 80)],
+        |state| {
+            state.give(0, 48);
+            state.give(1, 80);
+            state.end();
+        },
+    );
+}
+
+/// All memory is handed out, but for a magazine of four blocks of 32 bytes.
+fn one_magazine() -> State {
+    let fixture = Fixture::new(4096, 2048, 16);
+    fixture.stock(32, 4);
+    let filler = fixture.fill(0);
+    State::new(fixture, filler)
+}
+
+#[test]
+fn m05_one_magazine() {
+    explore(
+        "m05_limit::one_magazine",
+        SMALL,
+        one_magazine,
+        &[|state| request(state, 0, 64), |state| request(state, 1, 64)],
+        |state| {
+            state.give(0, 64);
+            state.give(1, 64);
+            state.end();
+        },
+    );
+}
+
+// ---- two heaps in one region ------------------------------------------------------------------------------------
+
+struct TwoHeaps {
+    /// Goes before the first, which checks the region's totals.
+    second: Heap,
+    first: State,
+}
+
+/// All memory is handed out, but for a magazine of two blocks of 32 bytes in each heap's depot.
+fn two_heaps() -> TwoHeaps {
+    let fixture = Fixture::new(4096, 2048, 16);
+    let second = Heap::in_region(fixture.region());
+    fixture.stock(32, 2);
+    stock(&second.core, fixture.region(), 32, 2);
+    let filler = fixture.fill(0);
+    TwoHeaps { second, first: State::new(fixture, filler) }
+}
+
+/// Needs more than the second heap's own depot has.
+fn request_of_second(state: &TwoHeaps) {
+    let block = state.second.core.take_or_refuse(None, layout(80)).expect("refused beside the other heap's depot");
+    state.first.blocks[1].store(block as usize, Ordering::Relaxed);
+}
+
+#[test]
+#[expect(clippy::cast_possible_truncation, reason = "a granule was stored")]
+fn m05_two_heaps() {
+    explore(
+        "m05_limit::two_heaps",
+        SMALL,
+        two_heaps,
+        &[|state| request(&state.first, 0, 48), request_of_second],
+        |TwoHeaps { second, first }| {
+            first.give(0, 48);
+            let block = second.core.address(first.blocks[1].load(Ordering::Relaxed) as u32);
+            second.core.give_back(block, layout(80)).expect("a live block");
+            assert_eq!(second.memory_usage(), 0);
+            first.end();
+        },
+    );
+}
+
+// ---- an ended thread's shard ------------------------------------------------------------------------------------
+
+/// All memory but 16 bytes is handed out, and thread 0 holds one block of 32 bytes and an empty magazine for it.
+fn dead_shard() -> State {
+    let fixture = Fixture::new(4096, 2048, 16);
+    let block = fixture.take(32).expect("an empty region");
+    fixture.free(0, block, 32);
+    let block = fixture.alloc(0, 32).expect("what was just freed");
+    let filler = fixture.fill(16);
+    let state = State::new(fixture, filler);
+    state.blocks[0].store(block as usize, Ordering::Relaxed);
+    state
+}
+
+/// Caches its block and ends.
+#[expect(clippy::cast_possible_truncation, reason = "a granule was stored")]
+fn end(state: &State) {
+    state.fixture.free(0, state.blocks[0].load(Ordering::Relaxed) as u32, 32);
+    state.fixture.end(0);
+    state.flag.store(true, Ordering::Release);
+}
+
+/// Needs what thread 0 has cached.
+fn request_after_end(state: &State) {
+    let ended = state.flag.load(Ordering::Acquire);
+    assert!(state.request(1, 48) || !ended, "refused beside the shard of an ended thread");
+}
+
+#[test]
+fn m05_dead_shard() {
+    explore("m05_limit::dead_shard", SMALL, dead_shard, &[end, request_after_end], |state| {
+        if state.blocks[1].load(Ordering::Relaxed) == NONE {
+            request(state, 1, 48);
+        }
+        state.give(1, 48);
+        state.end();
+    });
+}
+
+// ---- the hopeless request ---------------------------------------------------------------------------------------
+
+/// All memory is handed out; thread 0 has a full magazine of four blocks, one of one block, and a block to free.
+fn hopeless() -> State {
+    let fixture = Fixture::new(9216, 8192, 16);
+    let [first, second] = [(); 2].map(|()| fixture.take(16).expect("an empty region"));
+    fixture.stock(16, 4);
+    fixture.free(0, first, 16);
+    let [first, third] = [(); 2].map(|()| fixture.alloc(0, 16).expect("the last freed, then one of the depot's"));
+    fixture.free(0, third, 16);
+    fixture.free(0, second, 16);
+    let filler = fixture.fill(0);
+    let state = State::new(fixture, filler);
+    state.blocks[0].store(first as usize, Ordering::Relaxed);
+    state
+}
+
+/// Frees its block: the magazine of four goes to the depot.
+#[expect(clippy::cast_possible_truncation, reason = "a granule was stored")]
+fn push_to_depot(state: &State) {
+    state.fixture.free(0, state.blocks[0].load(Ordering::Relaxed) as u32, 16);
+}
+
+/// Sees the magazine in the depot, so its request, which that magazine can serve, is ordered after the push.
+fn request_after_push(state: &State) {
+    let depot = &state.fixture.made().expect("a body").depot;
+    let Some(node) = depot.pop_full(class(16)) else { return };
+    depot.push_full(class(16), node);
+    let block = state.fixture.take(48).expect("refused beside the magazine that it has seen");
+    state.blocks[1].store(block as usize, Ordering::Relaxed);
+}
+
+#[test]
+fn m05_hopeless() {
+    explore("m05_limit::hopeless", SMALL, hopeless, &[push_to_depot, request_after_push], |state| {
+        if state.blocks[1].load(Ordering::Relaxed) != NONE {
+            state.give(1, 48);
+        }
+        state.end();
+    });
+}
