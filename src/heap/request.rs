@@ -197,6 +197,7 @@ impl Core {
 
     /// Takes back the block at `ptr`, whose layout's size is not zero.
     #[inline(always)]
+    #[track_caller]
     pub(super) fn free_in(&self, shard: &Shard, ptr: NonNull<u8>, layout: Layout) {
         if let Some(class) = Class::of(layout, self.longest)
             && shard.push(class, self.granule(ptr))
