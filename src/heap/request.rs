@@ -136,10 +136,7 @@ impl Core {
         }
         let bytes = wanted.len as usize * GRANULE_BYTES;
         let blocker = section.blocker(&self.budget, bytes);
-        if let Some(extent) = self.quarantine.as_ref().and_then(|quarantine| quarantine.pop(section)) {
-            if section.give_back(&self.budget, extent).is_err() {
-                self.count_invalid();
-            }
+        if section.drain_quarantine(self, blocker != Blocker::Own) {
             return Step::Again;
         }
         let pressed = if blocker == Blocker::Own { &self.budget } else { self.region.budget() };
@@ -331,15 +328,7 @@ impl Core {
 
     /// The part of [`Core::flush`] that needs no shard.
     pub(super) fn flush_shared(&self) {
-        while self.region.section(|section| {
-            let waiting = self.quarantine.as_ref().and_then(|quarantine| quarantine.pop(section));
-            if let Some(extent) = waiting
-                && section.give_back(&self.budget, extent).is_err()
-            {
-                self.count_invalid();
-            }
-            waiting.is_some() || section.drain_one(self, false)
-        }) {}
+        while self.region.section(|section| section.drain_quarantine(self, false) || section.drain_one(self, false)) {}
         self.region.section(|_locked| self.budget.nudge());
         self.region.sweep();
     }
