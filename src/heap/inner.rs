@@ -16,7 +16,7 @@ use crate::extent::Extent;
 use crate::region::{Links, Region, Section};
 use crate::size_class::{COUNT, GRANULE_BYTES, longest_bytes};
 use crate::sync::{AtomicU64, OnceLock, ord, parallelism};
-use crate::table::Table;
+use crate::table::{Table, try_box};
 use crate::thread::{self, Cache, Claim, Guard, Owner, Token, claim, tokens};
 
 use super::quarantine::Quarantine;
@@ -39,7 +39,8 @@ pub(crate) struct Core {
     /// One more than the deaths when a thread last found no shard to adopt.
     adopt_failed: AtomicU64,
     pub(super) quarantine: Option<Quarantine>,
-    body: OnceLock<Option<Body>>,
+    /// Boxed, so that a heap that was never used is small.
+    body: OnceLock<Option<Box<Body>>>,
     pub(super) links: Links,
 }
 
@@ -92,12 +93,12 @@ impl Core {
                 self.region.section(|section| unsafe { section.register(core::mem::transmute(set)) });
                 body
             })
-            .as_ref()
+            .as_deref()
     }
 
     /// The body, if it was ever made.
     pub(super) fn made(&self) -> Option<&Body> {
-        self.body.get().and_then(Option::as_ref)
+        self.body.get().and_then(Option::as_deref)
     }
 
     /// Whether the heap was ever used.
@@ -224,10 +225,10 @@ impl Core {
 }
 
 impl Body {
-    fn make(region: &Region) -> Result<Self, RegionError> {
+    fn make(region: &Region) -> Result<Box<Self>, RegionError> {
         let shards = Core::shard_count(region);
         let slack = region.capacity() / region.slack_divisor().max(1);
-        Ok(Self { owners: Table::reserve(shards)?, shards: Table::reserve(shards)?, depot: Depot::reserve(slack)? })
+        try_box(Self { owners: Table::reserve(shards)?, shards: Table::reserve(shards)?, depot: Depot::reserve(slack)? })
     }
 
     /// Index of the shard whose search for `token` begins at its slot.
