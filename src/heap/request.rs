@@ -95,7 +95,7 @@ impl Core {
     /// One extent for `layout`, straight from the region.
     pub(super) fn take_or_refuse(&self, own: Option<(&Body, &Shard)>, layout: Layout) -> Result<u32, AllocError> {
         let refused = |section: &Section<'_>| {
-            let blocker = section.blocker(&self.budget, layout.size());
+            let blocker = section.blocker(&self.budget, layout.size(), 0);
             section.error(&self.budget, blocker, layout.size(), layout.align())
         };
         let Some(wanted) = self.wanted(layout) else {
@@ -117,7 +117,7 @@ impl Core {
                 match section.take(&self.budget, wanted.len, wanted.align) {
                     Some(granule) => Step::Took(granule),
                     None if popped.is_some() => Step::Again,
-                    None => self.refuse(section, own, wanted, layout),
+                    None => self.refuse(section, own, wanted, 0, layout),
                 }
             });
             match step {
@@ -129,19 +129,27 @@ impl Core {
         }
     }
 
-    /// The search failed in this section: gives something back, or refuses.
-    fn refuse(&self, section: &mut Section<'_>, own: Option<(&Body, &Shard)>, wanted: Wanted, layout: Layout) -> Step {
+    /// The search failed in this section: gives something back, or refuses. `drawn` bytes of what is wanted are charged
+    /// to the region already.
+    fn refuse(
+        &self,
+        section: &mut Section<'_>,
+        own: Option<(&Body, &Shard)>,
+        wanted: Wanted,
+        drawn: usize,
+        layout: Layout,
+    ) -> Step {
         if section.is_trimming() {
             return Step::Trimming;
         }
         let bytes = wanted.len as usize * GRANULE_BYTES;
-        let blocker = section.blocker(&self.budget, bytes);
+        let blocker = section.blocker(&self.budget, bytes, drawn);
         if section.drain_quarantine(self, blocker != Blocker::Own) {
             return Step::Again;
         }
         let pressed = if blocker == Blocker::Own { &self.budget } else { self.region.budget() };
         pressed.refused(bytes);
-        let hopeless = self.budget.is_hopeless(bytes) || self.region.budget().is_hopeless(bytes);
+        let hopeless = self.budget.is_hopeless(bytes) || self.region.budget().is_hopeless(bytes - drawn);
         if !hopeless {
             if !mutant!("rule.refusal.drain-outside") && section.drain_one(self, blocker != Blocker::Own) {
                 return Step::Again;
@@ -166,7 +174,9 @@ impl Core {
         reservation: &mut RegionReservation,
         layout: Layout,
     ) -> Result<NonNull<u8>, AllocError> {
-        self.body();
+        let body = self.body();
+        let shard = self.shard();
+        let own = body.filter(|_| !shard.is_none()).map(|body| (body, shard));
         let Some(wanted) = self.wanted(layout) else { return Err(AllocError::invalid(layout.size(), layout.align())) };
         let bytes = wanted.len as usize * GRANULE_BYTES;
         let drawn = reservation.remaining().min(bytes);
@@ -174,7 +184,7 @@ impl Core {
             let step = self.region.section(|section| {
                 match section.take_drawn(&self.budget, wanted.len, wanted.align, drawn) {
                     Some(granule) => Step::Took(granule),
-                    None => self.refuse(section, None, wanted, layout),
+                    None => self.refuse(section, own, wanted, drawn, layout),
                 }
             });
             match step {

@@ -156,11 +156,11 @@ impl Section<'_> {
         self.state.trimming > 0
     }
 
-    /// What keeps `bytes` more bytes from being granted.
-    pub(crate) fn blocker(&self, own: &Budget, bytes: usize) -> Blocker {
+    /// What keeps `bytes` more bytes from being granted, of which `drawn` are charged to the region already.
+    pub(crate) fn blocker(&self, own: &Budget, bytes: usize, drawn: usize) -> Blocker {
         if bytes > own.room() {
             Blocker::Own
-        } else if bytes > self.shared.budget.room() {
+        } else if bytes - drawn > self.shared.budget.room() {
             Blocker::Region
         } else {
             Blocker::Fragmentation
