@@ -53,10 +53,18 @@ impl Core {
         if have == keep {
             return true;
         }
-        let (Ok(have), Ok(keep)) = (u32::try_from(have / GRANULE_BYTES), u32::try_from(keep / GRANULE_BYTES)) else {
+        let (Ok(len), Ok(rest)) = (u32::try_from(have / GRANULE_BYTES), u32::try_from(keep / GRANULE_BYTES)) else {
             return false;
         };
-        self.region.section(|section| section.split(&self.budget, extent(self.granule(ptr), have), keep)).is_ok()
+        let granule = self.granule(ptr);
+        if let Some(byte) = self.region.wipe() {
+            // Only what the index says is one live block of this length may be written to.
+            if self.region.section(|section| section.len_of(granule)) != Ok(len) {
+                return false;
+            }
+            self.fill_block(self.address(granule + rest), have - keep, byte);
+        }
+        self.region.section(|section| section.split(&self.budget, extent(granule, len), rest)).is_ok()
     }
 
     /// Lengthens a large block into its free neighbours: behind it first, then below it, moving the bytes down.
