@@ -147,25 +147,41 @@ impl Core {
         if section.drain_quarantine(self, blocker != Blocker::Own) {
             return Step::Again;
         }
+        // Pressure begins before the first magazine is given back.
         let pressed = if blocker == Blocker::Own { &self.budget } else { self.region.budget() };
         pressed.refused(bytes);
         let hopeless = self.budget.is_hopeless(bytes) || self.region.budget().is_hopeless(bytes - drawn);
-        if !hopeless {
-            if !mutant!("rule.refusal.drain-outside") && section.drain_one(self, blocker != Blocker::Own) {
-                return Step::Again;
-            }
-            if let Some((body, shard)) = own
-                && let Some(node) = shard.take_any(&body.depot.nodes)
-            {
-                let lease = self.empty_node(body, section, node);
-                self.end_node(body, node, lease);
-                return Step::Again;
-            }
-            if !mutant!("rule.refusal.dead-shards-skipped") && section.sweep_one() {
-                return Step::Again;
-            }
+        if !hopeless && self.give_back_idle(section, own, blocker != Blocker::Own) {
+            return Step::Again;
         }
         Step::Refused(section.error(&self.budget, blocker, layout.size(), layout.align()))
+    }
+
+    /// Gives back one magazine that is idle where the lock's holder may take it: in a depot, of other heaps too if
+    /// `others`, in the caller's shard, in that of an ended thread. `false` if there is none.
+    fn give_back_idle(&self, section: &mut Section<'_>, own: Option<(&Body, &Shard)>, others: bool) -> bool {
+        if !mutant!("rule.refusal.drain-outside") && section.drain_one(self, others) {
+            return true;
+        }
+        if let Some((body, shard)) = own
+            && let Some(node) = shard.take_any(&body.depot.nodes)
+        {
+            let lease = self.empty_node(body, section, node);
+            self.end_node(body, node, lease);
+            return true;
+        }
+        !mutant!("rule.refusal.dead-shards-skipped") && section.sweep_one()
+    }
+
+    /// `bytes` more could not be had beside a block that cannot move: gives back one idle block or magazine that may be
+    /// its neighbour. `false` if there is none, or none would do.
+    pub(super) fn make_room_beside(&self, shard: &Shard, bytes: usize) -> bool {
+        let own = self.made().filter(|_| !shard.is_none()).map(|body| (body, shard));
+        self.region.section(|section| {
+            let others = section.blocker(&self.budget, bytes, 0) != Blocker::Own;
+            let hopeless = self.budget.is_hopeless(bytes) || self.region.budget().is_hopeless(bytes);
+            section.drain_quarantine(self, others) || (!hopeless && self.give_back_idle(section, own, others))
+        })
     }
 
     /// One extent for `layout` out of a reservation.
