@@ -44,7 +44,7 @@ fn panics(call: impl FnOnce()) -> (String, String) {
 
 /// The same wrong free through every door: `free` and a local handle's, here and on another thread.
 fn reported_everywhere(heap: &Heap, ptr: NonNull<u8>, layout: Layout, error: FreeError) {
-    let figures = (heap.stats(), heap.region().stats());
+    let figures = (heap.stats(), heap.region().snapshot());
     // SAFETY: wrong on purpose; a checked heap refuses it.
     assert_eq!(unsafe { heap.try_free(ptr, layout) }, Err(error));
     let address = Address(ptr);
@@ -68,7 +68,7 @@ fn reported_everywhere(heap: &Heap, ptr: NonNull<u8>, layout: Layout, error: Fre
             expect(panics(|| unsafe { heap.free(address.0, layout) }));
         });
     });
-    assert_eq!((heap.stats(), heap.region().stats()), figures, "a refused free changes nothing");
+    assert_eq!((heap.stats(), heap.region().snapshot()), figures, "a refused free changes nothing");
     heap.region().verify().expect("every byte is in one place");
 }
 

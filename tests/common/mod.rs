@@ -23,6 +23,10 @@ impl Random {
     /// A generator whose seed is printed.
     pub(crate) fn seeded(seed: u64) -> Self {
         eprintln!("seed {seed:#x}");
+        Self::new(seed)
+    }
+    /// A generator where printing would allocate.
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
     pub(crate) fn next(&mut self) -> u64 {
