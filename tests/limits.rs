@@ -171,7 +171,8 @@ fn two_heaps_at_the_limit_are_not_refused_beside_idle_memory() {
             let idle = idle.clone();
             let filled = thread::spawn(move || {
                 let mut random = Random::seeded(0x21D1E + seed);
-                let blocks: Vec<_> = (0..2_000).map_while(|_| take(&idle, layout(1 + random.below(900), 8)).ok()).collect();
+                let blocks: Vec<_> =
+                    (0..2_000).map_while(|_| take(&idle, layout(1 + random.below(900), 8)).ok()).collect();
                 give_all(&idle, blocks);
             });
             filled.join().expect("no panic");
@@ -207,7 +208,10 @@ fn a_reservation_is_charged_drawn_down_and_returned() {
         let rest = reserved.remaining();
         give_all(&heap, others);
         // A request beyond what is left is charged with the difference.
-        let usage = { heap.flush(); region.memory_usage() };
+        let usage = {
+            heap.flush();
+            region.memory_usage()
+        };
         let long = take_reserved(&heap, &mut reserved, layout(100_000, 16)).expect("room");
         assert_eq!((reserved.remaining(), region.memory_usage()), (0, usage + 100_000 - rest));
         drawn.push(long);

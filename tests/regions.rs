@@ -110,13 +110,17 @@ fn callers_memory_that_is_no_region() {
 /// The bytes of the region that are free and not `expected`.
 fn stained(region: &Region, expected: u8) -> usize {
     let extents = region.snapshot().extents;
-    extents.iter().filter(|extent| !extent.used).map(|extent| {
-        // SAFETY: `add`: inside the region.
-        let start = unsafe { region.base().add(extent.offset) };
-        // SAFETY: the region's memory, zeroed by the system; nobody writes to it now.
-        let bytes = unsafe { std::slice::from_raw_parts(start.as_ptr(), extent.len) };
-        bytes.iter().filter(|byte| **byte != expected).count()
-    }).sum()
+    extents
+        .iter()
+        .filter(|extent| !extent.used)
+        .map(|extent| {
+            // SAFETY: `add`: inside the region.
+            let start = unsafe { region.base().add(extent.offset) };
+            // SAFETY: the region's memory, zeroed by the system; nobody writes to it now.
+            let bytes = unsafe { std::slice::from_raw_parts(start.as_ptr(), extent.len) };
+            bytes.iter().filter(|byte| **byte != expected).count()
+        })
+        .sum()
 }
 
 #[test]

@@ -228,7 +228,11 @@ impl Body {
     fn make(region: &Region) -> Result<Box<Self>, RegionError> {
         let shards = Core::shard_count(region);
         let slack = region.capacity() / region.slack_divisor().max(1);
-        try_box(Self { owners: Table::reserve(shards)?, shards: Table::reserve(shards)?, depot: Depot::reserve(slack)? })
+        try_box(Self {
+            owners: Table::reserve(shards)?,
+            shards: Table::reserve(shards)?,
+            depot: Depot::reserve(slack)?,
+        })
     }
 
     /// Index of the shard whose search for `token` begins at its slot.

@@ -27,7 +27,9 @@ impl ShardSet for Core {
     }
 
     fn drain_quarantine(&self, section: &mut Section<'_>) -> bool {
-        let Some(extent) = self.quarantine.as_ref().and_then(|quarantine| quarantine.pop(section)) else { return false };
+        let Some(extent) = self.quarantine.as_ref().and_then(|quarantine| quarantine.pop(section)) else {
+            return false;
+        };
         if section.give_back(&self.budget, extent).is_err() {
             self.count_invalid();
         }
