@@ -10,6 +10,9 @@
 #![expect(unsafe_code, reason = "a zero byte pattern is read as T")]
 
 use core::ops::{Deref, DerefMut};
+use std::alloc::{Layout, alloc_zeroed};
+
+use crate::error::RegionError;
 
 /// Types for which zero bytes are a valid value, without a destructor.
 ///
@@ -43,6 +46,24 @@ unsafe impl<T: Zeroable, const N: usize> Zeroable for [T; N] {
 }
 
 pub(crate) use body::Table;
+
+/// `Box::new` that gives an error where the global allocator has no memory.
+pub(crate) fn try_box<T>(value: T) -> Result<Box<T>, RegionError> {
+    let layout = Layout::new::<T>();
+    if layout.size() == 0 {
+        return Ok(Box::new(value));
+    }
+    // Zeroed, as all of the crate's fallible requests are.
+    // SAFETY: the layout's size is not zero.
+    let memory = unsafe { alloc_zeroed(layout) }.cast::<T>();
+    if memory.is_null() {
+        return Err(std::io::Error::from(std::io::ErrorKind::OutOfMemory).into());
+    }
+    // SAFETY: fresh memory for a `T`.
+    unsafe { memory.write(value) };
+    // SAFETY: from the global allocator, with `T`'s layout, and now a `T`.
+    Ok(unsafe { Box::from_raw(memory) })
+}
 
 impl<T: Zeroable> Deref for Table<T> {
     type Target = [T];

@@ -16,7 +16,7 @@ use crate::extent::Extent;
 use crate::region::{Links, Region, Section, ShardSet};
 use crate::size_class::{COUNT, GRANULE_BYTES, longest_bytes};
 use crate::sync::{AtomicU64, OnceLock, ord, parallelism};
-use crate::table::Table;
+use crate::table::{Table, try_box};
 use crate::thread::{self, Cache, Claim, Guard, Owner, Token, claim, tokens};
 
 use super::quarantine::Quarantine;
@@ -39,7 +39,8 @@ pub(crate) struct Core {
     /// One more than the deaths when a thread last found no shard to adopt.
     adopt_failed: AtomicU64,
     pub(super) quarantine: Option<Quarantine>,
-    body: OnceLock<Option<Body>>,
+    /// Boxed, so that a heap that was never used is small.
+    body: OnceLock<Option<Box<Body>>>,
     pub(super) links: Links,
 }
 
@@ -98,12 +99,12 @@ impl Core {
                 self.region.section(|section| unsafe { section.register(set) });
                 body
             })
-            .as_ref()
+            .as_deref()
     }
 
     /// The body, if it was ever made.
     pub(crate) fn made(&self) -> Option<&Body> {
-        self.body.get().and_then(Option::as_ref)
+        self.body.get().and_then(Option::as_deref)
     }
 
     /// Whether the heap was ever used.
@@ -231,10 +232,14 @@ impl Core {
 }
 
 impl Body {
-    fn make(region: &Region) -> Result<Self, RegionError> {
+    fn make(region: &Region) -> Result<Box<Self>, RegionError> {
         let shards = Core::shard_count(region);
         let slack = region.capacity() / region.slack_divisor().max(1);
-        Ok(Self { owners: Table::reserve(shards)?, shards: Table::reserve(shards)?, depot: Depot::reserve(slack)? })
+        try_box(Self {
+            owners: Table::reserve(shards)?,
+            shards: Table::reserve(shards)?,
+            depot: Depot::reserve(slack)?,
+        })
     }
 
     /// Index of the shard whose search for `token` begins at its slot.

@@ -53,7 +53,7 @@ impl Quarantine {
     }
 
     /// Puts `extent` last, and takes out what must leave for it: the oldest, or itself if the quarantine has no place.
-    pub(super) fn push(&self, locked: &Section<'_>, extent: Extent) -> Option<Extent> {
+    pub(super) fn push(&self, locked: &mut Section<'_>, extent: Extent) -> Option<Extent> {
         if self.places.is_empty() {
             return Some(extent);
         }
@@ -62,13 +62,15 @@ impl Quarantine {
         place.offset.set(extent.offset);
         place.len.set(extent.len);
         self.count.set(self.count.get() + 1);
+        locked.begin_wait();
         oldest
     }
 
     /// Takes the oldest out.
     #[expect(clippy::cast_possible_truncation, reason = "an index of a short table")]
-    pub(super) fn pop(&self, _locked: &Section<'_>) -> Option<Extent> {
+    pub(super) fn pop(&self, locked: &mut Section<'_>) -> Option<Extent> {
         let count = self.count.get().checked_sub(1)?;
+        locked.end_wait();
         let place = self.place(0);
         let extent = Extent::new(place.offset.get(), place.len.get());
         self.first.set(((self.first.get() as usize + 1) % self.places.len()) as u32);

@@ -144,32 +144,45 @@ impl Core {
         }
         let bytes = wanted.len as usize * GRANULE_BYTES;
         let blocker = section.blocker(&self.budget, bytes, drawn);
-        if let Some(extent) = self.quarantine.as_ref().and_then(|quarantine| quarantine.pop(section)) {
-            if section.give_back(&self.budget, extent).is_err() {
-                self.count_invalid();
-            }
+        if section.drain_quarantine(self, blocker != Blocker::Own) {
             return Step::Again;
         }
+        // Pressure begins before the first magazine is given back.
         let pressed = if blocker == Blocker::Own { &self.budget } else { self.region.budget() };
         pressed.refused(bytes);
         let hopeless = self.budget.is_hopeless(bytes) || self.region.budget().is_hopeless(bytes - drawn);
-        if !hopeless {
-            let others = blocker != Blocker::Own && !mutant!("rule.refusal.own-depot-only");
-            if !mutant!("rule.refusal.drain-outside") && section.drain_one(self, others) {
-                return Step::Again;
-            }
-            if let Some((body, shard)) = own
-                && let Some(node) = shard.take_any(&body.depot.nodes)
-            {
-                let lease = self.empty_node(body, section, node);
-                self.end_node(body, node, lease);
-                return Step::Again;
-            }
-            if !mutant!("rule.refusal.dead-shards-skipped") && section.sweep_one() {
-                return Step::Again;
-            }
+        if !hopeless && self.give_back_idle(section, own, blocker != Blocker::Own) {
+            return Step::Again;
         }
         Step::Refused(section.error(&self.budget, blocker, layout.size(), layout.align()))
+    }
+
+    /// Gives back one magazine that is idle where the lock's holder may take it: in a depot, of other heaps too if
+    /// `others`, in the caller's shard, in that of an ended thread. `false` if there is none.
+    fn give_back_idle(&self, section: &mut Section<'_>, own: Option<(&Body, &Shard)>, others: bool) -> bool {
+        let others = others && !mutant!("rule.refusal.own-depot-only");
+        if !mutant!("rule.refusal.drain-outside") && section.drain_one(self, others) {
+            return true;
+        }
+        if let Some((body, shard)) = own
+            && let Some(node) = shard.take_any(&body.depot.nodes)
+        {
+            let lease = self.empty_node(body, section, node);
+            self.end_node(body, node, lease);
+            return true;
+        }
+        !mutant!("rule.refusal.dead-shards-skipped") && section.sweep_one()
+    }
+
+    /// `bytes` more could not be had beside a block that cannot move: gives back one idle block or magazine that may be
+    /// its neighbour. `false` if there is none, or none would do.
+    pub(super) fn make_room_beside(&self, shard: &Shard, bytes: usize) -> bool {
+        let own = self.made().filter(|_| !shard.is_none()).map(|body| (body, shard));
+        self.region.section(|section| {
+            let others = section.blocker(&self.budget, bytes, 0) != Blocker::Own;
+            let hopeless = self.budget.is_hopeless(bytes) || self.region.budget().is_hopeless(bytes);
+            section.drain_quarantine(self, others) || (!hopeless && self.give_back_idle(section, own, others))
+        })
     }
 
     /// One extent for `layout` out of a reservation.
@@ -178,7 +191,9 @@ impl Core {
         reservation: &mut RegionReservation,
         layout: Layout,
     ) -> Result<NonNull<u8>, AllocError> {
-        self.body();
+        let body = self.body();
+        let shard = self.shard();
+        let own = body.filter(|_| !shard.is_none()).map(|body| (body, shard));
         let Some(wanted) = self.wanted(layout) else { return Err(AllocError::invalid(layout.size(), layout.align())) };
         let bytes = wanted.len as usize * GRANULE_BYTES;
         let drawn = reservation.remaining().min(bytes);
@@ -186,7 +201,7 @@ impl Core {
             let step = self.region.section(|section| {
                 match section.take_drawn(&self.budget, wanted.len, wanted.align, drawn) {
                     Some(granule) => Step::Took(granule),
-                    None => self.refuse(section, None, wanted, drawn, layout),
+                    None => self.refuse(section, own, wanted, drawn, layout),
                 }
             });
             match step {
@@ -206,6 +221,7 @@ impl Core {
 
     /// Takes back the block at `ptr`, whose layout's size is not zero.
     #[inline(always)]
+    #[track_caller]
     pub(crate) fn free_in(&self, shard: &Shard, ptr: NonNull<u8>, layout: Layout) {
         if let Some(class) = Class::of(layout, self.longest)
             && shard.push(class, self.granule(ptr))
@@ -337,15 +353,7 @@ impl Core {
 
     /// The part of [`Core::flush`] that needs no shard.
     pub(super) fn flush_shared(&self) {
-        while self.region.section(|section| {
-            let waiting = self.quarantine.as_ref().and_then(|quarantine| quarantine.pop(section));
-            if let Some(extent) = waiting
-                && section.give_back(&self.budget, extent).is_err()
-            {
-                self.count_invalid();
-            }
-            waiting.is_some() || section.drain_one(self, false)
-        }) {}
+        while self.region.section(|section| section.drain_quarantine(self, false) || section.drain_one(self, false)) {}
         self.region.section(|_locked| self.budget.nudge());
         self.region.sweep();
     }

@@ -40,7 +40,11 @@ impl Core {
             self.count_free(shard, old.size());
             return Ok(ptr);
         }
-        let moved = self.alloc_in(shard, new)?;
+        let moved = match self.alloc_in(shard, new) {
+            Ok(moved) => moved,
+            // SAFETY: the caller's contract.
+            Err(error) => return unsafe { self.stretch_beside_idle(shard, ptr, old, new) }.ok_or(error),
+        };
         // SAFETY: the old block is live and as long as `old`, the new one is fresh and as long as `new`.
         unsafe { core::ptr::copy_nonoverlapping(ptr.as_ptr(), moved.as_ptr(), old.size().min(new.size())) };
         self.free_in(shard, ptr, old);
@@ -53,10 +57,48 @@ impl Core {
         if have == keep {
             return true;
         }
-        let (Ok(have), Ok(keep)) = (u32::try_from(have / GRANULE_BYTES), u32::try_from(keep / GRANULE_BYTES)) else {
+        let (Ok(len), Ok(rest)) = (u32::try_from(have / GRANULE_BYTES), u32::try_from(keep / GRANULE_BYTES)) else {
             return false;
         };
-        self.region.section(|section| section.split(&self.budget, extent(self.granule(ptr), have), keep)).is_ok()
+        let granule = self.granule(ptr);
+        if let Some(byte) = self.region.wipe() {
+            // Only what the index says is one live block of this length may be written to.
+            if self.region.section(|section| section.len_of(granule)) != Ok(len) {
+                return false;
+            }
+            self.fill_block(self.address(granule + rest), have - keep, byte);
+        }
+        self.region.section(|section| section.split(&self.budget, extent(granule, len), rest)).is_ok()
+    }
+
+    /// The block cannot move: gives back idle memory, which may be its neighbour, until it can be lengthened in place.
+    ///
+    /// # Safety
+    /// As for [`Core::resize`].
+    #[cold]
+    unsafe fn stretch_beside_idle(
+        &self,
+        shard: &Shard,
+        ptr: NonNull<u8>,
+        old: Layout,
+        new: Layout,
+    ) -> Option<NonNull<u8>> {
+        let more = self.usable(new).checked_sub(self.usable(old))?;
+        if Class::of(new, self.longest).is_some() || new.size() > self.region.capacity() {
+            return None;
+        }
+        loop {
+            // The refusal may have given something back already.
+            // SAFETY: the caller's contract.
+            if let Some(stretched) = unsafe { self.stretch(ptr, old, new) } {
+                self.count_alloc(shard, new.size());
+                self.count_free(shard, old.size());
+                return Some(stretched);
+            }
+            if !self.make_room_beside(shard, more) {
+                return None;
+            }
+        }
     }
 
     /// Lengthens a large block into its free neighbours: behind it first, then below it, moving the bytes down.

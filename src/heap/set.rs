@@ -26,6 +26,16 @@ impl ShardSet for Core {
         true
     }
 
+    fn drain_quarantine(&self, section: &mut Section<'_>) -> bool {
+        let Some(extent) = self.quarantine.as_ref().and_then(|quarantine| quarantine.pop(section)) else {
+            return false;
+        };
+        if section.give_back(&self.budget, extent).is_err() {
+            self.count_invalid();
+        }
+        true
+    }
+
     fn sweep_one(&self, section: &mut Section<'_>) -> Sweep {
         let Some(body) = self.made() else { return Sweep::Clean };
         let mut outcome = Sweep::Clean;
@@ -84,13 +94,7 @@ impl Core {
 
     /// Gives back all that is cached, whoever owns it. The heap's last handle only.
     fn give_back_all(&self, section: &mut Section<'_>) {
-        if let Some(quarantine) = &self.quarantine {
-            while let Some(extent) = quarantine.pop(section) {
-                if section.give_back(&self.budget, extent).is_err() {
-                    self.count_invalid();
-                }
-            }
-        }
+        while self.drain_quarantine(section) {}
         let Some(body) = self.made() else { return };
         for shard in body.shards.iter() {
             shard.enter();

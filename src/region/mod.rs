@@ -49,6 +49,8 @@ pub(crate) trait ShardSet: Sync {
     fn links(&self) -> &Links;
     /// Gives one full magazine of the depot back to the index; `false` if there is none.
     fn drain_one(&self, section: &mut Section<'_>) -> bool;
+    /// Gives back the block that waits longest in the set's quarantine; `false` if none waits.
+    fn drain_quarantine(&self, section: &mut Section<'_>) -> bool;
     /// Gives back at most one magazine of a shard whose thread has ended.
     fn sweep_one(&self, section: &mut Section<'_>) -> Sweep;
     /// Calls `each` for every extent that is cached where nobody else can be at work now.
@@ -125,6 +127,8 @@ struct State {
     reserved: usize,
     /// Bytes that callers of dropped heaps have leaked.
     orphaned: usize,
+    /// Blocks that wait in quarantines.
+    waiting: usize,
 }
 
 // SAFETY: the list's pointers are used under the lock only, whichever thread holds it, and are valid there (INV-R3); the
@@ -203,7 +207,7 @@ impl Region {
         let base = unsafe { mapping.base().add(pad) };
         let granules = u32::try_from(capacity / GRANULE_BYTES).map_err(|_| RegionError::TooLarge)?;
         let index = BestFit::new(granules, (base.addr().get() / GRANULE_BYTES) as u64)?;
-        let state = State { index, first: None, swept: 0, trimming: 0, reserved: 0, orphaned: 0 };
+        let state = State { index, first: None, swept: 0, trimming: 0, reserved: 0, orphaned: 0, waiting: 0 };
         let budget = Budget::new(limit, slack_divisor);
         let shared = Shared { mapping, base, capacity, budget, slack_divisor, wipe, state: Mutex::new(state) };
         Ok(Region { shared: Arc::new(shared) })

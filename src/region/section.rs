@@ -247,6 +247,31 @@ impl Section<'_> {
         drained
     }
 
+    /// A block begins to wait in a quarantine.
+    pub(crate) fn begin_wait(&mut self) {
+        self.state.waiting += 1;
+    }
+
+    /// A block waits no more.
+    pub(crate) fn end_wait(&mut self) {
+        self.state.waiting -= 1;
+    }
+
+    /// Gives back one block that waits in a quarantine: of `own` first, then, if `others` too, of any other set.
+    pub(crate) fn drain_quarantine(&mut self, own: &dyn ShardSet, others: bool) -> bool {
+        if self.state.waiting == 0 {
+            return false;
+        }
+        let mut drained = own.drain_quarantine(self);
+        if !drained && others {
+            self.for_sets(|section, set| {
+                drained = set.drain_quarantine(section);
+                if drained { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+        }
+        drained
+    }
+
     /// Gives back at most one magazine of an ended thread; `false` once there is none left.
     pub(crate) fn sweep_one(&mut self) -> bool {
         let Some(first) = self.state.first else { return false };

@@ -1,0 +1,119 @@
+//! The rules of the house that a reader of one file cannot see are kept by reading all of them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Every Rust file below `folder`.
+fn sources(folder: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder of sources") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    assert!(!found.is_empty(), "{folder} has sources");
+    found
+}
+
+/// The lines of a file that are code of the library: no comments, no `#[cfg(test)]` modules.
+fn library_lines(path: &Path) -> Vec<(usize, String)> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    if name == "tests.rs" || path.components().any(|part| part.as_os_str() == "tests") {
+        return Vec::new();
+    }
+    let text = fs::read_to_string(path).expect("a readable source");
+    let (mut lines, mut test_item, mut skipping) = (Vec::new(), false, false);
+    for (number, line) in text.lines().enumerate() {
+        // A module of tests ends at the brace in its own column.
+        if skipping {
+            skipping = line != "}";
+        } else if line.starts_with("#[cfg(") && line.contains("test") && !line.contains("not(all(test") {
+            test_item = true;
+        } else if test_item && !line.starts_with('#') {
+            test_item = false;
+            skipping = line.ends_with('{');
+        } else if !line.trim_start().starts_with("//") {
+            lines.push((number + 1, line.to_owned()));
+        }
+    }
+    lines
+}
+
+fn is_sync_door(path: &Path) -> bool {
+    path.ends_with("src/sync.rs")
+}
+
+#[test]
+fn the_primitives_of_concurrency_have_one_door() {
+    const FORBIDDEN: [&str; 11] = [
+        "std::sync",
+        "core::sync",
+        "std::thread",
+        "thread_local!",
+        "thread_local::",
+        "parking_lot::",
+        "loom::",
+        "crossbeam::",
+        "Ordering::Acq",
+        "Ordering::Rel",
+        "Ordering::SeqCst",
+    ];
+    for path in sources("src").into_iter().filter(|path| !is_sync_door(path)) {
+        for (number, line) in library_lines(&path) {
+            for word in FORBIDDEN {
+                assert!(!line.contains(word), "{}:{number} names {word}: {line}", path.display());
+            }
+            let ordering = line.contains("Ordering::") && !line.contains("cmp::");
+            assert!(!ordering, "{}:{number} names an ordering: {line}", path.display());
+        }
+    }
+}
+
+#[test]
+fn files_are_at_most_four_hundred_lines() {
+    for folder in ["src", "tests", "loom_tests"] {
+        for path in sources(folder) {
+            let lines = fs::read_to_string(&path).expect("a readable source").lines().count();
+            assert!(lines <= 400, "{} has {lines} lines", path.display());
+        }
+    }
+}
+
+#[test]
+fn unsafe_is_only_where_a_file_says_so() {
+    let mut files = 0;
+    for path in sources("src") {
+        let text = fs::read_to_string(&path).expect("a readable source");
+        let expects = text.contains("#![expect(unsafe_code") || text.contains("#[expect(unsafe_code");
+        files += usize::from(expects);
+        for (number, line) in library_lines(&path) {
+            let code = line.split("//").next().unwrap_or_default();
+            let is_unsafe = code.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "unsafe");
+            assert!(!is_unsafe || expects, "{}:{number} is unsafe without a reason: {line}", path.display());
+        }
+        assert!(!text.contains("allow(unsafe_code"), "{} allows what it should expect", path.display());
+    }
+    assert!(files > 5, "the ledger was found");
+}
+
+#[test]
+fn every_unsafe_block_has_its_reason() {
+    for path in sources("src") {
+        let lines = library_lines(&path);
+        let text = fs::read_to_string(&path).expect("a readable source");
+        let all: Vec<_> = text.lines().collect();
+        for (number, line) in lines.iter().filter(|(_, line)| line.contains("unsafe {") || line.contains("unsafe impl"))
+        {
+            // The reason stands above the statement or the match arm, at most a few lines away.
+            let above = &all[number.saturating_sub(9)..*number];
+            assert!(above.iter().any(|line| line.contains("SAFETY:")), "{}:{number}: {line}", path.display());
+        }
+    }
+}

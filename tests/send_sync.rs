@@ -1,0 +1,103 @@
+//! Who may go to another thread and who may be shared: every public type, both ways, decided by the compiler.
+
+use sharded_arena::allocator_api2::alloc::Allocator;
+use sharded_arena::snapshot::{Extent, Snapshot};
+use sharded_arena::{
+    AllocError, AllocErrorKind, BestFitArena, BestFitStats, FreeError, Heap, HeapBuilder, HeapStats, LocalHeap, Region,
+    RegionBuilder, RegionError, RegionReservation, RegionStats, VerifyError,
+};
+
+/// Compiles if `$type` has `$bound`.
+macro_rules! has {
+    ($type:ty, $bound:path) => {
+        const _: fn() = || {
+            fn has<T: ?Sized + $bound>() {}
+            has::<$type>();
+        };
+    };
+}
+
+/// Compiles if `$type` lacks `$bound`: with it two implementations apply, and the call below is ambiguous.
+macro_rules! lacks {
+    ($type:ty, $bound:path) => {
+        const _: fn() = || {
+            struct Second;
+            trait Ambiguous<A> {
+                fn call() {}
+            }
+            impl<T: ?Sized> Ambiguous<()> for T {}
+            impl<T: ?Sized + $bound> Ambiguous<Second> for T {}
+            <$type as Ambiguous<_>>::call();
+        };
+    };
+}
+
+macro_rules! matrix {
+    ($($name:ident $(<$life:lifetime>)?: $send:ident Send, $sync:ident Sync;)*) => {
+        $( $send!($name $(<$life>)?, Send); $sync!($name $(<$life>)?, Sync); )*
+        /// The types above, by name.
+        const NAMES: &[&str] = &[$( stringify!($name) ),*];
+    };
+}
+
+matrix! {
+    Heap: has Send, has Sync;
+    HeapBuilder: has Send, has Sync;
+    HeapStats: has Send, has Sync;
+    LocalHeap<'static>: lacks Send, lacks Sync;
+    Region: has Send, has Sync;
+    RegionBuilder: has Send, has Sync;
+    RegionReservation: has Send, has Sync;
+    RegionStats: has Send, has Sync;
+    BestFitArena<'static>: has Send, lacks Sync;
+    BestFitStats: has Send, has Sync;
+    AllocError: has Send, has Sync;
+    AllocErrorKind: has Send, has Sync;
+    FreeError: has Send, has Sync;
+    RegionError: has Send, has Sync;
+    VerifyError: has Send, has Sync;
+    Extent: has Send, has Sync;
+    Snapshot: has Send, has Sync;
+}
+
+// References and collections follow from the types: `&Heap` goes anywhere, what refers to a `LocalHeap` stays.
+has!(&'static Heap, Send);
+has!(&'static Heap, Sync);
+lacks!(&'static LocalHeap<'static>, Send);
+lacks!(&'static BestFitArena<'static>, Send);
+has!(sharded_arena::allocator_api2::vec::Vec<u8, Heap>, Send);
+has!(sharded_arena::allocator_api2::vec::Vec<u8, &'static Heap>, Sync);
+lacks!(sharded_arena::allocator_api2::vec::Vec<std::rc::Rc<u8>, Heap>, Send);
+lacks!(sharded_arena::allocator_api2::vec::Vec<u8, &'static LocalHeap<'static>>, Send);
+
+// Handles are `Clone`, a reservation and a thread's own handle are not; only heaps are allocators.
+has!(Heap, Clone);
+has!(Region, Clone);
+lacks!(RegionReservation, Clone);
+lacks!(LocalHeap<'static>, Clone);
+has!(Heap, Allocator);
+has!(&'static Heap, Allocator);
+has!(&'static LocalHeap<'static>, Allocator);
+lacks!(Region, Allocator);
+lacks!(BestFitArena<'static>, Allocator);
+has!(AllocError, Copy);
+has!(AllocError, std::error::Error);
+has!(FreeError, std::error::Error);
+has!(RegionError, std::error::Error);
+has!(VerifyError, std::error::Error);
+
+/// What the crate's root exports is in the matrix.
+#[test]
+fn every_exported_type_is_in_the_matrix() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs");
+    let text = std::fs::read_to_string(path).expect("the library's root");
+    let mut exported = 0;
+    for statement in text.split(';').filter_map(|part| part.split_once("pub use ")).map(|(_, names)| names) {
+        let names = statement.rsplit("::").next().expect("at least one part");
+        for name in names.split(['{', '}', ',']).map(str::trim).filter(|name| name.starts_with(char::is_uppercase)) {
+            assert!(NAMES.contains(&name), "{name} is exported and not in the matrix");
+            exported += 1;
+        }
+    }
+    assert!(exported >= 15, "{exported} names were found");
+}
