@@ -22,7 +22,7 @@ struct OneLease {
 }
 
 fn one_lease() -> OneLease {
-    OneLease { budget: Budget::new(SLACK, 1), cache: Blocks::new(1) }
+    OneLease { budget: Budget::new(SLACK, SLACK, 1), cache: Blocks::new(1) }
 }
 
 /// Leases the whole slack, fills a cache with it, empties it, returns the lease.
@@ -51,7 +51,7 @@ fn m02_cached_never_above_slack() {
 
 /// Two leases fit.
 fn two_leases() -> OneLease {
-    OneLease { budget: Budget::new(2 * SLACK, 1), cache: Blocks::new(0) }
+    OneLease { budget: Budget::new(2 * SLACK, 2 * SLACK, 1), cache: Blocks::new(0) }
 }
 
 fn lease_half(state: &OneLease) {
@@ -172,7 +172,7 @@ struct Lowered {
 fn lowered() -> Lowered {
     let region = region(4096);
     region.set_limit(2 * BLOCK_BYTES);
-    Lowered { region, own: Budget::new(usize::MAX, 16), bound: AtomicUsize::new(0) }
+    Lowered { region, own: Budget::new(usize::MAX, 1 << 20, 16), bound: AtomicUsize::new(0) }
 }
 
 /// Two requests, of which one may be served after the limit was lowered.

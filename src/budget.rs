@@ -40,19 +40,22 @@ pub(crate) struct Budget {
     /// Bytes charged since the last refusal under pressure.
     since: AtomicUsize,
     slack_divisor: usize,
+    /// Bytes there are: a limit above them limits nothing.
+    ceiling: usize,
     leased: CachePadded<AtomicUsize>,
     pressure: CachePadded<AtomicU64>,
 }
 
 impl Budget {
-    /// A budget of `limit` bytes, of which `limit / slack_divisor` may be held idle.
-    pub(crate) fn new(limit: usize, slack_divisor: usize) -> Self {
+    /// A budget of `limit` of the `ceiling` bytes there are; the lesser of both, by `slack_divisor`, may be held idle.
+    pub(crate) fn new(limit: usize, ceiling: usize, slack_divisor: usize) -> Self {
         Self {
             usage: AtomicUsize::new(0),
             limit: AtomicUsize::new(limit),
             peak: AtomicUsize::new(0),
             since: AtomicUsize::new(0),
             slack_divisor: slack_divisor.max(1),
+            ceiling,
             leased: CachePadded::new(AtomicUsize::new(0)),
             pressure: CachePadded::new(AtomicU64::new(0)),
         }
@@ -77,9 +80,14 @@ impl Budget {
         self.leased.load(ord!(Relaxed))
     }
 
+    /// The limit, or the bytes there are, whichever is less.
+    fn bound(&self) -> usize {
+        self.limit().min(self.ceiling)
+    }
+
     /// Bytes that may be leased.
     pub(crate) fn slack(&self) -> usize {
-        self.limit() / self.slack_divisor
+        self.bound() / self.slack_divisor
     }
 
     /// What one of `shards` shards may hold: its part of a reserved quarter, or what is left of the other three.
@@ -95,6 +103,11 @@ impl Budget {
         self.limit().saturating_sub(self.usage())
     }
 
+    /// Bytes that may still be charged and that there are.
+    pub(crate) fn real_room(&self) -> usize {
+        self.bound().saturating_sub(self.usage())
+    }
+
     /// Adds `bytes`, which [`Budget::room`] has just allowed in this critical section.
     pub(crate) fn charge(&self, bytes: usize) {
         // A charge of nothing is right above a lowered limit too: a request that a reservation covers.
@@ -107,13 +120,14 @@ impl Budget {
         if self.pressed() {
             let since = self.since.load(ord!(Relaxed)) + bytes;
             self.since.store(since, ord!(Relaxed));
-            if since >= self.limit() / 64 {
+            if since >= self.bound() / 64 {
                 self.step_pressure(1);
             }
         }
     }
 
-    /// Subtracts `bytes` that were charged. Saturates: a wrong figure may not become an enormous one.
+    /// Subtracts `bytes` that were charged. Saturates: a wrong figure, which a debug build reports, may not become an
+    /// enormous one.
     pub(crate) fn refund(&self, bytes: usize) {
         let usage = self.usage();
         debug_assert!(bytes <= usage, "refund of {bytes} bytes from {usage}");
@@ -126,7 +140,7 @@ impl Budget {
 
     /// A search for `bytes` failed here: pressure begins, unless the request is large for the limit.
     pub(crate) fn refused(&self, bytes: usize) {
-        if bytes <= self.limit() / 16 {
+        if bytes <= self.bound() / 16 {
             self.since.store(0, ord!(Relaxed));
             if !self.pressed() {
                 self.step_pressure(1);
@@ -138,7 +152,7 @@ impl Budget {
     pub(crate) fn is_hopeless(&self, bytes: usize) -> bool {
         // Relaxed is right: a lease precedes the blocks it covers in its thread's order, and what is ordered before this
         // request (by the lock, a depot or the callers' own means) is seen.
-        (self.usage() + bytes).saturating_sub(self.leased()) > self.limit()
+        self.usage().saturating_add(bytes).saturating_sub(self.leased()) > self.bound()
     }
 
     /// Makes every shard close its magazines at its next slow path, without pressure.
@@ -208,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_huge_request_in_a_loop_never_refuses_a_small_lease_that_fits() {
-        let budget = Budget::new(16_000, 16);
+        let budget = Budget::new(16_000, 16_000, 16);
         for _ in 0..10_000 {
             assert!(!budget.grant(usize::MAX));
             assert!(!budget.grant(1_001));
@@ -221,8 +235,8 @@ mod tests {
 
     #[test]
     fn pressure_begins_with_a_refusal_and_ends_after_a_sixty_fourth_of_the_limit() {
-        let budget = Budget::new(64_000, 16);
-        let above = Budget::new(usize::MAX, 16);
+        let budget = Budget::new(64_000, usize::MAX, 16);
+        let above = Budget::new(usize::MAX, 1 << 30, 16);
         let at_rest = budget.pressure_with(&above);
         budget.refused(5_000);
         assert_eq!(budget.pressure_with(&above), at_rest, "more than 1/16 of the limit causes none");
@@ -237,7 +251,7 @@ mod tests {
 
     #[test]
     fn the_share_keeps_a_quarter_for_late_comers() {
-        let budget = Budget::new(16 * 1024, 16);
+        let budget = Budget::new(16 * 1024, 16 * 1024, 16);
         assert_eq!(budget.share(4), 768);
         assert!(budget.grant(768));
         assert_eq!(budget.share(4), 64);

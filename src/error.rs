@@ -34,13 +34,6 @@ pub struct AllocError {
     pub kind: AllocErrorKind,
 }
 
-impl AllocError {
-    /// A request that no arena could serve.
-    pub(crate) fn invalid(requested: usize, align: usize) -> Self {
-        Self { requested, align, usage: 0, limit: 0, largest_free: 0, kind: AllocErrorKind::InvalidLayout }
-    }
-}
-
 impl fmt::Display for AllocError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { requested, align, usage, limit, largest_free, kind } = self;

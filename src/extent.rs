@@ -14,6 +14,11 @@ impl Extent {
         Self { offset, len }
     }
 
+    /// The part that begins at `granule`, which lies in the extent.
+    pub(crate) fn from(self, granule: u32) -> Self {
+        Self { offset: granule, len: self.end() - granule }
+    }
+
     /// The granule behind the last.
     pub(crate) fn end(self) -> u32 {
         self.offset + self.len

@@ -138,7 +138,7 @@ impl<'a> Node<'a> {
         self.len.set(len);
     }
     /// Makes an empty magazine for `cap` blocks of `class`.
-    #[expect(clippy::cast_possible_truncation, reason = "there are 152 classes")]
+    #[expect(clippy::cast_possible_truncation, reason = "there are fewer than 256 classes")]
     pub(crate) fn open(self, class: Class, cap: u32) {
         debug_assert!(cap as usize <= self.slots.len(), "INV-N2");
         self.len.set(0);

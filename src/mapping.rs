@@ -6,7 +6,7 @@
 //! - INV-M2: `len` is not zero and `base + len` does not wrap.
 //!
 //! Not synchronised, for nothing changes after construction. The advice calls act on whole pages inside the mapping.
-//! Where there is no `mmap`, and under Miri, the same interface stands on the global allocator and advice does nothing.
+//! On systems but Linux and Android, and under Miri, the same interface stands on the global allocator and advice does nothing.
 #![expect(unsafe_code, reason = "maps, advises and unmaps memory")]
 
 use core::ptr::NonNull;
@@ -119,7 +119,7 @@ impl Drop for Mapping {
     }
 }
 
-#[cfg(all(unix, not(miri)))]
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(miri)))]
 mod system {
     use core::ffi::c_void;
     use core::ptr::NonNull;
@@ -174,13 +174,8 @@ mod system {
 
     /// Advice: a refusal changes nothing but speed.
     pub(super) fn advise_huge(base: NonNull<u8>, len: usize) {
-        #[cfg(target_os = "linux")]
-        {
-            // SAFETY: the range is an own mapping; the advice does not change its contents.
-            let _ = unsafe { rustix::mm::madvise(base.as_ptr().cast::<c_void>(), len, Advice::LinuxHugepage) };
-        }
-        #[cfg(not(target_os = "linux"))]
-        let _ = (base, len);
+        // SAFETY: the range is an own mapping; the advice does not change its contents.
+        let _ = unsafe { rustix::mm::madvise(base.as_ptr().cast::<c_void>(), len, Advice::LinuxHugepage) };
     }
 
     pub(super) fn lock(base: NonNull<u8>, len: usize) -> io::Result<()> {
@@ -189,13 +184,10 @@ mod system {
     }
 
     pub(super) fn prefault(base: NonNull<u8>, len: usize) {
-        #[cfg(target_os = "linux")]
-        {
-            // SAFETY: the range is an own mapping; populating it changes no contents.
-            let done = unsafe { rustix::mm::madvise(base.as_ptr().cast::<c_void>(), len, Advice::LinuxPopulateWrite) };
-            if done.is_ok() {
-                return;
-            }
+        // SAFETY: the range is an own mapping; populating it changes no contents.
+        let done = unsafe { rustix::mm::madvise(base.as_ptr().cast::<c_void>(), len, Advice::LinuxPopulateWrite) };
+        if done.is_ok() {
+            return;
         }
         for offset in (0..len).step_by(page_bytes()) {
             // SAFETY: `NonNull::add`: offset < len, inside an own mapping.
@@ -211,7 +203,7 @@ mod system {
     }
 }
 
-#[cfg(not(all(unix, not(miri))))]
+#[cfg(not(all(any(target_os = "linux", target_os = "android"), not(miri))))]
 mod system {
     use core::ptr::NonNull;
     use std::alloc::{Layout, alloc_zeroed, dealloc};

@@ -97,7 +97,7 @@ pub struct HeapStats {
     pub live_bytes: usize,
     /// What the heap's shards may hold idle now.
     pub leased: usize,
-    /// Shards that a thread owns now.
+    /// Shards with an owner, living or ended and not yet swept.
     pub shards_owned: usize,
     /// Shards there are.
     pub shards: usize,

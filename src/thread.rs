@@ -37,6 +37,13 @@ impl Token {
     fn new(slot: usize, generation: u64) -> Self {
         Self(generation * Self::STRIDE + slot as u64)
     }
+    /// The word that [`Token::bits`] gave.
+    pub(crate) fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+    pub(crate) fn bits(self) -> u64 {
+        self.0
+    }
     pub(crate) fn slot(self) -> usize {
         (self.0 % Self::STRIDE) as usize
     }

@@ -243,8 +243,8 @@ impl BestFit {
         }
     }
 
-    /// The extent that `granule` lies in, and whether it is used.
-    fn around(&self, granule: u32) -> Option<(Extent, bool)> {
+    /// The extent that `granule` lies in, and whether it is used; none behind the last.
+    pub(crate) fn around(&self, granule: u32) -> Option<(Extent, bool)> {
         if granule >= self.granules {
             return None;
         }
@@ -252,18 +252,9 @@ impl BestFit {
         Some((Extent::new(start, self.lines.next_start(start) - start), !self.lines.is_free(start)))
     }
 
-    /// The extent that begins at `offset`, or else the first that begins behind it; and whether it is used.
-    pub(crate) fn extent_from(&self, offset: u32) -> Option<(Extent, bool)> {
-        if offset >= self.granules {
-            return None;
-        }
-        let start = if self.lines.is_start(offset) { offset } else { self.lines.next_start(offset) };
-        self.around(start)
-    }
-
     /// Every extent in the order of addresses, and whether it is used.
     pub(crate) fn walk(&self) -> impl Iterator<Item = (Extent, bool)> + '_ {
-        core::iter::successors(self.extent_from(0), |(extent, _)| self.extent_from(extent.end()))
+        core::iter::successors(self.around(0), |(extent, _)| self.around(extent.end()))
     }
 
     /// Granules managed.

@@ -64,7 +64,7 @@ impl Core {
             id: thread::next_id(),
             base: region.base(),
             longest: longest_bytes(region.capacity()),
-            budget: Budget::new(limit, region.slack_divisor()),
+            budget: Budget::new(limit, region.capacity(), region.slack_divisor()),
             allocated: AtomicU64::new(0),
             freed: AtomicU64::new(0),
             invalid_frees: AtomicU64::new(0),
@@ -169,6 +169,10 @@ impl Core {
 
     fn adopt<'a>(&self, body: &'a Body, token: Token) -> Option<&'a Shard> {
         let deaths = tokens().deaths_hint();
+        // Since a thread last found none, no thread has ended: there is none now.
+        if self.adopt_failed.load(ord!(Relaxed)) == deaths + 1 {
+            return None;
+        }
         let shard = self.region.section(|section| body.adopt(section, token));
         if shard.is_none() {
             self.adopt_failed.store(deaths + 1, ord!(Relaxed));
@@ -190,8 +194,8 @@ impl Core {
     #[cfg(feature = "stats")]
     pub(super) fn live_bytes(&self) -> usize {
         let shards = self.made().map_or(&[][..], |body| &body.shards);
-        // All frees are read before any allocation, so a block that goes round meanwhile counts twice as live, never as
-        // minus one.
+        // Frees are read before allocations, so that a block which goes round meanwhile is rather counted twice than as
+        // minus one; the loads are Relaxed, so the sum is bounded below as well.
         let freed = shards.iter().map(Shard::freed).fold(self.freed.load(ord!(Relaxed)), u64::wrapping_add);
         let allocated = shards.iter().map(Shard::allocated).fold(self.allocated.load(ord!(Relaxed)), u64::wrapping_add);
         let live = allocated.wrapping_sub(freed);
@@ -248,7 +252,7 @@ impl Body {
         (0..count).map(move |step| (home + step) % count)
     }
 
-    fn owned_by(&self, token: Token) -> Option<&Shard> {
+    pub(super) fn owned_by(&self, token: Token) -> Option<&Shard> {
         self.probe(token).find(|index| self.owners[*index].get() == Some(token)).map(|index| &self.shards[index])
     }
 
@@ -257,6 +261,11 @@ impl Body {
         let index = self.probe(token).find(|index| self.claim(*index) == Claim::Claimable)?;
         self.owners[index].set(Some(token));
         Some(index)
+    }
+
+    /// Whose `shard` is.
+    pub(super) fn owner_of(&self, shard: &Shard) -> Option<Token> {
+        self.shards.iter().position(|other| core::ptr::eq(other, shard)).and_then(|index| self.owners[index].get())
     }
 
     /// Whether the holder of the region's lock may use shard `index`.

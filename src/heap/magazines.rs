@@ -134,7 +134,13 @@ impl Core {
             self.region.section(|section| self.empty_node(body, section, node));
             return body.depot.give_node(node);
         }
-        let lease = self.region.section(|section| self.empty_node(body, section, node));
+        let at = body.depot.nodes.get(node);
+        let lease = if at.len() == 0 {
+            at.enter();
+            lease_bytes(Class::from_index(at.class()), at.cap())
+        } else {
+            self.region.section(|section| self.empty_node(body, section, node))
+        };
         // After the section: the blocks are in the index before their lease can be granted again.
         self.end_node(body, node, lease);
     }

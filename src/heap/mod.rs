@@ -3,7 +3,7 @@
 //! One request walks through the files like this: size class (`size_class.rs`), the thread's shard (`inner.rs`,
 //! `thread.rs`), a pop or a push there (`shard.rs`); both magazines empty or full: the depot, then the region, several
 //! blocks at once (`magazines.rs`); at the limit: give back what is idle, one magazine a section, and search again, or
-//! refuse (`request.rs`). `set.rs` is the heap as its region sees it, `resize.rs` grows and shrinks, `quarantine.rs`
+//! refuse (`request.rs`); `release.rs` is the way back. `set.rs` is the heap as its region sees it, `resize.rs` grows and shrinks, `quarantine.rs`
 //! serves `checked` mode, `local.rs` is the handle that skips the look-up, `allocator.rs` speaks allocator-api2.
 //!
 //! After Bonwick and Adams, *Magazines and Vmem* (USENIX 2001), over an exact best-fit region.
@@ -14,7 +14,6 @@ use core::fmt;
 use core::ptr::NonNull;
 
 use crate::error::{AllocError, FreeError, RegionError};
-use crate::extent::Extent;
 use crate::region::{Region, RegionReservation};
 use crate::stats::HeapStats;
 use crate::sync::{Arc, ord};
@@ -25,6 +24,7 @@ mod inner;
 mod local;
 mod magazines;
 mod quarantine;
+mod release;
 mod request;
 mod resize;
 mod set;
@@ -33,6 +33,7 @@ mod shard;
 pub use builder::HeapBuilder;
 pub(crate) use inner::Core;
 pub use local::LocalHeap;
+use release::Batch;
 pub(crate) use shard::Shard;
 
 /// A handle of a heap: any size, freed one by one, by any thread. Cheap to clone, `Send` and `Sync`.
@@ -198,7 +199,7 @@ impl Heap {
     /// Shortens a block in place: within its class it stays as it is, else its tail returns to the region.
     ///
     /// # Errors
-    /// None, unless the new alignment is greater and the block has to move.
+    /// None, as long as the alignment stays; with another one the block may have to move, as in [`Heap::grow`].
     ///
     /// # Safety
     /// As for [`Heap::free`]; `new.size() <= old.size()`. On success only the new block may be used.
@@ -244,28 +245,12 @@ impl Heap {
     /// # Safety
     /// As for [`Heap::free_batch`].
     pub(crate) unsafe fn free_batch_on(&self, shard: &Shard, blocks: impl IntoIterator<Item = (NonNull<u8>, Layout)>) {
-        /// Blocks given back under one hold of the lock.
-        const SECTION: usize = 32;
-        let mut waiting = [Extent::new(0, 0); SECTION];
-        let (mut count, mut bytes) = (0, 0);
+        let mut batch = Batch::new(&self.core, shard);
         for (ptr, layout) in blocks {
-            let kept =
-                layout.size() == 0 || self.core.push_in(shard, ptr, layout) || self.core.keep_cold(shard, ptr, layout);
-            if kept {
-                continue;
-            }
-            let Some(block) = self.core.plain_block(ptr, layout) else {
-                self.core.free_in(shard, ptr, layout);
-                continue;
-            };
-            waiting[count] = block;
-            (count, bytes) = (count + 1, bytes + layout.size());
-            if count == SECTION {
-                self.core.give_back_list(shard, &mut waiting, bytes);
-                (count, bytes) = (0, 0);
+            if layout.size() != 0 {
+                batch.free(ptr, layout);
             }
         }
-        self.core.give_back_list(shard, &mut waiting[..count], bytes);
     }
 
     /// A handle for the calling thread that skips the look-up of its shard.
@@ -309,7 +294,8 @@ impl Heap {
         self.core.budget.peak()
     }
 
-    /// Bytes that callers hold, as they asked for them; exact when quiet. Two loads a shard.
+    /// Bytes that callers hold, as they asked for them. Exact when quiet and when every block is freed with the size that
+    /// was asked for; never below zero beside running threads. Two loads a shard.
     #[cfg(feature = "stats")]
     #[must_use]
     pub fn live_bytes(&self) -> usize {

@@ -62,7 +62,7 @@ impl Quarantine {
         place.offset.set(extent.offset);
         place.len.set(extent.len);
         self.count.set(self.count.get() + 1);
-        locked.begin_wait();
+        locked.begin_wait(extent);
         oldest
     }
 
@@ -70,9 +70,9 @@ impl Quarantine {
     #[expect(clippy::cast_possible_truncation, reason = "an index of a short table")]
     pub(super) fn pop(&self, locked: &mut Section<'_>) -> Option<Extent> {
         let count = self.count.get().checked_sub(1)?;
-        locked.end_wait();
         let place = self.place(0);
         let extent = Extent::new(place.offset.get(), place.len.get());
+        locked.end_wait(extent);
         self.first.set(((self.first.get() as usize + 1) % self.places.len()) as u32);
         self.count.set(count);
         Some(extent)

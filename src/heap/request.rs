@@ -1,23 +1,23 @@
 //! One request, from the fast path to the refusal.
 //!
 //! - INV-Q1: a request is refused only if, in the section that refuses, its search failed, and either no emptied cache
-//!   could help (usage + n − leased > limit), or all depots of that limit were seen empty, the caller holds no magazine,
-//!   and no ended thread's shard is left.
+//!   could help (usage + n − leased > limit), or all depots of that limit were seen empty, the caller holds no magazine
+//!   under it, and no ended thread's shard is left.
 //!
 //! A refusal gives back one magazine a section, popped and given back inside it, and searches again: memory is never
 //! outside both depot and index while the lock is free, and the lock is never held for more than 60 blocks. It ends:
-//! pressure begins before the first magazine is given back, so nothing new is pushed.
+//! pressure begins before the first magazine is given back, so nothing new is pushed. A request above 1/16 of the limit
+//! causes no pressure; it may go on as long as others push, each round giving back what they pushed.
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use crate::error::{AllocError, FreeError};
-use crate::extent::Extent;
+use crate::error::AllocError;
 use crate::region::{Blocker, RegionReservation, Section};
 use crate::size_class::{Class, GRANULE_BYTES};
 use crate::sync::mutant;
 
-use super::inner::{Body, Core, extent};
+use super::inner::{Body, Core};
 use super::shard::Shard;
 
 /// What the region is asked for, in granules.
@@ -144,32 +144,36 @@ impl Core {
         }
         let bytes = wanted.len as usize * GRANULE_BYTES;
         let blocker = section.blocker(&self.budget, bytes, drawn);
-        if section.drain_quarantine(self, blocker != Blocker::Own) {
-            return Step::Again;
-        }
         // Pressure begins before the first magazine is given back.
         let pressed = if blocker == Blocker::Own { &self.budget } else { self.region.budget() };
         pressed.refused(bytes);
-        let hopeless = self.budget.is_hopeless(bytes) || self.region.budget().is_hopeless(bytes - drawn);
-        if !hopeless && self.give_back_idle(section, own, blocker != Blocker::Own) {
+        if !section.is_hopeless(&self.budget, bytes, drawn)
+            && self.give_back_idle(section, own, blocker != Blocker::Own)
+        {
             return Step::Again;
         }
         Step::Refused(section.error(&self.budget, blocker, layout.size(), layout.align()))
     }
 
-    /// Gives back one magazine that is idle where the lock's holder may take it: in a depot, of other heaps too if
-    /// `others`, in the caller's shard, in that of an ended thread. `false` if there is none.
+    /// Gives back one block that waits in a quarantine, or one magazine that is idle where the lock's holder may take it: in a depot or the caller's shard, of
+    /// other heaps too if `others`, or in the shard of an ended thread. `false` if there is none.
     fn give_back_idle(&self, section: &mut Section<'_>, own: Option<(&Body, &Shard)>, others: bool) -> bool {
         let others = others && !mutant!("rule.refusal.own-depot-only");
+        if section.drain_quarantine(self, others) {
+            return true;
+        }
         if !mutant!("rule.refusal.drain-outside") && section.drain_one(self, others) {
             return true;
         }
-        if let Some((body, shard)) = own
-            && let Some(node) = shard.take_any(&body.depot.nodes)
-        {
-            let lease = self.empty_node(body, section, node);
-            self.end_node(body, node, lease);
-            return true;
+        if let Some((body, shard)) = own {
+            if let Some(node) = shard.take_any(&body.depot.nodes) {
+                let lease = self.empty_node(body, section, node);
+                self.end_node(body, node, lease);
+                return true;
+            }
+            if others && body.owner_of(shard).is_some_and(|owner| section.drain_owned(owner.bits())) {
+                return true;
+            }
         }
         !mutant!("rule.refusal.dead-shards-skipped") && section.sweep_one()
     }
@@ -180,8 +184,7 @@ impl Core {
         let own = self.made().filter(|_| !shard.is_none()).map(|body| (body, shard));
         self.region.section(|section| {
             let others = section.blocker(&self.budget, bytes, 0) != Blocker::Own;
-            let hopeless = self.budget.is_hopeless(bytes) || self.region.budget().is_hopeless(bytes);
-            section.drain_quarantine(self, others) || (!hopeless && self.give_back_idle(section, own, others))
+            !section.is_hopeless(&self.budget, bytes, 0) && self.give_back_idle(section, own, others)
         })
     }
 
@@ -194,7 +197,9 @@ impl Core {
         let body = self.body();
         let shard = self.shard();
         let own = body.filter(|_| !shard.is_none()).map(|body| (body, shard));
-        let Some(wanted) = self.wanted(layout) else { return Err(AllocError::invalid(layout.size(), layout.align())) };
+        let Some(wanted) = self.wanted(layout) else {
+            return self.take_or_refuse(own, layout).map(|at| self.address(at));
+        };
         let bytes = wanted.len as usize * GRANULE_BYTES;
         let drawn = reservation.remaining().min(bytes);
         loop {
@@ -215,146 +220,5 @@ impl Core {
                 Step::Refused(error) => return Err(error),
             }
         }
-    }
-
-    // ---- free -----------------------------------------------------------------------------------------------------
-
-    /// Takes back the block at `ptr`, whose layout's size is not zero.
-    #[inline(always)]
-    #[track_caller]
-    pub(crate) fn free_in(&self, shard: &Shard, ptr: NonNull<u8>, layout: Layout) {
-        if let Some(class) = Class::of(layout, self.longest)
-            && shard.push(class, self.granule(ptr))
-        {
-            if cfg!(feature = "stats") {
-                shard.count_free(layout.size());
-            }
-            return;
-        }
-        self.free_cold(shard, ptr, layout);
-    }
-
-    #[cold]
-    #[inline(never)]
-    #[track_caller]
-    fn free_cold(&self, shard: &Shard, ptr: NonNull<u8>, layout: Layout) {
-        if self.keep_cold(shard, ptr, layout) {
-            return;
-        }
-        let freed = self.give_back(ptr, layout);
-        match freed {
-            Ok(()) => self.count_free(shard, layout.size()),
-            Err(error) if self.quarantine.is_some() => {
-                panic!("{error}: free of {} bytes (alignment {}) at {ptr:p}", layout.size(), layout.align())
-            }
-            Err(_) => self.count_invalid(),
-        }
-    }
-
-    /// Keeps the block in a magazine if one may be had; `false` if the caller has to give it back.
-    pub(super) fn keep_cold(&self, shard: &Shard, ptr: NonNull<u8>, layout: Layout) -> bool {
-        let body = self.body();
-        let shard = if shard.is_none() { self.try_adopt() } else { shard };
-        let (Some(body), Some(class)) = (body.filter(|_| !shard.is_none()), Class::of(layout, self.longest)) else {
-            return false;
-        };
-        let granule = self.granule(ptr);
-        let kept = shard.push(class, granule) || self.keep(body, shard, class, granule);
-        if kept {
-            self.count_free(shard, layout.size());
-        }
-        kept
-    }
-
-    /// Checks that `ptr` is an address of this region and gives its granule.
-    fn checked_granule(&self, ptr: NonNull<u8>) -> Result<u32, FreeError> {
-        let offset = self.region.offset_of(ptr.as_ptr()).ok_or(FreeError::OutOfRegion)?;
-        if offset % GRANULE_BYTES != 0 {
-            return Err(FreeError::Interior);
-        }
-        Ok(self.granule(ptr))
-    }
-
-    /// Gives the block straight back to the index, or into the quarantine of a checked heap.
-    pub(crate) fn give_back(&self, ptr: NonNull<u8>, layout: Layout) -> Result<(), FreeError> {
-        let granule = self.checked_granule(ptr)?;
-        let len = u32::try_from(self.usable(layout) / GRANULE_BYTES).map_err(|_| FreeError::WrongLayout)?;
-        let block = extent(granule, len);
-        if let Some(byte) = self.region.wipe() {
-            // Only what the index says is one live block of this length may be written to.
-            self.region.section(|section| self.check_live(section, block))?;
-            self.fill_block(ptr, len as usize * GRANULE_BYTES, byte);
-        }
-        self.region.section(|section| {
-            let Some(quarantine) = &self.quarantine else { return section.give_back(&self.budget, block) };
-            self.check_live(section, block)?;
-            match quarantine.push(section, block) {
-                None => Ok(()),
-                Some(oldest) => section.give_back(&self.budget, oldest),
-            }
-        })
-    }
-
-    /// Whether `block` is live, has that length, and does not wait in the quarantine.
-    fn check_live(&self, section: &Section<'_>, block: Extent) -> Result<(), FreeError> {
-        if self.quarantine.as_ref().is_some_and(|quarantine| quarantine.contains(section, block.offset)) {
-            return Err(FreeError::NotLive);
-        }
-        if section.len_of(block.offset)? == block.len { Ok(()) } else { Err(FreeError::WrongLayout) }
-    }
-
-    // ---- many blocks ----------------------------------------------------------------------------------------------
-
-    /// Puts the block into the loaded magazine if it has room.
-    #[inline]
-    pub(super) fn push_in(&self, shard: &Shard, ptr: NonNull<u8>, layout: Layout) -> bool {
-        let pushed = Class::of(layout, self.longest).is_some_and(|class| shard.push(class, self.granule(ptr)));
-        if pushed {
-            self.count_free(shard, layout.size());
-        }
-        pushed
-    }
-
-    /// The block's extent, if it may go back to the index together with others, unchecked and unfilled.
-    pub(super) fn plain_block(&self, ptr: NonNull<u8>, layout: Layout) -> Option<Extent> {
-        if self.quarantine.is_some() || self.region.wipe().is_some() {
-            return None;
-        }
-        let len = u32::try_from(self.usable(layout) / GRANULE_BYTES).ok()?;
-        Some(extent(self.checked_granule(ptr).ok()?, len))
-    }
-
-    /// Gives `blocks`, `bytes` in all as they were asked for, back to the index in one section.
-    pub(super) fn give_back_list(&self, shard: &Shard, blocks: &mut [Extent], bytes: usize) {
-        if blocks.is_empty() {
-            return;
-        }
-        let invalid = self.region.section(|section| section.give_back_list(&self.budget, blocks));
-        (0..invalid).for_each(|_| self.count_invalid());
-        self.count_free(shard, bytes);
-    }
-
-    // ---- flush ----------------------------------------------------------------------------------------------------
-
-    /// Gives back the calling thread's magazines, the depot, the quarantine, and what ended threads have left.
-    pub(super) fn flush(&self) {
-        if !self.is_used() {
-            return;
-        }
-        if let Some(body) = self.made() {
-            let shard = self.shard();
-            if !shard.is_none() {
-                shard.enter();
-                self.close_all(body, shard);
-            }
-        }
-        self.flush_shared();
-    }
-
-    /// The part of [`Core::flush`] that needs no shard.
-    pub(super) fn flush_shared(&self) {
-        while self.region.section(|section| section.drain_quarantine(self, false) || section.drain_one(self, false)) {}
-        self.region.section(|_locked| self.budget.nudge());
-        self.region.sweep();
     }
 }

@@ -20,6 +20,7 @@ impl Core {
     ///
     /// # Safety
     /// `ptr` is a live block of this heap, allocated with `old`; both sizes are above zero.
+    #[track_caller]
     pub(super) unsafe fn resize(
         &self,
         shard: &Shard,
@@ -27,8 +28,10 @@ impl Core {
         old: Layout,
         new: Layout,
     ) -> Result<NonNull<u8>, AllocError> {
+        self.check_resized(ptr, old);
         let resized = if self.fits_in_place(ptr, old, new) && self.cut(ptr, old, new) {
-            Some(ptr)
+            // Derived anew: the caller's pointer may reach no further than the old length.
+            Some(self.address(self.granule(ptr)))
         } else if new.size() > old.size() && Class::of(new, self.longest).is_none() {
             // SAFETY: the caller's contract.
             unsafe { self.stretch(ptr, old, new) }
@@ -49,6 +52,16 @@ impl Core {
         unsafe { core::ptr::copy_nonoverlapping(ptr.as_ptr(), moved.as_ptr(), old.size().min(new.size())) };
         self.free_in(shard, ptr, old);
         Ok(moved)
+    }
+
+    /// A checked heap reports a wrong block at the call, as [`Heap::free`](crate::Heap::free) does.
+    #[track_caller]
+    fn check_resized(&self, ptr: NonNull<u8>, old: Layout) {
+        if self.quarantine.is_some()
+            && let Err(error) = self.check_block(ptr, old)
+        {
+            panic!("{error}: grow or shrink of {} bytes (alignment {}) at {ptr:p}", old.size(), old.align());
+        }
     }
 
     /// Gives back the tail that `new` does not need; `false` if the index does not know the block.
@@ -124,7 +137,7 @@ impl Core {
             stretched.then_some(left)
         })?;
         if left == 0 {
-            return Some(ptr);
+            return Some(self.address(block.offset));
         }
         let start = self.address(block.offset - left);
         // SAFETY: both ranges lie in the lengthened block, which is the caller's alone; they may overlap.

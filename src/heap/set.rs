@@ -6,7 +6,7 @@ use crate::magazine::NodeRef;
 use crate::region::{Links, Section, ShardSet, Sweep};
 use crate::size_class::Class;
 use crate::sync::mutant;
-use crate::thread::{Claim, tokens};
+use crate::thread::{Claim, Token, tokens};
 
 use super::inner::{Body, Core, extent};
 
@@ -33,6 +33,17 @@ impl ShardSet for Core {
         if section.give_back(&self.budget, extent).is_err() {
             self.count_invalid();
         }
+        true
+    }
+
+    fn drain_owned(&self, section: &mut Section<'_>, owner: u64) -> bool {
+        let Some((body, shard)) = self.made().and_then(|body| Some((body, body.owned_by(Token::from_bits(owner))?)))
+        else {
+            return false;
+        };
+        shard.enter();
+        let Some(node) = shard.take_any(&body.depot.nodes) else { return false };
+        self.give_back_node(body, section, node);
         true
     }
 

@@ -43,7 +43,9 @@ impl Section<'_> {
     fn copy_extents(&self, from: u32, extents: &mut Vec<snapshot::Extent>) -> Option<u32> {
         let mut at = from;
         while extents.len() < extents.capacity() {
-            let (extent, used) = self.state.index.extent_from(at)?;
+            // What was joined with extents already copied is copied from there on only.
+            let (extent, used) = self.state.index.around(at)?;
+            let extent = extent.from(at);
             let (offset, len) = (extent.offset as usize * GRANULE_BYTES, extent.len as usize * GRANULE_BYTES);
             extents.push(snapshot::Extent::new(offset, len, used));
             at = extent.end();
@@ -54,7 +56,8 @@ impl Section<'_> {
     fn verify_figures(&mut self) -> Result<(), VerifyError> {
         self.state.index.check_invariants()?;
         let usage = self.shared.budget.usage();
-        let taken = (self.state.index.used() - self.state.trimming) as usize * GRANULE_BYTES + self.state.reserved;
+        let taken = (self.state.index.used() - self.state.trimming.map_or(0, |turn| turn.len)) as usize * GRANULE_BYTES
+            + self.state.reserved;
         expect("usage is what the index has handed out, and reservations", 0, taken, usage)?;
         let mut sum = self.state.reserved + self.state.orphaned;
         self.for_sets(|_, set| {

@@ -1,6 +1,7 @@
 //! `Region`: a mapping, its free index and its limit, behind the only lock of the crate.
 //!
-//! - INV-R1: `usage == 16 × (index.used − trimming)`, where trimming extents are out of the index but handed to nobody.
+//! - INV-R1: `usage == 16 × (index.used − trimming) + reserved`: a trimming extent is used in the index but handed to
+//!   nobody, reserved bytes are charged but not taken yet.
 //! - INV-R2: `usage == Σ usage of the registered heaps + reserved + orphaned`: what callers of a heap that is gone have
 //!   leaked stays charged until the region goes.
 //! - INV-R3: a set is in the list from its first use until its drop, which leaves it inside a critical section; so under
@@ -15,6 +16,7 @@
 
 use core::cell::Cell;
 use core::fmt;
+use core::marker::PhantomPinned;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
@@ -51,6 +53,9 @@ pub(crate) trait ShardSet: Sync {
     fn drain_one(&self, section: &mut Section<'_>) -> bool;
     /// Gives back the block that waits longest in the set's quarantine; `false` if none waits.
     fn drain_quarantine(&self, section: &mut Section<'_>) -> bool;
+    /// Gives back one magazine of the shard that `owner` has here, if any; the caller is that owner's thread, and none of
+    /// its calls is under way in this set.
+    fn drain_owned(&self, section: &mut Section<'_>, owner: u64) -> bool;
     /// Gives back at most one magazine of a shard whose thread has ended.
     fn sweep_one(&self, section: &mut Section<'_>) -> Sweep;
     /// Calls `each` for every extent that is cached where nobody else can be at work now.
@@ -80,6 +85,9 @@ pub(crate) struct Links {
     previous: Cell<Option<SetRef>>,
     next: Cell<Option<SetRef>>,
     listed: Cell<bool>,
+    /// Other threads follow the list to a set whose drop, with its `&mut self`, waits for the lock: a pinned type's
+    /// exclusive reference claims no exclusive access.
+    _pinned: PhantomPinned,
 }
 
 /// A handle of a bounded region of memory. Cheap to clone, `Send` and `Sync`; the memory goes with the last handle and
@@ -121,14 +129,14 @@ struct State {
     first: Option<SetRef>,
     /// Deaths counted at the last complete sweep.
     swept: u64,
-    /// Granules out of the index and handed to nobody, while the system takes their pages.
-    trimming: u32,
+    /// Used in the index but handed to nobody, while the system takes its pages.
+    trimming: Option<Extent>,
     /// Bytes charged to reservations and not yet drawn.
     reserved: usize,
     /// Bytes that callers of dropped heaps have leaked.
     orphaned: usize,
-    /// Blocks that wait in quarantines.
-    waiting: usize,
+    /// Granules that wait in quarantines.
+    waiting: u32,
 }
 
 // SAFETY: the list's pointers are used under the lock only, whichever thread holds it, and are valid there (INV-R3); the
@@ -207,8 +215,8 @@ impl Region {
         let base = unsafe { mapping.base().add(pad) };
         let granules = u32::try_from(capacity / GRANULE_BYTES).map_err(|_| RegionError::TooLarge)?;
         let index = BestFit::new(granules, (base.addr().get() / GRANULE_BYTES) as u64)?;
-        let state = State { index, first: None, swept: 0, trimming: 0, reserved: 0, orphaned: 0, waiting: 0 };
-        let budget = Budget::new(limit, slack_divisor);
+        let state = State { index, first: None, swept: 0, trimming: None, reserved: 0, orphaned: 0, waiting: 0 };
+        let budget = Budget::new(limit, capacity, slack_divisor);
         let shared = Shared { mapping, base, capacity, budget, slack_divisor, wipe, state: Mutex::new(state) };
         Ok(Region { shared: Arc::new(shared) })
     }
@@ -299,3 +307,6 @@ impl Region {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -2,7 +2,7 @@
 
 use crate::error::AllocError;
 
-use super::{Blocker, Region};
+use super::{Blocker, Region, Section};
 
 /// Bytes of a region's limit that nobody else can have; what is left of them returns when the reservation is dropped.
 ///
@@ -13,21 +13,35 @@ pub struct RegionReservation {
     bytes: usize,
 }
 
+impl Section<'_> {
+    /// Charges `bytes`, and is done; or refuses; or gives back something idle, one magazine or block, to be asked again.
+    fn reserve(&mut self, bytes: usize) -> Option<Result<(), AllocError>> {
+        let budget = &self.shared.budget;
+        if bytes <= budget.real_room() {
+            budget.charge(bytes);
+            self.state.reserved += bytes;
+            return None;
+        }
+        // Pressure begins before the first magazine is given back, so this ends.
+        budget.refused(bytes);
+        let hopeless = self.is_hopeless(budget, bytes, 0);
+        if !hopeless && (self.drain_any_quarantine() || self.drain_any() || self.sweep_one()) {
+            return Some(Ok(()));
+        }
+        Some(Err(self.error(&self.shared.budget, Blocker::Region, bytes, 1)))
+    }
+}
+
 impl Region {
-    /// Charges `bytes` now, so that later requests that name the reservation cannot meet the limit. Takes the lock.
+    /// Charges `bytes` now, so that later requests that name the reservation cannot meet the limit. Takes the lock;
+    /// before it refuses, what lies idle in depots, quarantines and with ended threads was given back.
     ///
     /// # Errors
-    /// `LimitReached` if they do not fit under the limit.
+    /// `LimitReached` if they do not fit under the limit, or into the region.
     pub fn reserve(&self, bytes: usize) -> Result<RegionReservation, AllocError> {
-        self.section(|section| {
-            let budget = &section.shared.budget;
-            if bytes > budget.room() {
-                return Err(section.error(budget, Blocker::Region, bytes, 1));
-            }
-            budget.charge(bytes);
-            section.state.reserved += bytes;
-            Ok(())
-        })?;
+        while let Some(refused) = self.section(|section| section.reserve(bytes)) {
+            refused?;
+        }
         Ok(RegionReservation { region: self.clone(), bytes })
     }
 }

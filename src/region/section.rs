@@ -80,6 +80,7 @@ impl Section<'_> {
 
     /// Gives a live extent back and refunds it.
     pub(crate) fn give_back(&mut self, own: &Budget, extent: Extent) -> Result<(), FreeError> {
+        self.check_handed_out(extent.offset)?;
         self.state.index.give_back(extent)?;
         self.refund(own, extent.len);
         Ok(())
@@ -87,6 +88,9 @@ impl Section<'_> {
 
     /// Gives back those of `extents` that are live, neighbours as one; says how many were not.
     pub(crate) fn give_back_list(&mut self, own: &Budget, extents: &mut [Extent]) -> usize {
+        if self.state.trimming.is_some() {
+            return extents.iter().filter(|extent| self.give_back(own, **extent).is_err()).count();
+        }
         let used = self.state.index.used();
         let invalid = self.state.index.give_back_all(extents);
         self.refund(own, used - self.state.index.used());
@@ -101,6 +105,7 @@ impl Section<'_> {
 
     /// Keeps the first `keep` granules of a live extent, frees the rest.
     pub(crate) fn split(&mut self, own: &Budget, extent: Extent, keep: u32) -> Result<(), FreeError> {
+        self.check_handed_out(extent.offset)?;
         self.state.index.split(extent, keep)?;
         self.refund(own, extent.len - keep);
         Ok(())
@@ -108,6 +113,7 @@ impl Section<'_> {
 
     /// Lengthens a live extent by `more` granules without moving its start, if they are free and within the limits.
     pub(crate) fn extend(&mut self, own: &Budget, extent: Extent, more: u32) -> Result<bool, FreeError> {
+        self.check_handed_out(extent.offset)?;
         let extended = self.has_room(own, more) && self.state.index.extend(extent, more)?;
         if extended {
             self.charge(own, more);
@@ -123,6 +129,7 @@ impl Section<'_> {
         left: u32,
         right: u32,
     ) -> Result<bool, FreeError> {
+        self.check_handed_out(extent.offset)?;
         if !self.has_room(own, left.saturating_add(right)) || self.state.index.free_left(extent.offset) < left {
             return Ok(false);
         }
@@ -153,12 +160,21 @@ impl Section<'_> {
 
     /// Length of the live extent at `offset`, in granules.
     pub(crate) fn len_of(&self, offset: u32) -> Result<u32, FreeError> {
+        self.check_handed_out(offset)?;
         self.state.index.len_of(offset)
+    }
+
+    /// A trimming extent is used in the index, but nobody's block.
+    fn check_handed_out(&self, offset: u32) -> Result<(), FreeError> {
+        match self.state.trimming {
+            Some(turn) if (turn.offset..turn.end()).contains(&offset) => Err(FreeError::NotLive),
+            _ => Ok(()),
+        }
     }
 
     /// Whether some extents are neither charged nor free for a moment: a refusal has to wait for them.
     pub(crate) fn is_trimming(&self) -> bool {
-        self.state.trimming > 0
+        self.state.trimming.is_some()
     }
 
     /// What keeps `bytes` more bytes from being granted, `drawn` of which a reservation has paid to the region.
@@ -237,39 +253,55 @@ impl Section<'_> {
 
     /// Gives one full magazine back: of `own` first, then, if `others` too, of any other set.
     pub(crate) fn drain_one(&mut self, own: &dyn ShardSet, others: bool) -> bool {
-        let mut drained = own.drain_one(self);
-        if !drained && others {
-            self.for_sets(|section, set| {
-                drained = set.drain_one(section);
-                if drained { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            });
-        }
-        drained
+        own.drain_one(self) || (others && self.drain_any())
+    }
+
+    /// Gives one full magazine of any set back.
+    pub(super) fn drain_any(&mut self) -> bool {
+        self.any_set(|section, set| set.drain_one(section))
+    }
+
+    /// Gives back one magazine of a shard that `owner` has in any set; the caller is that owner's thread.
+    pub(crate) fn drain_owned(&mut self, owner: u64) -> bool {
+        self.any_set(|section, set| set.drain_owned(section, owner))
     }
 
     /// A block begins to wait in a quarantine.
-    pub(crate) fn begin_wait(&mut self) {
-        self.state.waiting += 1;
+    pub(crate) fn begin_wait(&mut self, extent: Extent) {
+        self.state.waiting += extent.len;
     }
 
     /// A block waits no more.
-    pub(crate) fn end_wait(&mut self) {
-        self.state.waiting -= 1;
+    pub(crate) fn end_wait(&mut self, extent: Extent) {
+        self.state.waiting -= extent.len;
     }
 
-    /// Gives back one block that waits in a quarantine: of `own` first, then, if `others` too, of any other set.
+    /// Whether neither emptied caches nor emptied quarantines could make room for `bytes`, `drawn` of which are charged to
+    /// the region already.
+    pub(crate) fn is_hopeless(&self, own: &Budget, bytes: usize, drawn: usize) -> bool {
+        let waiting = self.state.waiting as usize * GRANULE_BYTES;
+        own.is_hopeless(bytes.saturating_sub(waiting))
+            || self.shared.budget.is_hopeless((bytes - drawn).saturating_sub(waiting))
+    }
+
+    /// Gives one block back that waits in a quarantine: of `own` first, then, if `others` too, of any other set.
     pub(crate) fn drain_quarantine(&mut self, own: &dyn ShardSet, others: bool) -> bool {
-        if self.state.waiting == 0 {
-            return false;
-        }
-        let mut drained = own.drain_quarantine(self);
-        if !drained && others {
-            self.for_sets(|section, set| {
-                drained = set.drain_quarantine(section);
-                if drained { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            });
-        }
-        drained
+        self.state.waiting > 0 && (own.drain_quarantine(self) || (others && self.drain_any_quarantine()))
+    }
+
+    /// Gives one block back that waits in the quarantine of any set.
+    pub(super) fn drain_any_quarantine(&mut self) -> bool {
+        self.state.waiting > 0 && self.any_set(|section, set| set.drain_quarantine(section))
+    }
+
+    /// Whether `did` says so of some set; those behind it are not asked.
+    fn any_set(&mut self, mut did: impl FnMut(&mut Self, &dyn ShardSet) -> bool) -> bool {
+        let mut done = false;
+        self.for_sets(|section, set| {
+            done = did(section, set);
+            if done { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        done
     }
 
     /// Gives back at most one magazine of an ended thread; `false` once there is none left.

@@ -2,7 +2,8 @@
 //!
 //! A turn takes free extents out of the index under the lock, as *trimming*: neither charged nor free, so nobody can be
 //! given memory whose pages are just going. The system call runs outside the lock, then the extents return. A request
-//! that would be refused meanwhile waits for the end of the turn.
+//! that would be refused meanwhile waits for the end of the turn, and so does another trim. To the index a trimming
+//! extent is a used one: whatever names a live block by its offset is told that none is there.
 
 use crate::extent::Extent;
 use crate::size_class::GRANULE_BYTES;
@@ -20,15 +21,18 @@ const LOOK: usize = 256;
 impl Section<'_> {
     /// From granule `from` on, takes the next free extent of at least 64 KiB out of the index, or says where to go on.
     fn begin_trim(&mut self, from: u32) -> Step {
+        if self.state.trimming.is_some() {
+            return Step::Wait;
+        }
         let mut at = from;
         for _ in 0..LOOK {
-            match self.state.index.extent_from(at) {
+            match self.state.index.around(at).map(|(extent, used)| (extent.from(at), used)) {
                 None => return Step::End,
                 Some((extent, false)) if extent.len as usize * GRANULE_BYTES >= LEAST_BYTES => {
                     let len = extent.len.min(TURN_GRANULES);
                     let turn = Extent::new(extent.offset, len);
                     if mutant!("rule.trim.left-in-index") || self.state.index.take_at(turn) {
-                        self.state.trimming += len;
+                        self.state.trimming = Some(turn);
                         return Step::Turn(turn);
                     }
                     at = extent.end();
@@ -40,19 +44,20 @@ impl Section<'_> {
     }
 
     fn end_trim(&mut self, turn: Extent) {
+        self.state.trimming = None;
         if mutant!("rule.trim.left-in-index") {
-            self.state.trimming -= turn.len;
             return;
         }
         let given_back = self.state.index.give_back(turn);
-        debug_assert!(given_back.is_ok(), "nobody else knows this extent");
-        self.state.trimming -= turn.len;
+        debug_assert!(given_back.is_ok(), "nobody else may give this extent back");
     }
 }
 
 enum Step {
     Turn(Extent),
     Look(u32),
+    /// Another trim has its turn.
+    Wait,
     End,
 }
 
@@ -78,6 +83,7 @@ impl Region {
             match self.section(|section| section.begin_trim(at)) {
                 Step::End => return returned,
                 Step::Look(next) => at = next,
+                Step::Wait => self.wait_for_trim(),
                 Step::Turn(turn) => {
                     at = turn.end();
                     let (start, len) = (turn.offset as usize * GRANULE_BYTES, turn.len as usize * GRANULE_BYTES);

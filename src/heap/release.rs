@@ -1,0 +1,207 @@
+//! One block, or many, on the way back: the loaded magazine, another one, the quarantine, or straight to the index.
+
+use core::alloc::Layout;
+use core::ptr::NonNull;
+
+use crate::error::FreeError;
+use crate::extent::Extent;
+use crate::region::Section;
+use crate::size_class::{Class, GRANULE_BYTES};
+
+use super::inner::{Core, extent};
+use super::shard::Shard;
+
+impl Core {
+    // ---- free -----------------------------------------------------------------------------------------------------
+
+    /// Takes back the block at `ptr`, whose layout's size is not zero.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn free_in(&self, shard: &Shard, ptr: NonNull<u8>, layout: Layout) {
+        if let Some(class) = Class::of(layout, self.longest)
+            && shard.push(class, self.granule(ptr))
+        {
+            if cfg!(feature = "stats") {
+                shard.count_free(layout.size());
+            }
+            return;
+        }
+        self.free_cold(shard, ptr, layout);
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn free_cold(&self, shard: &Shard, ptr: NonNull<u8>, layout: Layout) {
+        if self.keep_cold(shard, ptr, layout) {
+            return;
+        }
+        let freed = self.give_back(ptr, layout);
+        match freed {
+            Ok(()) => self.count_free(shard, layout.size()),
+            Err(error) if self.quarantine.is_some() => {
+                panic!("{error}: free of {} bytes (alignment {}) at {ptr:p}", layout.size(), layout.align())
+            }
+            Err(_) => self.count_invalid(),
+        }
+    }
+
+    /// Keeps the block in a magazine if one may be had; `false` if the caller has to give it back.
+    pub(super) fn keep_cold(&self, shard: &Shard, ptr: NonNull<u8>, layout: Layout) -> bool {
+        let body = self.body();
+        let shard = if shard.is_none() { self.try_adopt() } else { shard };
+        let (Some(body), Some(class)) = (body.filter(|_| !shard.is_none()), Class::of(layout, self.longest)) else {
+            return false;
+        };
+        let granule = self.granule(ptr);
+        let kept = shard.push(class, granule) || self.keep(body, shard, class, granule);
+        if kept {
+            self.count_free(shard, layout.size());
+        }
+        kept
+    }
+
+    /// Checks that `ptr` is an address of this region and gives its granule.
+    fn checked_granule(&self, ptr: NonNull<u8>) -> Result<u32, FreeError> {
+        let offset = self.region.offset_of(ptr.as_ptr()).ok_or(FreeError::OutOfRegion)?;
+        if offset % GRANULE_BYTES != 0 {
+            return Err(FreeError::Interior);
+        }
+        Ok(self.granule(ptr))
+    }
+
+    /// Gives the block straight back to the index, or into the quarantine of a checked heap.
+    pub(crate) fn give_back(&self, ptr: NonNull<u8>, layout: Layout) -> Result<(), FreeError> {
+        let granule = self.checked_granule(ptr)?;
+        let len = u32::try_from(self.usable(layout) / GRANULE_BYTES).map_err(|_| FreeError::WrongLayout)?;
+        let block = extent(granule, len);
+        if let Some(byte) = self.region.wipe() {
+            // Only what the index says is one live block of this length may be written to.
+            self.region.section(|section| self.check_live(section, block))?;
+            self.fill_block(ptr, len as usize * GRANULE_BYTES, byte);
+        }
+        self.region.section(|section| {
+            let Some(quarantine) = &self.quarantine else { return section.give_back(&self.budget, block) };
+            self.check_live(section, block)?;
+            if let Some(oldest) = quarantine.push(section, block)
+                && section.give_back(&self.budget, oldest).is_err()
+            {
+                // The fault is an earlier call's, not this one's.
+                self.count_invalid();
+            }
+            Ok(())
+        })
+    }
+
+    /// Whether a live block for `layout` begins at `ptr`. Takes the lock.
+    pub(super) fn check_block(&self, ptr: NonNull<u8>, layout: Layout) -> Result<(), FreeError> {
+        let granule = self.checked_granule(ptr)?;
+        let len = u32::try_from(self.usable(layout) / GRANULE_BYTES).map_err(|_| FreeError::WrongLayout)?;
+        self.region.section(|section| self.check_live(section, extent(granule, len)))
+    }
+
+    /// Whether `block` is live, has that length, and does not wait in the quarantine.
+    fn check_live(&self, section: &Section<'_>, block: Extent) -> Result<(), FreeError> {
+        if self.quarantine.as_ref().is_some_and(|quarantine| quarantine.contains(section, block.offset)) {
+            return Err(FreeError::NotLive);
+        }
+        if section.len_of(block.offset)? == block.len { Ok(()) } else { Err(FreeError::WrongLayout) }
+    }
+
+    // ---- many blocks ----------------------------------------------------------------------------------------------
+
+    /// Puts the block into the loaded magazine if it has room.
+    #[inline]
+    pub(super) fn push_in(&self, shard: &Shard, ptr: NonNull<u8>, layout: Layout) -> bool {
+        let pushed = Class::of(layout, self.longest).is_some_and(|class| shard.push(class, self.granule(ptr)));
+        if pushed {
+            self.count_free(shard, layout.size());
+        }
+        pushed
+    }
+
+    /// The block's extent, if it may go back to the index together with others, unchecked and unfilled.
+    pub(super) fn plain_block(&self, ptr: NonNull<u8>, layout: Layout) -> Option<Extent> {
+        if self.quarantine.is_some() || self.region.wipe().is_some() {
+            return None;
+        }
+        let len = u32::try_from(self.usable(layout) / GRANULE_BYTES).ok()?;
+        Some(extent(self.checked_granule(ptr).ok()?, len))
+    }
+
+    // ---- flush ----------------------------------------------------------------------------------------------------
+
+    /// Gives back the calling thread's magazines, the depot, the quarantine, and what ended threads have left.
+    pub(super) fn flush(&self) {
+        if !self.is_used() {
+            return;
+        }
+        if let Some(body) = self.made() {
+            let shard = self.shard();
+            if !shard.is_none() {
+                shard.enter();
+                self.close_all(body, shard);
+            }
+        }
+        self.flush_shared();
+    }
+
+    /// The part of [`Core::flush`] that needs no shard.
+    pub(super) fn flush_shared(&self) {
+        while self.region.section(|section| section.drain_quarantine(self, false) || section.drain_one(self, false)) {}
+        self.region.section(|_locked| self.budget.nudge());
+        self.region.sweep();
+    }
+}
+
+/// Blocks of a batch given back under one hold of the lock.
+const SECTION: usize = 32;
+
+/// Blocks on their way back together: those that no magazine takes return to the region many at a time, the last of them
+/// when the batch goes, even if the caller's iterator panicked.
+pub(super) struct Batch<'a> {
+    core: &'a Core,
+    shard: &'a Shard,
+    waiting: [Extent; SECTION],
+    count: usize,
+    /// What the waiting blocks have as they were asked for.
+    bytes: usize,
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(core: &'a Core, shard: &'a Shard) -> Self {
+        Self { core, shard, waiting: [Extent::new(0, 0); SECTION], count: 0, bytes: 0 }
+    }
+
+    /// Takes back the block at `ptr`, whose layout's size is not zero.
+    pub(super) fn free(&mut self, ptr: NonNull<u8>, layout: Layout) {
+        let Self { core, shard, .. } = *self;
+        if core.push_in(shard, ptr, layout) || core.keep_cold(shard, ptr, layout) {
+            return;
+        }
+        let Some(block) = core.plain_block(ptr, layout) else { return core.free_in(shard, ptr, layout) };
+        self.waiting[self.count] = block;
+        self.count += 1;
+        self.bytes += layout.size();
+        if self.count == SECTION {
+            self.give_back();
+        }
+    }
+
+    fn give_back(&mut self) {
+        let waiting = &mut self.waiting[..core::mem::take(&mut self.count)];
+        if waiting.is_empty() {
+            return;
+        }
+        let core = self.core;
+        let invalid = core.region.section(|section| section.give_back_list(&core.budget, waiting));
+        (0..invalid).for_each(|_| core.count_invalid());
+        core.count_free(self.shard, core::mem::take(&mut self.bytes));
+    }
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
