@@ -9,7 +9,7 @@ mod common;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{Random, assert_empty, churn, give, layout, steps, take};
+use common::{Random, assert_empty, churn, give, give_each, join_all, layout, steps, take};
 use sharded_arena::allocator_api2::vec::Vec as ArenaVec;
 use sharded_arena::{BestFitArena, Heap, Region};
 
@@ -95,14 +95,14 @@ fn everything() {
                     let heap = heap.clone();
                     std::thread::spawn(move || {
                         let live = churn(&heap, &mut Random::new(0x1B + seed), steps(2_000), 60);
-                        live.into_iter().for_each(|block| give(&heap, block));
+                        give_each(&heap, live);
                     })
                 })
                 .collect();
-            threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
+            join_all(threads);
             let local = other.local();
             let live = churn(&local, &mut Random::new(0x1C), steps(2_000), 60);
-            live.into_iter().for_each(|block| give(&local, block));
+            give_each(&local, live);
             let mut numbers = ArenaVec::new_in(&other);
             numbers.extend(0..50_u64);
             drop(numbers);
