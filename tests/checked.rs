@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::sync::Once;
 
-use common::{Random, assert_empty, churn, give, heap, layout, take, try_give};
+use common::{Random, assert_empty, churn, give, give_each, heap, layout, take, try_give};
 use sharded_arena::{FreeError, Heap, Region};
 
 /// An address that is sent to another thread.
@@ -123,7 +123,6 @@ fn a_wrong_layout_is_reported() {
     }
     // Any size up to what is usable is the same block.
     let ptr = block.ptr();
-    drop(block);
     // SAFETY: a live block; 112 bytes are usable.
     unsafe { heap.free(ptr, layout(112, 8)) };
     heap.flush();
@@ -173,7 +172,7 @@ fn the_quarantine_gives_way_before_a_refusal() {
     for _round in 0..3 {
         let blocks: Vec<_> = (0..256).map(|_| take(&heap, piece).expect("256 fill the region")).collect();
         assert!(take(&heap, layout(1, 1)).is_err());
-        blocks.into_iter().for_each(|block| give(&heap, block));
+        give_each(&heap, blocks);
         assert_eq!(heap.memory_usage(), 1 << 20, "all of it waits");
     }
     let whole = take(&heap, layout(1 << 20, 16)).expect("the quarantine gives way");
@@ -189,7 +188,7 @@ fn another_heap_s_quarantine_gives_way_too() {
         let waiting = Heap::builder().region(&region).checked(true).build().expect("a heap");
         let asking = Heap::builder().region(&region).checked(checked).build().expect("a heap");
         let blocks: Vec<_> = (0..200).map(|_| take(&waiting, layout(4_096, 16)).expect("room")).collect();
-        blocks.into_iter().for_each(|block| give(&waiting, block));
+        give_each(&waiting, blocks);
         let large = take(&asking, layout(900 << 10, 16)).expect("only idle memory is in the way");
         give(&asking, large);
         asking.flush();
@@ -226,7 +225,7 @@ fn scripts_on_many_threads_meet_no_false_report() {
             })
             .collect();
         for thread in threads {
-            thread.join().expect("no panic").into_iter().for_each(|block| give(&heap, block));
+            give_each(&heap, thread.join().expect("no panic"));
         }
         assert_empty(&heap);
     }

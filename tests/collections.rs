@@ -7,7 +7,7 @@ use std::hash::BuildHasherDefault;
 
 use allocator_api2::alloc::Allocator;
 use allocator_api2::vec::Vec as ArenaVec;
-use common::{Block, Random, assert_empty, give, heap, layout, regrow, steps, take};
+use common::{Block, Random, assert_empty, give, give_each, heap, layout, regrow, steps, take};
 use hashbrown::{DefaultHashBuilder, HashMap};
 use sharded_arena::{Heap, allocator_api2};
 
@@ -167,7 +167,7 @@ fn growing_and_shrinking_at_random_keeps_every_byte() {
         heap.region().verify().expect("every byte is in one place");
         #[cfg(feature = "stats")]
         assert_eq!(heap.live_bytes(), blocks.iter().map(Block::size).sum::<usize>());
-        blocks.into_iter().for_each(|block| give(&heap, block));
+        give_each(&heap, blocks);
         assert_empty(&heap);
     }
 }

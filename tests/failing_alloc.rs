@@ -11,7 +11,7 @@ mod common;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use common::{Random, assert_empty, churn, give, layout, take};
+use common::{Random, assert_empty, churn, give, give_each, layout, take};
 use sharded_arena::{Heap, Region, RegionError};
 
 struct Failing;
@@ -122,7 +122,7 @@ fn first_use_works_uncached() {
             uncached += usize::from(heap.stats().shards == 0);
             give(&heap, block);
             let live = churn(&heap, &mut Random::seeded(0xFA), 2_000, 50);
-            live.into_iter().for_each(|block| give(&heap, block));
+            give_each(&heap, live);
             assert_empty(&heap);
             assert_eq!(heap.stats().shards == 0, uncached > n, "a heap stays as it began");
         });
@@ -145,7 +145,7 @@ fn verify_ends_in_a_typed_error_and_changes_nothing() {
     });
     assert_eq!((errors, calls > 0), (calls, true));
     assert_eq!((heap.stats(), heap.region().stats()), (stats, region));
-    live.into_iter().for_each(|block| give(&heap, block));
+    give_each(&heap, live);
     assert_empty(&heap);
 }
 
@@ -159,8 +159,8 @@ fn nothing_after_the_first_use_needs_the_allocator() {
         let live = churn(&heap, &mut Random::seeded(0xFC), 20_000, 200);
         let reserved = heap.region().reserve(1 << 10).expect("room");
         drop(reserved);
-        heap.region().trim(0);
-        live.into_iter().for_each(|block| give(&heap, block));
+        let _bytes = heap.region().trim(0);
+        give_each(&heap, live);
         heap.flush();
         assert_eq!(REFUSED.get(), refused, "no table is made by a running heap");
         LEFT.set(None);
@@ -183,7 +183,7 @@ fn every_thread_of_a_heap_without_shards_works() {
         })
         .collect();
     for thread in threads {
-        thread.join().expect("no panic").into_iter().for_each(|block| give(&heap, block));
+        give_each(&heap, thread.join().expect("no panic"));
     }
     give(&heap, first);
     assert_eq!(heap.memory_usage(), 0, "nothing is cached");

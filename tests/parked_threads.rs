@@ -5,7 +5,7 @@ mod common;
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use common::{Block, assert_empty, give, give_all, heap, layout, take};
+use common::{Block, assert_empty, give_all, give_each, heap, join_all, layout, take};
 
 const THREADS: usize = 64;
 const CAPACITY: usize = 32 << 20;
@@ -22,7 +22,7 @@ fn held_share(size: usize, checked: bool) -> f64 {
                     for size in [24, 600, 3_000, 8_000] {
                         let count = if round % 2 == 0 { 1 } else { 8 };
                         let blocks: Vec<_> = (0..count).map(|_| take(&heap, layout(size, 8)).expect("room")).collect();
-                        blocks.into_iter().for_each(|block| give(&heap, block));
+                        give_each(&heap, blocks);
                     }
                 }
                 cached.wait();
@@ -37,7 +37,7 @@ fn held_share(size: usize, checked: bool) -> f64 {
     assert!(heap.memory_usage() <= CAPACITY);
     heap.region().verify().expect("every byte is in one place");
     end.wait();
-    parked.into_iter().for_each(|thread| thread.join().expect("no panic"));
+    join_all(parked);
     give_all(&heap, blocks);
     assert_empty(&heap);
     #[expect(clippy::cast_precision_loss, reason = "a share, to three places")]

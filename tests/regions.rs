@@ -6,7 +6,7 @@ mod common;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
-use common::{Random, assert_empty, churn, give, heap, layout, regrow, take};
+use common::{Random, assert_empty, churn, give, give_each, heap, layout, regrow, take};
 use sharded_arena::{Heap, Region, RegionBuilder, RegionError};
 
 const MOST: usize = (64 << 30) - 4096;
@@ -29,7 +29,7 @@ fn capacities_at_the_bounds() {
             let region = heap.region().clone();
             assert_eq!((region.limit(), region.capacity()), (bytes, rounded), "the limit is what was asked for");
             let left = churn(&heap, &mut Random::seeded(0x517E), 3_000, 40);
-            left.into_iter().for_each(|block| give(&heap, block));
+            give_each(&heap, left);
             let whole = take(&heap, layout(most, 1)).expect("the longest that fits its size class and the limit");
             assert!(take(&heap, layout(bytes - most + 1, 1)).is_err());
             give(&heap, whole);
@@ -64,16 +64,16 @@ fn over_the_caller_s_memory_whatever_its_alignment() {
     let base = NonNull::from(&mut *memory).cast::<u8>();
     let whole = size_of_val(memory);
     for off in 1..64 {
+        // SAFETY: `add`: inside the leaked slice.
+        let start = unsafe { base.add(off) };
         for len in [4_096 + 15, 4_096 + 16, 5_000, 20_001] {
-            // SAFETY: `add`: inside the leaked slice.
-            let start = unsafe { base.add(off) };
             // SAFETY: inside the leaked slice, and no other region over it is alive.
             let region = unsafe { Region::from_raw_parts(start, len) }.expect("at least 4 KiB after rounding");
             assert_eq!(region.base().addr().get() % 16, 0);
             assert!(region.base() >= start && region.capacity() <= len && region.capacity() + 31 > len);
             let heap = Heap::in_region(&region);
             let left = churn(&heap, &mut Random::new(0x0FF + off as u64), 300, 20);
-            left.into_iter().for_each(|block| give(&heap, block));
+            give_each(&heap, left);
             for align in [32, 256, 2_048] {
                 give(&heap, take(&heap, layout(10, align)).expect("room"));
             }
@@ -81,7 +81,7 @@ fn over_the_caller_s_memory_whatever_its_alignment() {
             assert_empty(&heap);
         }
         // SAFETY: as above.
-        let short = unsafe { Region::from_raw_parts(NonNull::new_unchecked(base.as_ptr().add(off)), 4_095) };
+        let short = unsafe { Region::from_raw_parts(start, 4_095) };
         assert!(matches!(short, Err(RegionError::ZeroCapacity)));
     }
     let untouched = memory[20_100 / 8..].iter().all(|word| *word == 0x5A5A_5A5A_5A5A_5A5A);
@@ -130,7 +130,7 @@ fn freed_memory_is_zeroed() {
         let heap = Heap::builder().region(&region).checked(checked).build().expect("a heap");
         let left = churn(&heap, &mut Random::seeded(0x2E80), 10_000, 200);
         assert_eq!(stained(&region, 0), 0, "beside live blocks");
-        left.into_iter().for_each(|block| give(&heap, block));
+        give_each(&heap, left);
         let mut long = take(&heap, layout(200_000, 8)).expect("room");
         for size in [150_000, 9_000, 100] {
             regrow(&heap, &mut long, layout(size, 8)).expect("a shrink");
@@ -217,7 +217,7 @@ fn only_touched_pages_are_resident_and_trim_returns_them() {
         unsafe { heap.free(again.cast(), layout(16 << 20, 4_096)) };
         give(&heap, kept);
         heap.flush();
-        region.trim(0);
+        let _bytes = region.trim(0);
         assert_eq!((resident(&region), region.memory_usage()), (0, 0));
     }
 }
@@ -246,6 +246,9 @@ fn signal_of_a_child(test: &str, what: &str) -> Option<i32> {
 }
 
 #[cfg(all(unix, not(miri)))]
+const SIGSEGV: i32 = 11;
+
+#[cfg(all(unix, not(miri)))]
 #[test]
 fn guard_pages_stop_a_read_past_either_end() {
     if let Ok(what) = std::env::var("SHARDED_ARENA_CHILD") {
@@ -262,7 +265,6 @@ fn guard_pages_stop_a_read_past_either_end() {
         assert_eq!(byte, 0);
         return;
     }
-    const SIGSEGV: i32 = 11;
     let name = "guard_pages_stop_a_read_past_either_end";
     assert_eq!(signal_of_a_child(name, "inside"), None);
     assert_eq!(signal_of_a_child(name, "behind"), Some(SIGSEGV));

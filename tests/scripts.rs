@@ -77,9 +77,9 @@ impl World {
         (len > 0).then(|| self.blocks.swap_remove(at % len))
     }
 
-    fn run(&mut self, step: Step) {
+    fn run(&mut self, step: &Step) {
         let before = self.region.memory_usage();
-        match step {
+        match *step {
             Step::Alloc { heap, size, align } => {
                 if let Ok(block) = take(&self.heaps[heap], layout(size, 1 << align)) {
                     self.blocks.push((heap, block));
@@ -115,7 +115,7 @@ impl World {
             Step::Limit { bytes } => self.region.set_limit(bytes),
             Step::HeapLimit { heap, bytes } => self.heaps[heap].set_limit(bytes),
             Step::Trim { keep } => {
-                self.region.trim(keep);
+                let _bytes = self.region.trim(keep);
             }
             Step::Flush { heap } => self.heaps[heap].flush(),
             Step::Replace { heap } => {
@@ -153,7 +153,9 @@ fn any_script_leaves_every_byte_in_one_place() {
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let outcome = runner.run(&(any::<bool>(), vec(step(), 0..120)), |(checked, steps)| {
         let mut world = World::new(checked);
-        steps.into_iter().for_each(|step| world.run(step));
+        for step in &steps {
+            world.run(step);
+        }
         world.end();
         Ok(())
     });

@@ -11,7 +11,7 @@ use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
-use common::{Random, assert_empty, churn, give, steps};
+use common::{Random, assert_empty, churn, give_each, steps};
 use sharded_arena::{BestFitArena, FreeError, Heap};
 
 const BASE: usize = 0x0800_0000;
@@ -256,10 +256,10 @@ fn bitcoin_arena__walk_works() {
     assert_eq!(extents[0].offset, 5, "the first multiple of 8");
     let sum = |used: bool| extents.iter().filter(|extent| extent.used == used).map(|extent| extent.len).sum::<usize>();
     assert_eq!((sum(true), sum(false)), (stats.used, stats.free));
-    let starts: Vec<_> = extents.iter().filter(|extent| extent.used).map(|extent| BASE + 3 + extent.offset).collect();
+    let found: Vec<_> = extents.iter().filter(|extent| extent.used).map(|extent| BASE + 3 + extent.offset).collect();
     let mut live: Vec<_> = blocks.iter().enumerate().filter(|(i, _)| i % 3 != 0).map(|(_, b)| b.addr().get()).collect();
     live.sort_unstable();
-    assert_eq!(starts, live);
+    assert_eq!(found, live);
 }
 
 /// The original is one thread's: it holds raw pointers in sets without a lock. Here the same best fit serves all threads.
@@ -274,7 +274,7 @@ fn bitcoin_arena__shared_by_threads() {
             })
             .collect();
         for thread in threads {
-            thread.join().expect("no panic").into_iter().for_each(|block| give(&heap, block));
+            give_each(&heap, thread.join().expect("no panic"));
         }
         assert_empty(&heap);
     }

@@ -1,16 +1,15 @@
-//! Threads that end, and threads that use a heap while they end.
+//! Many threads, short and long-lived, and the heaps they leave behind.
 //!
 //! Every test joins: `thread::scope` does not wait for the destructors of thread-locals.
 
 mod common;
 
-use std::cell::RefCell;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use common::{Block, Random, assert_empty, churn, give, heap, layout, regrow, steps, take};
-use sharded_arena::{Heap, LocalHeap, Region};
+use common::{Block, Random, assert_empty, churn, give, give_each, heap, join_all, layout, regrow, steps, take};
+use sharded_arena::{Heap, Region};
 
 /// Runs `body` on a thread and joins it.
 fn on_a_thread<R: Send + 'static>(body: impl FnOnce() -> R + Send + 'static) -> R {
@@ -40,7 +39,7 @@ fn a_hundred_thousand_short_threads_leave_nothing_behind() {
                         .expect("a thread")
                 })
                 .collect();
-            threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
+            join_all(threads);
             let quarantined = if checked { 256 * 3_072 } else { 0 };
             assert!(heap.memory_usage() <= slack(&heap) + quarantined, "round {round}: {}", heap.stats());
         }
@@ -59,7 +58,7 @@ fn blocks_of_an_ended_thread_are_freed_by_another_and_reused_by_a_third() {
             let (a, b, c) = (heap.clone(), heap.clone(), heap.clone());
             let blocks = on_a_thread(move || churn(&a, &mut Random::seeded(0xA0 + seed), steps(3_000), 400));
             assert!(!blocks.is_empty());
-            on_a_thread(move || blocks.into_iter().for_each(|block| give(&b, block)));
+            on_a_thread(move || give_each(&b, blocks));
             on_a_thread(move || {
                 let whole = take(&c, layout(1 << 20, 16)).expect("nothing of A and B stands in the way");
                 give(&c, whole);
@@ -79,7 +78,7 @@ fn a_thread_that_only_frees_does_not_hoard() {
             let heap = heap.clone();
             thread::spawn(move || {
                 for batch in to_free {
-                    batch.into_iter().for_each(|block| give(&heap, block));
+                    give_each(&heap, batch);
                     done.send(()).expect("the other side waits");
                 }
             })
@@ -96,149 +95,6 @@ fn a_thread_that_only_frees_does_not_hoard() {
         freeing.join().expect("no panic");
         assert_empty(&heap);
     }
-}
-
-/// Uses a heap from the destructor of a thread-local.
-struct AtEnd {
-    heap: Heap,
-    blocks: Vec<Block>,
-}
-
-impl Drop for AtEnd {
-    fn drop(&mut self) {
-        let held = std::mem::take(&mut self.blocks);
-        held.into_iter().for_each(|block| give(&self.heap, block));
-        let left = churn(&self.heap, &mut Random::seeded(0xDEAD), 500, 50);
-        left.into_iter().for_each(|block| give(&self.heap, block));
-        let mut block = take(&self.heap, layout(100, 8)).expect("room");
-        regrow(&self.heap, &mut block, layout(50_000, 8)).expect("room");
-        let local = self.heap.local();
-        give(&local, block);
-        drop(local);
-        self.heap.flush();
-    }
-}
-
-thread_local! {
-    static AT_END: RefCell<Option<AtEnd>> = const { RefCell::new(None) };
-    static LOCAL: RefCell<Option<LocalAtEnd>> = const { RefCell::new(None) };
-}
-
-#[test]
-fn destructors_of_thread_locals_may_use_the_heap() {
-    for checked in [false, true] {
-        let heap = heap(1 << 20, checked);
-        for heap_first in [false, true] {
-            for _ in 0..50 {
-                let heap = heap.clone();
-                on_a_thread(move || {
-                    if !heap_first {
-                        AT_END.with(|place| assert!(place.borrow().is_none()));
-                    }
-                    let blocks = churn(&heap, &mut Random::seeded(0xE4D), 500, 50);
-                    AT_END.set(Some(AtEnd { heap, blocks }));
-                });
-            }
-            assert_empty(&heap);
-        }
-    }
-}
-
-/// A thread whose only use of a heap is inside a destructor.
-#[test]
-fn the_first_use_may_be_in_a_destructor() {
-    let heap = heap(1 << 20, false);
-    for _ in 0..50 {
-        let heap = heap.clone();
-        on_a_thread(move || AT_END.set(Some(AtEnd { heap, blocks: Vec::new() })));
-    }
-    assert_empty(&heap);
-}
-
-/// A thread's own handle, kept in a thread-local and used by its destructor while others look for dead shards.
-struct LocalAtEnd {
-    local: LocalHeap<'static>,
-    block: Option<Block>,
-    ending: Sender<()>,
-    proceed: Receiver<()>,
-}
-
-impl Drop for LocalAtEnd {
-    fn drop(&mut self) {
-        self.ending.send(()).expect("the test waits");
-        self.proceed.recv().expect("the test goes on");
-        let local = &self.local;
-        if let Some(block) = self.block.take() {
-            give(local, block);
-        }
-        let left = churn(local, &mut Random::seeded(0x10CA), 2_000, 100);
-        left.into_iter().for_each(|block| give(local, block));
-    }
-}
-
-#[test]
-fn a_local_handle_outlives_its_thread_s_guard() {
-    for heap_first in [false, true] {
-        let heap: &'static Heap = Box::leak(Box::new(heap(1 << 20, false)));
-        let (ending, at_end) = channel();
-        let (go_on, proceed) = channel();
-        let thread = thread::spawn(move || {
-            if !heap_first {
-                LOCAL.with(|place| assert!(place.borrow().is_none()));
-            }
-            let local = heap.local();
-            let block = Some(take(&local, layout(200, 8)).expect("room"));
-            LOCAL.set(Some(LocalAtEnd { local, block, ending, proceed }));
-        });
-        at_end.recv().expect("the thread ends");
-        // The thread is ending, perhaps with its token's end behind it; its shard is still in use.
-        for seed in 0..16 {
-            heap.flush();
-            on_a_thread(move || {
-                let left = churn(heap, &mut Random::seeded(0x10CB + seed), 500, 50);
-                left.into_iter().for_each(|block| give(heap, block));
-            });
-            heap.region().verify().expect("every byte is in one place");
-        }
-        let owned = heap.stats().shards_owned;
-        assert_eq!(owned, 2, "the ending thread's shard, and this thread's");
-        go_on.send(()).expect("the thread waits");
-        thread.join().expect("no panic");
-        assert_empty(heap);
-        assert_eq!(heap.stats().shards_owned, 1, "the ended thread's shard was given up");
-    }
-}
-
-#[test]
-fn a_leaked_local_handle_costs_at_most_a_shard() {
-    let region = Region::with_capacity(1 << 20).expect("a region");
-    let heap = Heap::in_region(&region);
-    for _ in 0..3 {
-        let heap = heap.clone();
-        on_a_thread(move || {
-            let local = heap.local();
-            let left = churn(&local, &mut Random::seeded(0x1EAF), 2_000, 100);
-            left.into_iter().for_each(|block| give(&local, block));
-            std::mem::forget(local);
-        });
-    }
-    heap.flush();
-    region.verify().expect("every byte is in one place");
-    assert_eq!(heap.stats().shards_owned, 4, "three leaked, and this thread's");
-    assert!(heap.memory_usage() <= slack(&heap), "{}", heap.stats());
-    // Threads beyond the shards that are left use the shared path.
-    let threads: Vec<_> = (0..16)
-        .map(|seed| {
-            let heap = heap.clone();
-            thread::spawn(move || churn(&heap, &mut Random::seeded(0x1EB0 + seed), steps(3_000), 50))
-        })
-        .collect();
-    for thread in threads {
-        thread.join().expect("no panic").into_iter().for_each(|block| give(&heap, block));
-    }
-    drop(heap);
-    region.verify().expect("every byte is in one place");
-    assert_eq!((region.memory_usage(), region.stats().leased), (0, 0), "the heap's end takes all back");
 }
 
 #[test]
@@ -263,7 +119,7 @@ fn a_stampede_on_an_empty_region_takes_what_it_needs() {
         held.wait();
         let (usage, peak) = (heap.memory_usage(), heap.peak_memory_usage());
         held.wait();
-        threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
+        join_all(threads);
         let most = THREADS * 1_008 + slack(&heap);
         assert!(usage <= most && peak <= most, "{usage} and {peak} of {most}");
         assert_empty(&heap);
@@ -283,14 +139,14 @@ fn a_heap_is_dropped_by_another_thread_than_its_users() {
                     let (used, last) = (Arc::clone(&used), Arc::clone(&last));
                     thread::spawn(move || {
                         let left = churn(&heap, &mut Random::seeded(0xD0 + seed), 200, 20);
-                        left.into_iter().for_each(|block| give(&heap, block));
+                        give_each(&heap, left);
                         drop(heap);
                         used.wait();
                         last.wait();
                         // What this thread remembers of the dropped heap must not be taken for another's.
                         let next = Heap::in_region(&region);
                         let left = churn(&next, &mut Random::seeded(0xD9 + seed), 200, 20);
-                        left.into_iter().for_each(|block| give(&next, block));
+                        give_each(&next, left);
                     })
                 })
                 .collect();
@@ -298,7 +154,7 @@ fn a_heap_is_dropped_by_another_thread_than_its_users() {
             on_a_thread(move || drop(heap));
             assert_eq!(region.memory_usage(), 0, "round {round}");
             last.wait();
-            users.into_iter().for_each(|user| user.join().expect("no panic"));
+            join_all(users);
         }
         region.verify().expect("every byte is in one place");
         assert_eq!((region.memory_usage(), region.stats().extents_free), (0, 1));
@@ -326,7 +182,7 @@ fn ten_thousand_heaps_at_one_address_never_touch_a_neighbour() {
         drop(shared);
         assert_eq!(region.memory_usage(), usage, "a dropped heap leaves nothing charged");
     }
-    canaries.into_iter().for_each(|canary| give(&neighbour, canary));
+    give_each(&neighbour, canaries);
     assert_empty(&neighbour);
 }
 
@@ -348,7 +204,9 @@ fn a_thread_may_use_many_heaps_in_turn() {
     }
     assert!(heaps.iter().all(|heap| heap.stats().shards_owned <= 1), "one thread has one shard in each");
     region.verify().expect("every byte is in one place");
-    blocks.into_iter().for_each(|(at, block)| give(&heaps[at], block));
+    for (at, block) in blocks {
+        give(&heaps[at], block);
+    }
     heaps.iter().for_each(Heap::flush);
     assert_eq!((region.memory_usage(), region.stats().leased), (0, 0));
 }

@@ -151,17 +151,35 @@ pub(crate) fn take_reserved(heap: &Heap, from: &mut RegionReservation, layout: L
 }
 
 /// Checks a block and frees it.
+#[expect(clippy::needless_pass_by_value, reason = "a block that was freed is gone")]
 pub(crate) fn give(source: &impl Source, block: Block) {
     block.check();
+    let Block { ptr, layout, .. } = block;
     // SAFETY: a live block of this heap, with its layout; it is moved in here.
-    unsafe { source.free(block.ptr, block.layout) };
+    unsafe { source.free(ptr, layout) };
+}
+
+/// Checks blocks and frees them one by one.
+pub(crate) fn give_each(source: &impl Source, blocks: impl IntoIterator<Item = Block>) {
+    for block in blocks {
+        give(source, block);
+    }
+}
+
+/// Joins threads, none of which may have panicked.
+pub(crate) fn join_all(threads: Vec<std::thread::JoinHandle<()>>) {
+    for thread in threads {
+        thread.join().expect("no panic");
+    }
 }
 
 /// Checks a block and frees it straight to the index.
+#[expect(clippy::needless_pass_by_value, reason = "a block that was freed is gone")]
 pub(crate) fn try_give(heap: &Heap, block: Block) -> Result<(), FreeError> {
     block.check();
+    let Block { ptr, layout, .. } = block;
     // SAFETY: a live block of this heap; it is moved in here.
-    unsafe { heap.try_free(block.ptr, block.layout) }
+    unsafe { heap.try_free(ptr, layout) }
 }
 
 /// Checks blocks and frees them in one call.
