@@ -10,3 +10,5 @@
 
 mod harness;
 mod m03_depot;
+mod m09_token;
+mod place;

@@ -89,9 +89,10 @@ impl Tokens {
         if mutant!("rule.thread.death-before-generation") {
             self.deaths.fetch_add(1, ord!("thread.deaths.add", Release));
         }
+        let next = if mutant!("rule.thread.no-generation") { 0 } else { token.generation() + 1 };
         // ORDERING(Release): the thread's last writes to its shards precede its end.
         //   pairs: `is_dead`'s and `take`'s Acquire.  loom: m09_token::end_claim; Relaxed fails it.
-        self.generations[token.slot()].store(token.generation() + 1, ord!("thread.end", Release));
+        self.generations[token.slot()].store(next, ord!("thread.end", Release));
         if !mutant!("rule.thread.death-before-generation") {
             // ORDERING(Release): whoever counts this death sees the generation above, so that no sweep records a death
             // whose thread it took for alive.  pairs: `deaths`' Acquire.  loom: m09_token::exact; Relaxed fails it.
@@ -103,7 +104,8 @@ impl Tokens {
     pub(crate) fn is_dead(&self, token: Token) -> bool {
         // ORDERING(Acquire): what the ended thread wrote to its shards is seen by whoever claims them.
         //   pairs: `end`'s Release.  loom: m09_token::adopt_claim; Relaxed fails it.
-        self.generations[token.slot()].load(ord!("thread.dead", Acquire)) > token.generation()
+        let generation = self.generations[token.slot()].load(ord!("thread.dead", Acquire));
+        if mutant!("rule.thread.no-generation") { generation == 0 } else { generation > token.generation() }
     }
 
     /// Number of ends, before a sweep that shall find them all.
@@ -254,8 +256,9 @@ impl Guard {
         {
             cache.clear();
         }
-        // `take`: a token that ended twice would free another thread's slot.
-        if let Some(token) = self.token.take() {
+        // Emptied: a token that ended twice would free another thread's slot.
+        let token = if mutant!("rule.thread.token-kept") { self.token.get() } else { self.token.take() };
+        if let Some(token) = token {
             tokens.end(token);
         }
     }
@@ -288,6 +291,10 @@ pub(crate) fn cached(id: u64) -> Option<*const ()> {
 
 /// Runs `with` on the calling thread's cache and guard; the guard is none after the thread's end has begun.
 pub(crate) fn with_identity<R>(with: impl FnOnce(&Cache, Option<&Guard>) -> R) -> Option<R> {
+    #[cfg(all(test, loom))]
+    if by_hand::is_late() {
+        return CACHE.with(|cache| Some(with(cache, None)));
+    }
     CACHE
         .try_with(|cache| {
             let mut with = Some(with);
@@ -299,6 +306,52 @@ pub(crate) fn with_identity<R>(with: impl FnOnce(&Cache, Option<&Guard>) -> R) -
         })
         .ok()
         .flatten()
+}
+
+/// A thread's end where a model wants it: loom destroys thread-locals after it has let the joining thread go on.
+#[cfg(all(test, loom))]
+pub(crate) mod by_hand {
+    use super::{CACHE, Cell, GUARD, per_thread, tokens};
+
+    per_thread! {
+        static LATE: Cell<bool> = Cell::new(false);
+    }
+
+    /// Whether the calling thread's guard is gone.
+    pub(super) fn is_late() -> bool {
+        LATE.with(Cell::get)
+    }
+
+    /// The calling thread's guard is gone, or has come back to life.
+    pub(crate) fn set_late(late: bool) {
+        LATE.with(|is_late| is_late.set(late));
+    }
+
+    /// What the guard's destructor does; the thread is late from now on.
+    pub(crate) fn end() {
+        CACHE.with(|cache| GUARD.with(|guard| guard.0.end(Some(cache), tokens())));
+        set_late(true);
+    }
+
+    /// The calling thread has a token from now on, though it uses no heap.
+    pub(crate) fn take() {
+        GUARD.with(|guard| assert!(guard.0.token(tokens()).is_some(), "a slot for every role"));
+    }
+
+    /// The calling thread is not seen to end: its token lives until [`end_all`].
+    pub(crate) fn live_on() {
+        GUARD.with(|guard| guard.0.token.set(None));
+    }
+
+    /// Ends every token that lives. No role runs any more.
+    pub(crate) fn end_all() {
+        for (slot, word) in tokens().generations.iter().enumerate() {
+            let generation = word.load(super::ord!(Relaxed));
+            if generation % 2 == 1 {
+                tokens().end(super::Token::new(slot, generation));
+            }
+        }
+    }
 }
 
 /// An id for a heap or an arena, never given twice, never 0.

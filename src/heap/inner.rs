@@ -15,7 +15,7 @@ use crate::error::RegionError;
 use crate::extent::Extent;
 use crate::region::{Links, Region, Section};
 use crate::size_class::{COUNT, GRANULE_BYTES, longest_bytes};
-use crate::sync::{AtomicU64, OnceLock, ord, parallelism};
+use crate::sync::{AtomicU64, OnceLock, mutant, ord, parallelism};
 use crate::table::Table;
 use crate::thread::{self, Cache, Claim, Guard, Owner, Token, claim, tokens};
 
@@ -59,8 +59,10 @@ unsafe impl Sync for Core {}
 impl Core {
     /// A heap in `region` with a limit of its own; with a quarantine it is checked.
     pub(super) fn new(region: Region, limit: usize, quarantine: Option<Quarantine>) -> Self {
+        // A heap named by its place would be taken for an earlier one in the same place.
+        let id = if mutant!("rule.heap.id-reused") { region.base().addr().get() as u64 } else { thread::next_id() };
         Self {
-            id: thread::next_id(),
+            id,
             base: region.base(),
             longest: longest_bytes(region.capacity()),
             budget: Budget::new(limit, region.slack_divisor()),
@@ -77,15 +79,23 @@ impl Core {
 
     /// Number of shards of a heap in `region`.
     fn shard_count(region: &Region) -> usize {
+        if cfg!(all(test, loom)) {
+            return 2;
+        }
         (4 * parallelism()).min(region.capacity() / (64 * 1024)).max(1).next_power_of_two()
     }
 
     /// The body, made at the first call; none if the heap caches nothing.
     pub(super) fn body(&self) -> Option<&Body> {
+        self.body_with(|| Self::shard_count(&self.region))
+    }
+
+    /// As [`Core::body`], with as many shards as `count` says.
+    pub(super) fn body_with(&self, count: impl FnOnce() -> usize) -> Option<&Body> {
         self.body
             .get_or_init(|| {
                 let cached = self.quarantine.is_none() && self.region.wipe().is_none();
-                let body = cached.then(|| Body::make(&self.region).ok()).flatten();
+                let body = cached.then(|| Body::make(&self.region, count()).ok()).flatten();
                 let set = NonNull::from(self as &dyn crate::region::ShardSet);
                 // SAFETY: `register`'s contract: a core does not move (it is made inside its `Arc`), and its drop
                 // unregisters it. The lifetime is erased for that reason only.
@@ -160,13 +170,24 @@ impl Core {
         shard
     }
 
+    /// Gives the first claimable shard, with its contents and leases, to `token`.
     fn adopt<'a>(&self, body: &'a Body, token: Token) -> Option<&'a Shard> {
         let deaths = tokens().deaths_hint();
-        let shard = self.region.section(|section| body.adopt(section, token));
-        if shard.is_none() {
+        let outside = mutant!("rule.thread.adopt-outside-lock");
+        let index = self.region.section(|section| {
+            let index = body.claimable(section, token)?;
+            if !outside {
+                body.owners[index].set(Some(token));
+            }
+            Some(index)
+        });
+        if outside && let Some(index) = index {
+            body.owners[index].set(Some(token));
+        }
+        if index.is_none() {
             self.adopt_failed.store(deaths + 1, ord!(Relaxed));
         }
-        shard.map(|index| &body.shards[index])
+        index.map(|index| &body.shards[index])
     }
 
     /// The slow path of a thread without a shard: threads may have ended since it looked for one.
@@ -224,8 +245,7 @@ impl Core {
 }
 
 impl Body {
-    fn make(region: &Region) -> Result<Self, RegionError> {
-        let shards = Core::shard_count(region);
+    fn make(region: &Region, shards: usize) -> Result<Self, RegionError> {
         let slack = region.capacity() / region.slack_divisor().max(1);
         Ok(Self { owners: Table::reserve(shards)?, shards: Table::reserve(shards)?, depot: Depot::reserve(slack)? })
     }
@@ -240,11 +260,9 @@ impl Body {
         self.probe(token).find(|index| self.owners[*index].get() == Some(token)).map(|index| &self.shards[index])
     }
 
-    /// Gives the first claimable shard, with its contents and leases, to `token`.
-    fn adopt(&self, _locked: &mut Section<'_>, token: Token) -> Option<usize> {
-        let index = self.probe(token).find(|index| self.claim(*index) == Claim::Claimable)?;
-        self.owners[index].set(Some(token));
-        Some(index)
+    /// The first shard that may be given to `token` in this section.
+    fn claimable(&self, _locked: &mut Section<'_>, token: Token) -> Option<usize> {
+        self.probe(token).find(|index| self.claim(*index) == Claim::Claimable)
     }
 
     /// Whether the holder of the region's lock may use shard `index`.

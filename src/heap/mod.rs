@@ -24,6 +24,8 @@ mod builder;
 mod inner;
 mod local;
 mod magazines;
+#[cfg(all(test, loom))]
+mod model;
 mod quarantine;
 mod request;
 mod resize;

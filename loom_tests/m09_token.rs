@@ -1,0 +1,91 @@
+//! Model 9: a thread ends while others look for memory.
+//!
+//! Breaks it: `thread.end`, `thread.dead`, `thread.deaths.add`, `thread.deaths.load`,
+//! `rule.thread.death-before-generation`, `rule.thread.adopt-outside-lock`.
+
+use super::harness::{BOUNDED, LARGE, SMALL, explore};
+use super::place::{Count, Place};
+use crate::thread::by_hand;
+
+/// Uses the heap and ends.
+fn use_and_end(place: &Place) {
+    place.use_once();
+    place.end();
+}
+
+/// Uses the heap and lives on; counts if it was given what an ended thread had left.
+fn use_and_live(place: &Place, taken: &Count) {
+    let served = place.use_once();
+    taken.hit_if(served && place.was_left());
+    by_hand::live_on();
+}
+
+#[test]
+fn m09_end_claim() {
+    static CLAIMS: Count = Count::new();
+    let make = || Place::new(2, 1);
+    explore("m09_token::end_claim", BOUNDED, make, &[use_and_end, |place| use_and_live(place, &CLAIMS)], Place::check);
+    CLAIMS.happened("served with what the ended thread had left");
+}
+
+#[test]
+fn m09_end_skip() {
+    static CLAIMS: Count = Count::new();
+    let twice = |place: &Place| {
+        place.request_late(&CLAIMS);
+        place.request_late(&CLAIMS);
+    };
+    explore("m09_token::end_skip", SMALL, || Place::new(2, 1), &[use_and_end, twice], Place::check);
+    CLAIMS.happened("served with what the ended thread had left");
+}
+
+#[test]
+fn m09_claim_claim() {
+    static CLAIMS: Count = Count::new();
+    let late = |place: &Place| {
+        place.request_late(&CLAIMS);
+    };
+    explore("m09_token::claim_claim", LARGE, || Place::new(1, 1), &[use_and_end, late, late], Place::check);
+    CLAIMS.happened("served with what the ended thread had left");
+}
+
+#[test]
+fn m09_exact() {
+    static SERVED: Count = Count::new();
+    fn knows(place: &Place) {
+        if place.told() == 1 {
+            by_hand::set_late(true);
+            assert!(place.alloc().is_some(), "refused beside the memory of a thread known to have ended");
+            SERVED.hit();
+        }
+    }
+    let ends = |place: &Place| {
+        let blocks = [place.alloc(), place.alloc()].map(|block| block.expect("two granules are free"));
+        blocks.into_iter().for_each(|block| place.free(block));
+        place.end();
+        place.tell(1);
+    };
+    explore("m09_token::exact", LARGE, || Place::new(1, 2), &[ends, knows, knows], |_| {});
+    SERVED.happened("served after the end");
+}
+
+#[test]
+fn m09_adopt_adopt() {
+    static ADOPTED: Count = Count::new();
+    let adopts = |place: &Place| use_and_live(place, &ADOPTED);
+    explore("m09_token::adopt_adopt", LARGE, || Place::new(1, 1), &[use_and_end, adopts, adopts], Place::check);
+    ADOPTED.happened("served from the shard of the ended thread");
+}
+
+#[test]
+fn m09_adopt_claim() {
+    static ADOPTED: Count = Count::new();
+    static CLAIMS: Count = Count::new();
+    let adopts = |place: &Place| use_and_live(place, &ADOPTED);
+    let claims = |place: &Place| {
+        place.request_late(&CLAIMS);
+    };
+    explore("m09_token::adopt_claim", LARGE, || Place::new(1, 1), &[use_and_end, adopts, claims], Place::check);
+    ADOPTED.happened("served from the shard of the ended thread");
+    CLAIMS.happened("served by a sweep");
+}
