@@ -47,6 +47,7 @@ impl Count {
 pub(crate) struct Place {
     pub(crate) region: Region,
     pub(crate) heap: Heap,
+    /// The free granules: the index hands out from the top of the region down.
     pub(crate) blocks: Blocks,
     filler: NonNull<u8>,
     filled: Layout,
@@ -74,7 +75,7 @@ impl Place {
         let filled = Layout::from_size_align(BYTES - free * GRANULE, GRANULE).expect("a small layout");
         let filler = heap.alloc(filled).expect("an empty region").cast();
         let (told, left) = (AtomicUsize::new(0), AtomicU64::new(0));
-        Self { region, heap, blocks: Blocks::new(BYTES / GRANULE), filler, filled, told, left }
+        Self { region, heap, blocks: Blocks::new(free), filler, filled, told, left }
     }
 
     fn index(&self, block: NonNull<u8>) -> usize {

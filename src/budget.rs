@@ -17,7 +17,7 @@
 //!
 //! Deliberately not here: what is charged for, and who holds the lock.
 
-use crate::sync::{AtomicU64, AtomicUsize, CachePadded, mutant, ord};
+use crate::sync::{AtomicU64, AtomicUsize, CachePadded, OwnedUsize, mutant, ord};
 
 /// Slack of a limit is `limit / SLACK_DIVISOR` unless the builder says otherwise.
 pub(crate) const SLACK_DIVISOR: usize = 16;
@@ -34,11 +34,11 @@ pub(crate) struct Pressure {
 /// See the module's header.
 #[derive(Debug)]
 pub(crate) struct Budget {
-    usage: AtomicUsize,
-    limit: AtomicUsize,
-    peak: AtomicUsize,
+    usage: OwnedUsize,
+    limit: OwnedUsize,
+    peak: OwnedUsize,
     /// Bytes charged since the last refusal under pressure.
-    since: AtomicUsize,
+    since: OwnedUsize,
     slack_divisor: usize,
     leased: CachePadded<AtomicUsize>,
     pressure: CachePadded<AtomicU64>,
@@ -48,10 +48,10 @@ impl Budget {
     /// A budget of `limit` bytes, of which `limit / slack_divisor` may be held idle.
     pub(crate) fn new(limit: usize, slack_divisor: usize) -> Self {
         Self {
-            usage: AtomicUsize::new(0),
-            limit: AtomicUsize::new(limit),
-            peak: AtomicUsize::new(0),
-            since: AtomicUsize::new(0),
+            usage: OwnedUsize::new(0),
+            limit: OwnedUsize::new(limit),
+            peak: OwnedUsize::new(0),
+            since: OwnedUsize::new(0),
             slack_divisor: slack_divisor.max(1),
             leased: CachePadded::new(AtomicUsize::new(0)),
             pressure: CachePadded::new(AtomicU64::new(0)),
@@ -60,16 +60,16 @@ impl Budget {
 
     /// Bytes handed out.
     pub(crate) fn usage(&self) -> usize {
-        self.usage.load(ord!(Relaxed))
+        self.usage.get()
     }
 
     pub(crate) fn limit(&self) -> usize {
-        self.limit.load(ord!(Relaxed))
+        self.limit.get()
     }
 
     /// Greatest usage so far.
     pub(crate) fn peak(&self) -> usize {
-        self.peak.load(ord!(Relaxed))
+        self.peak.get()
     }
 
     /// Bytes of idle capacity granted to shards.
@@ -99,13 +99,13 @@ impl Budget {
     pub(crate) fn charge(&self, bytes: usize) {
         let usage = self.usage() + bytes;
         debug_assert!(usage <= self.limit(), "INV-B1: checked before the charge");
-        self.usage.store(usage, ord!(Relaxed));
+        self.usage.set(usage);
         if usage > self.peak() {
-            self.peak.store(usage, ord!(Relaxed));
+            self.peak.set(usage);
         }
         if self.pressed() {
-            let since = self.since.load(ord!(Relaxed)) + bytes;
-            self.since.store(since, ord!(Relaxed));
+            let since = self.since.get() + bytes;
+            self.since.set(since);
             if since >= self.limit() / 64 {
                 self.step_pressure(1);
             }
@@ -116,17 +116,17 @@ impl Budget {
     pub(crate) fn refund(&self, bytes: usize) {
         let usage = self.usage();
         debug_assert!(bytes <= usage, "refund of {bytes} bytes from {usage}");
-        self.usage.store(usage.saturating_sub(bytes), ord!(Relaxed));
+        self.usage.set(usage.saturating_sub(bytes));
     }
 
     pub(crate) fn set_limit(&self, bytes: usize) {
-        self.limit.store(bytes, ord!(Relaxed));
+        self.limit.set(bytes);
     }
 
     /// A search for `bytes` failed here: pressure begins, unless the request is large for the limit.
     pub(crate) fn refused(&self, bytes: usize) {
         if bytes <= self.limit() / 16 {
-            self.since.store(0, ord!(Relaxed));
+            self.since.set(0);
             if !self.pressed() {
                 self.step_pressure(1);
             }

@@ -15,7 +15,7 @@ use crate::error::RegionError;
 use crate::extent::Extent;
 use crate::region::{Links, Region, Section};
 use crate::size_class::{COUNT, GRANULE_BYTES, longest_bytes};
-use crate::sync::{AtomicU64, OnceLock, mutant, ord, parallelism};
+use crate::sync::{AtomicU64, Figure, OnceLock, mutant, ord, parallelism};
 use crate::table::Table;
 use crate::thread::{self, Cache, Claim, Guard, Owner, Token, claim, tokens};
 
@@ -33,9 +33,9 @@ pub(crate) struct Core {
     /// The heap's own usage and limit.
     pub(super) budget: Budget,
     /// What was counted outside any shard.
-    pub(super) allocated: AtomicU64,
-    pub(super) freed: AtomicU64,
-    pub(super) invalid_frees: AtomicU64,
+    pub(super) allocated: Figure,
+    pub(super) freed: Figure,
+    pub(super) invalid_frees: Figure,
     /// One more than the deaths when a thread last found no shard to adopt.
     adopt_failed: AtomicU64,
     pub(super) quarantine: Option<Quarantine>,
@@ -66,9 +66,9 @@ impl Core {
             base: region.base(),
             longest: longest_bytes(region.capacity()),
             budget: Budget::new(limit, region.slack_divisor()),
-            allocated: AtomicU64::new(0),
-            freed: AtomicU64::new(0),
-            invalid_frees: AtomicU64::new(0),
+            allocated: Figure::zero(),
+            freed: Figure::zero(),
+            invalid_frees: Figure::zero(),
             adopt_failed: AtomicU64::new(0),
             quarantine,
             body: OnceLock::new(),
@@ -206,8 +206,8 @@ impl Core {
         let shards = self.made().map_or(&[][..], |body| &body.shards);
         // All frees are read before any allocation, so a block that goes round meanwhile counts twice as live, never as
         // minus one.
-        let freed = shards.iter().map(Shard::freed).fold(self.freed.load(ord!(Relaxed)), u64::wrapping_add);
-        let allocated = shards.iter().map(Shard::allocated).fold(self.allocated.load(ord!(Relaxed)), u64::wrapping_add);
+        let freed = shards.iter().map(Shard::freed).fold(self.freed.get(), u64::wrapping_add);
+        let allocated = shards.iter().map(Shard::allocated).fold(self.allocated.get(), u64::wrapping_add);
         usize::try_from((allocated.wrapping_sub(freed)).cast_signed().max(0)).unwrap_or(usize::MAX)
     }
 
@@ -218,8 +218,7 @@ impl Core {
             return;
         }
         if shard.is_none() {
-            // Relaxed: a figure; nothing is published by it.
-            self.allocated.fetch_add(bytes as u64, ord!(Relaxed));
+            self.allocated.add(bytes as u64);
         } else {
             shard.count_alloc(bytes);
         }
@@ -232,7 +231,7 @@ impl Core {
             return;
         }
         if shard.is_none() {
-            self.freed.fetch_add(bytes as u64, ord!(Relaxed));
+            self.freed.add(bytes as u64);
         } else {
             shard.count_free(bytes);
         }
@@ -240,7 +239,7 @@ impl Core {
 
     /// A free that the index refused: dropped and counted. Called inside or outside the section.
     pub(super) fn count_invalid(&self) {
-        self.invalid_frees.fetch_add(1, ord!(Relaxed));
+        self.invalid_frees.add(1);
     }
 }
 
