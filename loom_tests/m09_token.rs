@@ -7,24 +7,11 @@ use super::harness::{BOUNDED, LARGE, SMALL, explore};
 use super::place::{Count, Place};
 use crate::thread::by_hand;
 
-/// Uses the heap and ends.
-fn use_and_end(place: &Place) {
-    place.use_once();
-    place.end();
-}
-
-/// Uses the heap and lives on; counts if it was given what an ended thread had left.
-fn use_and_live(place: &Place, taken: &Count) {
-    let served = place.use_once();
-    taken.hit_if(served && place.was_left());
-    by_hand::live_on();
-}
-
 #[test]
 fn m09_end_claim() {
     static CLAIMS: Count = Count::new();
     let make = || Place::new(2, 1);
-    explore("m09_token::end_claim", BOUNDED, make, &[use_and_end, |place| use_and_live(place, &CLAIMS)], Place::check);
+    explore("m09_token::end_claim", BOUNDED, make, &[Place::use_and_end, |place| place.use_and_live(&CLAIMS)], Place::check);
     CLAIMS.happened("served with what the ended thread had left");
 }
 
@@ -35,7 +22,7 @@ fn m09_end_skip() {
         place.request_late(&CLAIMS);
         place.request_late(&CLAIMS);
     };
-    explore("m09_token::end_skip", SMALL, || Place::new(2, 1), &[use_and_end, twice], Place::check);
+    explore("m09_token::end_skip", SMALL, || Place::new(2, 1), &[Place::use_and_end, twice], Place::check);
     CLAIMS.happened("served with what the ended thread had left");
 }
 
@@ -45,7 +32,7 @@ fn m09_claim_claim() {
     let late = |place: &Place| {
         place.request_late(&CLAIMS);
     };
-    explore("m09_token::claim_claim", LARGE, || Place::new(1, 1), &[use_and_end, late, late], Place::check);
+    explore("m09_token::claim_claim", LARGE, || Place::new(1, 1), &[Place::use_and_end, late, late], Place::check);
     CLAIMS.happened("served with what the ended thread had left");
 }
 
@@ -69,11 +56,29 @@ fn m09_exact() {
     SERVED.happened("served after the end");
 }
 
+/// As [`Place::use_and_live`], once the other is ready to end.
+fn adopt_when_ready(place: &Place, adopted: &Count) {
+    if place.is_ready() {
+        place.use_and_live(adopted);
+    }
+}
+
+/// As [`Place::request_late`], once the other is ready to end.
+fn request_when_ready(place: &Place, claims: &Count) {
+    if place.is_ready() {
+        place.request_late(claims);
+    }
+}
+
 #[test]
 fn m09_adopt_adopt() {
     static ADOPTED: Count = Count::new();
-    let adopts = |place: &Place| use_and_live(place, &ADOPTED);
-    explore("m09_token::adopt_adopt", LARGE, || Place::new(1, 1), &[use_and_end, adopts, adopts], Place::check);
+    let adopts = |place: &Place| {
+        if place.is_ready() {
+            place.keep_and_live(&ADOPTED);
+        }
+    };
+    explore("m09_token::adopt_adopt", LARGE, || Place::new(1, 1), &[Place::use_and_end, adopts, adopts], Place::check);
     ADOPTED.happened("served from the shard of the ended thread");
 }
 
@@ -81,11 +86,9 @@ fn m09_adopt_adopt() {
 fn m09_adopt_claim() {
     static ADOPTED: Count = Count::new();
     static CLAIMS: Count = Count::new();
-    let adopts = |place: &Place| use_and_live(place, &ADOPTED);
-    let claims = |place: &Place| {
-        place.request_late(&CLAIMS);
-    };
-    explore("m09_token::adopt_claim", LARGE, || Place::new(1, 1), &[use_and_end, adopts, claims], Place::check);
+    let adopts = |place: &Place| adopt_when_ready(place, &ADOPTED);
+    let claims = |place: &Place| request_when_ready(place, &CLAIMS);
+    explore("m09_token::adopt_claim", LARGE, || Place::new(1, 1), &[Place::use_and_end, adopts, claims], Place::check);
     ADOPTED.happened("served from the shard of the ended thread");
     CLAIMS.happened("served by a sweep");
 }

@@ -10,5 +10,9 @@
 
 mod harness;
 mod m03_depot;
+mod m09_aba;
+mod m09_local;
+mod m09_pieces;
 mod m09_token;
+mod m10_drop;
 mod place;

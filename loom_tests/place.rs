@@ -6,6 +6,7 @@
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use loom::sync::atomic::{AtomicUsize, Ordering};
@@ -51,10 +52,13 @@ pub(crate) struct Place {
     pub(crate) blocks: Blocks,
     filler: NonNull<u8>,
     filled: Layout,
-    /// What roles tell each other: Release and Acquire.
+    /// What roles tell each other, with an order and without one.
     told: AtomicUsize,
+    ready: AtomicUsize,
     /// Threads that ended with a block in their shard; not a word of the model.
     left: AtomicU64,
+    /// Blocks that roles still hold at the end; not a word of the model.
+    kept: Mutex<Vec<NonNull<u8>>>,
 }
 
 // SAFETY: the pointer is an address in the region, which is Send and Sync.
@@ -74,8 +78,8 @@ impl Place {
         let heap = Heap::with_shards(&region, shards);
         let filled = Layout::from_size_align(BYTES - free * GRANULE, GRANULE).expect("a small layout");
         let filler = heap.alloc(filled).expect("an empty region").cast();
-        let (told, left) = (AtomicUsize::new(0), AtomicU64::new(0));
-        Self { region, heap, blocks: Blocks::new(free), filler, filled, told, left }
+        let (told, ready, left) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicU64::new(0));
+        Self { region, heap, blocks: Blocks::new(free), filler, filled, told, ready, left, kept: Mutex::default() }
     }
 
     fn index(&self, block: NonNull<u8>) -> usize {
@@ -134,6 +138,29 @@ impl Place {
         by_hand::end();
     }
 
+    /// Uses the heap, is ready, and ends.
+    pub(crate) fn use_and_end(&self) {
+        self.use_once();
+        self.set_ready();
+        self.end();
+    }
+
+    /// Uses the heap and lives on; counts if it was given what an ended thread had left.
+    pub(crate) fn use_and_live(&self, taken: &Count) {
+        let served = self.use_once();
+        taken.hit_if(served && self.was_left());
+        by_hand::live_on();
+    }
+
+    /// Allocates a block, keeps it, and lives on; counts as [`Place::use_and_live`] does.
+    pub(crate) fn keep_and_live(&self, taken: &Count) {
+        if let Some(block) = self.alloc() {
+            taken.hit_if(self.was_left());
+            self.kept.lock().expect("no role panics with it").push(block);
+        }
+        by_hand::live_on();
+    }
+
     /// Notes whether the calling thread's shard holds a block.
     pub(crate) fn leave(&self) {
         if self.heap.held() > 0 {
@@ -144,6 +171,22 @@ impl Place {
     /// Whether some thread has ended with a block in its shard, in the order in which loom ran this execution.
     pub(crate) fn was_left(&self) -> bool {
         self.left.load(Relaxed) > 0
+    }
+
+    /// The calling thread has done all but end. Relaxed: it orders nothing, it spares the checker the schedules in which
+    /// others begin before, where the model is not about them.
+    pub(crate) fn set_ready(&self) {
+        self.ready.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether a thread has done all but end.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.are_ready(1)
+    }
+
+    /// Whether `count` threads have done all but end.
+    pub(crate) fn are_ready(&self, count: usize) -> bool {
+        self.ready.load(Ordering::Relaxed) >= count
     }
 
     /// Tells the others.
@@ -168,12 +211,21 @@ impl Place {
 
     /// After all threads have ended and a flush every block is back, and every lease.
     pub(crate) fn check(&self) {
+        self.kept.lock().expect("no role panics with it").drain(..).for_each(|block| self.free(block));
         by_hand::end_all();
         self.heap.flush();
         assert_eq!(self.region.memory_usage(), self.filled.size(), "the filler is all that is left");
         assert_eq!(self.heap.memory_usage(), self.filled.size());
         assert_eq!(self.heap.stats().shards_owned, 0);
         self.check_empty();
+    }
+
+    /// As [`Place::check`], beside one shard that a leaked local pins: its block comes back with the heap.
+    pub(crate) fn check_leaked(&self) {
+        by_hand::end_all();
+        self.heap.flush();
+        assert_eq!(self.heap.stats().shards_owned, 1);
+        assert_eq!(self.heap.memory_usage(), self.filled.size() + GRANULE, "all but the pinned shard's block is back");
     }
 
     /// Frees the filler: the region is empty.
