@@ -5,7 +5,7 @@
 
 use std::sync::Mutex;
 
-use super::harness::{LARGE, SMALL, explore};
+use super::harness::{BOUNDED, LARGE, SMALL, explore};
 use super::place::{Count, Place};
 use crate::heap::Heap;
 use crate::thread::by_hand;
@@ -56,16 +56,68 @@ fn m10_drop_heap() {
     SERVED.happened("served in the other heap");
 }
 
+/// A leaked local's shard comes back with its heap.
+#[test]
+fn m10_leaked() {
+    static SERVED: Count = Count::new();
+    let leaks = |two: &Two| {
+        let heap = two.take_handle();
+        let local = heap.local();
+        assert!(two.place.use_local(&local), "two granules are free");
+        core::mem::forget(local);
+        by_hand::end();
+        drop(heap);
+        two.place.tell(1);
+    };
+    let asks = |two: &Two| {
+        by_hand::set_late(true);
+        if two.place.told() == 1 {
+            let blocks = [two.place.alloc(), two.place.alloc()].map(|block| block.expect("the heap's blocks are back"));
+            blocks.into_iter().for_each(|block| two.place.free(block));
+            SERVED.hit();
+        }
+    };
+    explore("m10_drop::leaked", SMALL, || Two::new(1, 2), &[leaks, asks], |two| two.place.check());
+    SERVED.happened("served once the heap was gone");
+}
+
 /// The last user of a heap makes another in the same place; both threads go on with what they remember of the first.
 #[test]
 fn m10_same_address() {
     static BOTH: Count = Count::new();
-    fn uses_both(two: &Two) {
+    fn use_both(two: &Two, second: impl FnOnce() -> Option<Heap>) {
         let first = two.take_handle();
         two.place.alloc_from(&first).into_iter().for_each(|block| two.place.free_to(&first, block));
-        two.place.tell(1);
         drop(first);
+        if let Some(second) = second() {
+            second.check_shard();
+            two.place.alloc_from(&second).into_iter().for_each(|block| two.place.free_to(&second, block));
+        }
         by_hand::live_on();
     }
-    let _ = (uses_both as fn(&Two), &BOTH, SMALL);
+    let makes = |two: &Two| {
+        use_both(two, || {
+            (two.place.told() == 1).then(|| {
+                let second = Heap::with_shards(&two.place.region, 1);
+                two.handles.lock().expect("no role panics with it").push(second.clone());
+                two.place.tell(1);
+                second
+            })
+        });
+    };
+    let follows = |two: &Two| {
+        use_both(two, || {
+            two.place.tell(1);
+            (two.place.told() == 2).then(|| {
+                BOTH.hit();
+                two.take_handle()
+            })
+        });
+    };
+    let check = |two: &Two| {
+        two.handles.lock().expect("no role panics with it").clear();
+        two.place.check();
+    };
+    explore("m10_drop::same_address", BOUNDED, || Two::new(2, 2), &[makes, follows], check);
+    BOTH.happened("both used the second heap");
 }

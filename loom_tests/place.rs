@@ -52,7 +52,8 @@ pub(crate) struct Place {
     pub(crate) blocks: Blocks,
     filler: NonNull<u8>,
     filled: Layout,
-    /// What roles tell each other, with an order and without one.
+    /// What roles tell each other, with an order and without one. Read by adding nothing, for loom may miss that a plain
+    /// load could come later (tokio-rs/loom #166).
     told: AtomicUsize,
     ready: AtomicUsize,
     /// Threads that ended with a block in their shard; not a word of the model.
@@ -152,9 +153,12 @@ impl Place {
         by_hand::live_on();
     }
 
-    /// Allocates a block, keeps it, and lives on; counts as [`Place::use_and_live`] does.
+    /// Allocates a block from a shard of its own, if it finds one, keeps it, and lives on; counts as
+    /// [`Place::use_and_live`] does.
     pub(crate) fn keep_and_live(&self, taken: &Count) {
-        if let Some(block) = self.alloc() {
+        if self.heap.has_shard()
+            && let Some(block) = self.alloc()
+        {
             taken.hit_if(self.was_left());
             self.kept.lock().expect("no role panics with it").push(block);
         }
@@ -186,7 +190,7 @@ impl Place {
 
     /// Whether `count` threads have done all but end.
     pub(crate) fn are_ready(&self, count: usize) -> bool {
-        self.ready.load(Ordering::Relaxed) >= count
+        self.ready.fetch_add(0, Ordering::Relaxed) >= count
     }
 
     /// Tells the others.
@@ -196,7 +200,7 @@ impl Place {
 
     /// What this thread knows.
     pub(crate) fn told(&self) -> usize {
-        self.told.load(Ordering::Acquire)
+        self.told.fetch_add(0, Ordering::Acquire)
     }
 
     /// A late thread's request; counts it in `claims` if it was given what an ended thread had left.
