@@ -81,7 +81,6 @@ fn m09_aba_alive() {
             assert!(place.alloc().is_some(), "refused beside the memory of a thread known to have ended");
             SERVED.hit();
         }
-        by_hand::live_on();
     };
     explore("m09_token::aba_alive", SMALL, || Place::new(1, 1), &[ends, second], |_| {});
     SERVED.happened("served while the slot's second holder lives");
@@ -119,7 +118,6 @@ fn m09_late_again() {
     let adopts = |place: &Place| {
         if place.is_ready() {
             place.use_once();
-            by_hand::live_on();
         }
     };
     explore("m09_token::late_again", BOUNDED, || Place::new(1, 1), &[again, adopts], Place::check);

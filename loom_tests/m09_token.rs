@@ -1,4 +1,4 @@
-//! Model 9: a thread ends while others look for memory.
+//! Model 9: a thread ends while others look for memory, and a shard.
 //!
 //! Breaks it: `thread.end`, `thread.dead`, `thread.deaths.add`, `thread.deaths.load`,
 //! `rule.thread.death-before-generation`, `rule.thread.adopt-outside-lock`.
@@ -11,7 +11,13 @@ use crate::thread::by_hand;
 fn m09_end_claim() {
     static CLAIMS: Count = Count::new();
     let make = || Place::new(2, 1);
-    explore("m09_token::end_claim", BOUNDED, make, &[Place::use_and_end, |place| place.use_and_live(&CLAIMS)], Place::check);
+    explore(
+        "m09_token::end_claim",
+        BOUNDED,
+        make,
+        &[Place::use_and_end, |place| place.use_and_live(&CLAIMS)],
+        Place::check,
+    );
     CLAIMS.happened("served with what the ended thread had left");
 }
 
@@ -36,24 +42,31 @@ fn m09_claim_claim() {
     CLAIMS.happened("served with what the ended thread had left");
 }
 
+/// Whoever knows of the end is not refused, though another may have swept beside it, before or at once.
 #[test]
 fn m09_exact() {
     static SERVED: Count = Count::new();
-    fn knows(place: &Place) {
-        if place.told() == 1 {
+    static REFUSED: Count = Count::new();
+    fn asks(place: &Place) {
+        if place.is_ready() {
             by_hand::set_late(true);
-            assert!(place.alloc().is_some(), "refused beside the memory of a thread known to have ended");
-            SERVED.hit();
+            let knows = place.told() == 1;
+            let served = place.alloc().is_some();
+            assert!(served || !knows, "refused beside the memory of a thread known to have ended");
+            SERVED.hit_if(knows);
+            REFUSED.hit_if(!served);
         }
     }
     let ends = |place: &Place| {
         let blocks = [place.alloc(), place.alloc()].map(|block| block.expect("two granules are free"));
         blocks.into_iter().for_each(|block| place.free(block));
+        place.set_ready();
         place.end();
         place.tell(1);
     };
-    explore("m09_token::exact", LARGE, || Place::new(1, 2), &[ends, knows, knows], |_| {});
+    explore("m09_token::exact", LARGE, || Place::new(1, 2), &[ends, asks, asks], |_| {});
     SERVED.happened("served after the end");
+    REFUSED.happened("refused before it was known");
 }
 
 /// As [`Place::use_and_live`], once the other is ready to end.

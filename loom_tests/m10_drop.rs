@@ -93,7 +93,6 @@ fn m10_same_address() {
             second.check_shard();
             two.place.alloc_from(&second).into_iter().for_each(|block| two.place.free_to(&second, block));
         }
-        by_hand::live_on();
     }
     let makes = |two: &Two| {
         use_both(two, || {

@@ -150,7 +150,6 @@ impl Place {
     pub(crate) fn use_and_live(&self, taken: &Count) {
         let served = self.use_once();
         taken.hit_if(served && self.was_left());
-        by_hand::live_on();
     }
 
     /// Allocates a block from a shard of its own, if it finds one, keeps it, and lives on; counts as
@@ -162,7 +161,6 @@ impl Place {
             taken.hit_if(self.was_left());
             self.kept.lock().expect("no role panics with it").push(block);
         }
-        by_hand::live_on();
     }
 
     /// Notes whether the calling thread's shard holds a block.
