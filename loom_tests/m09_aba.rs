@@ -26,7 +26,7 @@ fn m09_aba_claim() {
         }
     };
     let roles = [Place::use_and_end, take_and_end, claims];
-    explore("m09_token::aba_claim", LARGE, || Place::new(1, 1), &roles, Place::check);
+    explore("m09_aba::aba_claim", LARGE, || Place::new(1, 1), &roles, Place::check);
     CLAIMS.happened("served with what the first life had left");
 }
 
@@ -39,7 +39,7 @@ fn m09_aba_adopt() {
         }
     };
     let roles = [Place::use_and_end, take_and_end, adopts];
-    explore("m09_token::aba_adopt", LARGE, || Place::new(1, 1), &roles, Place::check);
+    explore("m09_aba::aba_adopt", LARGE, || Place::new(1, 1), &roles, Place::check);
     ADOPTED.happened("served from the shard of the first life");
 }
 
@@ -59,7 +59,7 @@ fn m09_aba_same() {
         }
     };
     let roles = [Place::use_and_end, second, claims];
-    explore("m09_token::aba_same", LARGE, || Place::new(2, 1), &roles, Place::check);
+    explore("m09_aba::aba_same", LARGE, || Place::new(2, 1), &roles, Place::check);
     ADOPTED.happened("the second holder had a block of the first");
     CLAIMS.happened("the first holder's shard was claimed");
 }
@@ -78,11 +78,11 @@ fn m09_aba_alive() {
         by_hand::take();
         by_hand::set_late(true);
         if knows {
-            assert!(place.alloc().is_some(), "refused beside the memory of a thread known to have ended");
+            assert!(place.use_once(), "refused beside the memory of a thread known to have ended");
             SERVED.hit();
         }
     };
-    explore("m09_token::aba_alive", SMALL, || Place::new(1, 1), &[ends, second], |_| {});
+    explore("m09_aba::aba_alive", SMALL, || Place::new(1, 1), &[ends, second], Place::check);
     SERVED.happened("served while the slot's second holder lives");
 }
 
@@ -100,7 +100,7 @@ fn m09_late() {
             place.use_and_live(&ADOPTED);
         }
     };
-    explore("m09_token::late", BOUNDED, || Place::new(1, 1), &[late, adopts], Place::check);
+    explore("m09_aba::late", BOUNDED, || Place::new(1, 1), &[late, adopts], Place::check);
     LATE.happened("served after the guard's end");
     ADOPTED.happened("served from the shard of the ended thread");
 }
@@ -120,6 +120,6 @@ fn m09_late_again() {
             place.use_once();
         }
     };
-    explore("m09_token::late_again", BOUNDED, || Place::new(1, 1), &[again, adopts], Place::check);
+    explore("m09_aba::late_again", BOUNDED, || Place::new(1, 1), &[again, adopts], Place::check);
     AGAIN.happened("a second token of one thread had a shard");
 }

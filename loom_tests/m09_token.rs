@@ -51,10 +51,11 @@ fn m09_exact() {
         if place.is_ready() {
             by_hand::set_late(true);
             let knows = place.told() == 1;
-            let served = place.alloc().is_some();
-            assert!(served || !knows, "refused beside the memory of a thread known to have ended");
+            let block = place.alloc();
+            assert!(block.is_some() || !knows, "refused beside the memory of a thread known to have ended");
             SERVED.hit_if(knows);
-            REFUSED.hit_if(!served);
+            REFUSED.hit_if(block.is_none());
+            block.into_iter().for_each(|block| place.keep(block));
         }
     }
     let ends = |place: &Place| {
@@ -64,7 +65,7 @@ fn m09_exact() {
         place.end();
         place.tell(1);
     };
-    explore("m09_token::exact", LARGE, || Place::new(1, 2), &[ends, asks, asks], |_| {});
+    explore("m09_token::exact", LARGE, || Place::new(1, 2), &[ends, asks, asks], Place::check);
     SERVED.happened("served after the end");
     REFUSED.happened("refused before it was known");
 }

@@ -1,4 +1,4 @@
-//! Where the models of threads take place: a region, filled but for a few granules, a heap in it, and what its roles do.
+//! Where the models of threads take place: a region, filler_layout but for a few granules, a heap in it, and what its roles do.
 //!
 //! A role is a thread with real (loom's) thread-locals; only its end is by hand (`thread::by_hand`), so that it lies
 //! before the join. The main thread is late from the start: it never has a shard. What happened is noted in standard
@@ -51,7 +51,7 @@ pub(crate) struct Place {
     /// The free granules: the index hands out from the top of the region down.
     pub(crate) blocks: Blocks,
     filler: NonNull<u8>,
-    filled: Layout,
+    filler_layout: Layout,
     /// What roles tell each other, with an order and without one. Read by adding nothing, for loom may miss that a plain
     /// load could come later (tokio-rs/loom #166).
     told: AtomicUsize,
@@ -77,10 +77,20 @@ impl Place {
         let (_tokens, _none) = (tokens().deaths_hint(), Shard::none());
         let region = region(BYTES);
         let heap = Heap::with_shards(&region, shards);
-        let filled = Layout::from_size_align(BYTES - free * GRANULE, GRANULE).expect("a small layout");
-        let filler = heap.alloc(filled).expect("an empty region").cast();
+        let filler_layout = Layout::from_size_align(BYTES - free * GRANULE, GRANULE).expect("a small layout");
+        let filler = heap.alloc(filler_layout).expect("an empty region").cast();
         let (told, ready, left) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicU64::new(0));
-        Self { region, heap, blocks: Blocks::new(free), filler, filled, told, ready, left, kept: Mutex::default() }
+        Self {
+            region,
+            heap,
+            blocks: Blocks::new(free),
+            filler,
+            filler_layout,
+            told,
+            ready,
+            left,
+            kept: Mutex::default(),
+        }
     }
 
     fn index(&self, block: NonNull<u8>) -> usize {
@@ -159,8 +169,13 @@ impl Place {
             && let Some(block) = self.alloc()
         {
             taken.hit_if(self.was_left());
-            self.kept.lock().expect("no role panics with it").push(block);
+            self.keep(block);
         }
+    }
+
+    /// Keeps a block until the end.
+    pub(crate) fn keep(&self, block: NonNull<u8>) {
+        self.kept.lock().expect("no role panics with it").push(block);
     }
 
     /// Notes whether the calling thread's shard holds a block.
@@ -216,8 +231,8 @@ impl Place {
         self.kept.lock().expect("no role panics with it").drain(..).for_each(|block| self.free(block));
         by_hand::end_all();
         self.heap.flush();
-        assert_eq!(self.region.memory_usage(), self.filled.size(), "the filler is all that is left");
-        assert_eq!(self.heap.memory_usage(), self.filled.size());
+        assert_eq!(self.region.memory_usage(), self.filler_layout.size(), "the filler is all that is left");
+        assert_eq!(self.heap.memory_usage(), self.filler_layout.size());
         assert_eq!(self.heap.stats().shards_owned, 0);
         self.check_empty();
     }
@@ -227,14 +242,18 @@ impl Place {
         by_hand::end_all();
         self.heap.flush();
         assert_eq!(self.heap.stats().shards_owned, 1);
-        assert_eq!(self.heap.memory_usage(), self.filled.size() + GRANULE, "all but the pinned shard's block is back");
+        assert_eq!(
+            self.heap.memory_usage(),
+            self.filler_layout.size() + GRANULE,
+            "all but the pinned shard's block is back"
+        );
     }
 
     /// Frees the filler: the region is empty.
     #[expect(unsafe_code, reason = "free takes the caller's word for a block")]
     pub(crate) fn check_empty(&self) {
         // SAFETY: allocated in `new` with this layout, and freed once.
-        unsafe { self.heap.free(self.filler, self.filled) };
+        unsafe { self.heap.free(self.filler, self.filler_layout) };
         let stats = self.region.stats();
         assert_eq!((stats.usage, stats.leased, self.heap.stats().leased), (0, 0, 0));
         assert_eq!((stats.extents_used, self.heap.stats().invalid_frees), (0, 0));

@@ -74,7 +74,7 @@ impl Tokens {
             }
             // ORDERING(Acquire): this holder's own end will be a plain store and cuts the release sequence of the
             // former's, so whoever sees that end must see, through this one, what the former holder wrote.
-            //   pairs: `end`'s Release.  loom: m09_token::aba_claim, aba_adopt; Relaxed fails them.
+            //   pairs: `end`'s Release.  loom: m09_aba::aba_claim, aba_adopt; Relaxed fails them.
             // Failure is Relaxed: it only says to try the next slot.
             let taken = word.compare_exchange(generation, generation + 1, ord!("thread.take", Acquire), ord!(Relaxed));
             if taken.is_ok() {
@@ -312,46 +312,8 @@ pub(crate) fn with_identity<R>(with: impl FnOnce(&Cache, Option<&Guard>) -> R) -
         .flatten()
 }
 
-/// A thread's end where a model wants it; a thread that does not end so lives until [`by_hand::end_all`].
 #[cfg(all(test, loom))]
-pub(crate) mod by_hand {
-    use super::{CACHE, Cell, GUARD, per_thread, tokens};
-
-    per_thread! {
-        static LATE: Cell<bool> = Cell::new(false);
-    }
-
-    /// Whether the calling thread's guard is gone.
-    pub(super) fn is_late() -> bool {
-        LATE.with(Cell::get)
-    }
-
-    /// The calling thread's guard is gone, or has come back to life.
-    pub(crate) fn set_late(late: bool) {
-        LATE.with(|is_late| is_late.set(late));
-    }
-
-    /// What the guard's destructor does; the thread is late from now on.
-    pub(crate) fn end() {
-        CACHE.with(|cache| GUARD.with(|guard| guard.0.end(Some(cache), tokens())));
-        set_late(true);
-    }
-
-    /// The calling thread has a token from now on, though it uses no heap.
-    pub(crate) fn take() {
-        GUARD.with(|guard| assert!(guard.0.token(tokens()).is_some(), "a slot for every role"));
-    }
-
-    /// Ends every token that lives. No role runs any more.
-    pub(crate) fn end_all() {
-        for (slot, word) in tokens().generations.iter().enumerate() {
-            let generation = word.load(super::ord!(Relaxed));
-            if generation % 2 == 1 {
-                tokens().end(super::Token::new(slot, generation));
-            }
-        }
-    }
-}
+pub(crate) mod by_hand;
 
 /// An id for a heap or an arena, never given twice, never 0.
 pub(crate) fn next_id() -> u64 {
