@@ -55,12 +55,16 @@ fn m09_exact() {
             assert!(block.is_some() || !knows, "refused beside the memory of a thread known to have ended");
             SERVED.hit_if(knows);
             REFUSED.hit_if(block.is_none());
-            block.into_iter().for_each(|block| place.keep(block));
+            if let Some(block) = block {
+                place.keep(block);
+            }
         }
     }
     let ends = |place: &Place| {
         let blocks = [place.alloc(), place.alloc()].map(|block| block.expect("two granules are free"));
-        blocks.into_iter().for_each(|block| place.free(block));
+        for block in blocks {
+            place.free(block);
+        }
         place.set_ready();
         place.end();
         place.tell(1);

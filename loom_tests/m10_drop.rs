@@ -73,7 +73,9 @@ fn m10_leaked() {
         by_hand::set_late(true);
         if two.place.told() == 1 {
             let blocks = [two.place.alloc(), two.place.alloc()].map(|block| block.expect("the heap's blocks are back"));
-            blocks.into_iter().for_each(|block| two.place.free(block));
+            for block in blocks {
+                two.place.free(block);
+            }
             SERVED.hit();
         }
     };

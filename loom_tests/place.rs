@@ -1,8 +1,10 @@
-//! Where the models of threads take place: a region, filler_layout but for a few granules, a heap in it, and what its roles do.
+//! Where the models of threads take place: a region, filled but for a few granules, a heap in it, and what
+//! its roles do.
 //!
 //! A role is a thread with real (loom's) thread-locals; only its end is by hand (`thread::by_hand`), so that it lies
 //! before the join. The main thread is late from the start: it never has a shard. What happened is noted in standard
 //! atomics, which loom does not see: they add neither an order nor an execution.
+#![expect(clippy::print_stdout, reason = "a model tells how often its case occurred")]
 
 use core::alloc::Layout;
 use core::ptr::NonNull;

@@ -190,10 +190,9 @@ pub(crate) enum Claim {
 /// Whether the lock's holder may use the shard of `owner` and `pins`.
 pub(crate) fn claim(tokens: &Tokens, owner: &Owner, pins: &Pins) -> Claim {
     match owner.get() {
-        None => Claim::Claimable,
         Some(token) if !tokens.is_dead(token) => Claim::Living,
         Some(_) if pins.is_pinned() => Claim::Pinned,
-        Some(_) => Claim::Claimable,
+        Some(_) | None => Claim::Claimable,
     }
 }
 
@@ -210,15 +209,21 @@ impl Cache {
         Self { entries: [const { (Cell::new(0), Cell::new(core::ptr::null())) }; Self::ENTRIES] }
     }
 
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "less than the number of entries")]
+    fn entry(&self, id: u64) -> &(Cell<u64>, Cell<*const ()>) {
+        &self.entries[(id % Self::ENTRIES as u64) as usize]
+    }
+
     /// The address kept for `id`, which is not 0.
     #[inline(always)]
     pub(crate) fn get(&self, id: u64) -> Option<*const ()> {
-        let (key, value) = &self.entries[(id % Self::ENTRIES as u64) as usize];
+        let (key, value) = self.entry(id);
         (key.get() == id).then(|| value.get())
     }
 
     pub(crate) fn set(&self, id: u64, value: *const ()) {
-        let (key, place) = &self.entries[(id % Self::ENTRIES as u64) as usize];
+        let (key, place) = self.entry(id);
         key.set(id);
         place.set(value);
     }
