@@ -17,7 +17,7 @@
 //!
 //! Deliberately not here: what is charged for, and who holds the lock.
 
-use crate::sync::{AtomicU64, AtomicUsize, CachePadded, mutant, ord};
+use crate::sync::{AtomicU64, AtomicUsize, CachePadded, OwnedUsize, mutant, ord};
 
 /// Slack of a limit is `limit / SLACK_DIVISOR` unless the builder says otherwise.
 pub(crate) const SLACK_DIVISOR: usize = 16;
@@ -36,9 +36,9 @@ pub(crate) struct Pressure {
 pub(crate) struct Budget {
     usage: AtomicUsize,
     limit: AtomicUsize,
-    peak: AtomicUsize,
+    peak: OwnedUsize,
     /// Bytes charged since the last refusal under pressure.
-    since: AtomicUsize,
+    since: OwnedUsize,
     slack_divisor: usize,
     /// Bytes there are: a limit above them limits nothing.
     ceiling: usize,
@@ -52,8 +52,8 @@ impl Budget {
         Self {
             usage: AtomicUsize::new(0),
             limit: AtomicUsize::new(limit),
-            peak: AtomicUsize::new(0),
-            since: AtomicUsize::new(0),
+            peak: OwnedUsize::new(0),
+            since: OwnedUsize::new(0),
             slack_divisor: slack_divisor.max(1),
             ceiling,
             leased: CachePadded::new(AtomicUsize::new(0)),
@@ -72,7 +72,7 @@ impl Budget {
 
     /// Greatest usage so far.
     pub(crate) fn peak(&self) -> usize {
-        self.peak.load(ord!(Relaxed))
+        self.peak.get()
     }
 
     /// Bytes of idle capacity granted to shards.
@@ -115,11 +115,11 @@ impl Budget {
         let usage = self.usage() + bytes;
         self.usage.store(usage, ord!(Relaxed));
         if usage > self.peak() {
-            self.peak.store(usage, ord!(Relaxed));
+            self.peak.set(usage);
         }
         if self.pressed() {
-            let since = self.since.load(ord!(Relaxed)) + bytes;
-            self.since.store(since, ord!(Relaxed));
+            let since = self.since.get() + bytes;
+            self.since.set(since);
             if since >= self.bound() / 64 {
                 self.step_pressure(1);
             }
@@ -141,7 +141,7 @@ impl Budget {
     /// A search for `bytes` failed here: pressure begins, unless the request is large for the limit.
     pub(crate) fn refused(&self, bytes: usize) {
         if bytes <= self.bound() / 16 {
-            self.since.store(0, ord!(Relaxed));
+            self.since.set(0);
             if !self.pressed() {
                 self.step_pressure(1);
             }

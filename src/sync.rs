@@ -10,7 +10,7 @@
 //!   for it cannot be weakened.
 //! - [`mutant!`] is `false` in ordinary builds; under the model checker `SHARDED_ARENA_WEAKEN=name` makes it `true`. It
 //!   leaves out one rule of a protocol, so that a model can be seen to fail without it.
-//! - [`Owned32`], [`Owned64`] are words which one thread at a time writes, with a plain load and store, and which any
+//! - [`Owned32`], [`Owned64`], [`OwnedUsize`] are words which one thread at a time writes, with a plain load and store, and which any
 //!   thread may read as a hint. Loom does not see them: a [`Ghost`] beside them is what it checks.
 //! - [`Ghost`] is a zero-sized nothing in ordinary builds and a checked cell under loom: whoever has the exclusive use
 //!   of some state enters its ghost, and a missing happens-before edge is loom's error.
@@ -70,6 +70,16 @@ pub(crate) struct Owned32(core::sync::atomic::AtomicU32);
 #[repr(transparent)]
 pub(crate) struct Owned64(core::sync::atomic::AtomicU64);
 
+/// A `usize` that one thread at a time writes, without a read-modify-write, and any thread may read as a hint.
+#[derive(Debug, Default)]
+#[repr(transparent)]
+pub(crate) struct OwnedUsize(core::sync::atomic::AtomicUsize);
+
+/// A figure that anyone adds to and nothing is decided by; it wraps. Loom does not see it.
+#[derive(Debug, Default)]
+#[repr(transparent)]
+pub(crate) struct Figure(core::sync::atomic::AtomicU64);
+
 // Relaxed throughout: what the words describe is published by whoever hands over the right to write them (the region's
 // lock, a depot's head, a token's end), never by the words themselves.
 impl Owned32 {
@@ -99,6 +109,35 @@ impl Owned64 {
     #[inline(always)]
     pub(crate) fn set(&self, value: u64) {
         self.0.store(value, core::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+impl OwnedUsize {
+    pub(crate) const fn new(value: usize) -> Self {
+        Self(core::sync::atomic::AtomicUsize::new(value))
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self) -> usize {
+        self.0.load(core::sync::atomic::Ordering::Relaxed)
+    }
+    #[inline(always)]
+    pub(crate) fn set(&self, value: usize) {
+        self.0.store(value, core::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+// Relaxed throughout: only the number matters.
+impl Figure {
+    pub(crate) const fn zero() -> Self {
+        Self(core::sync::atomic::AtomicU64::new(0))
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(core::sync::atomic::Ordering::Relaxed)
+    }
+    pub(crate) fn add(&self, value: u64) {
+        self.0.fetch_add(value, core::sync::atomic::Ordering::Relaxed);
     }
 }
 

@@ -81,7 +81,7 @@ impl Tokens {
             }
             // ORDERING(Acquire): this holder's own end will be a plain store and cuts the release sequence of the
             // former's, so whoever sees that end must see, through this one, what the former holder wrote.
-            //   pairs: `end`'s Release.  loom: m09_token::aba_claim, aba_adopt; Relaxed fails them.
+            //   pairs: `end`'s Release.  loom: m09_aba::aba_claim, aba_adopt; Relaxed fails them.
             // Failure is Relaxed: it only says to try the next slot.
             let taken = word.compare_exchange(generation, generation + 1, ord!("thread.take", Acquire), ord!(Relaxed));
             if taken.is_ok() {
@@ -96,9 +96,10 @@ impl Tokens {
         if mutant!("rule.thread.death-before-generation") {
             self.deaths.fetch_add(1, ord!("thread.deaths.add", Release));
         }
+        let next = if mutant!("rule.thread.no-generation") { 0 } else { token.generation() + 1 };
         // ORDERING(Release): the thread's last writes to its shards precede its end.
         //   pairs: `is_dead`'s and `take`'s Acquire.  loom: m09_token::end_claim; Relaxed fails it.
-        self.generations[token.slot()].store(token.generation() + 1, ord!("thread.end", Release));
+        self.generations[token.slot()].store(next, ord!("thread.end", Release));
         if !mutant!("rule.thread.death-before-generation") {
             // ORDERING(Release): whoever counts this death sees the generation above, so that no sweep records a death
             // whose thread it took for alive.  pairs: `deaths`' Acquire.  loom: m09_token::exact; Relaxed fails it.
@@ -110,7 +111,8 @@ impl Tokens {
     pub(crate) fn is_dead(&self, token: Token) -> bool {
         // ORDERING(Acquire): what the ended thread wrote to its shards is seen by whoever claims them.
         //   pairs: `end`'s Release.  loom: m09_token::adopt_claim; Relaxed fails it.
-        self.generations[token.slot()].load(ord!("thread.dead", Acquire)) > token.generation()
+        let generation = self.generations[token.slot()].load(ord!("thread.dead", Acquire));
+        if mutant!("rule.thread.no-generation") { generation == 0 } else { generation > token.generation() }
     }
 
     /// Number of ends, before a sweep that shall find them all.
@@ -267,8 +269,9 @@ impl Guard {
         {
             cache.clear();
         }
-        // `take`: a token that ended twice would free another thread's slot.
-        if let Some(token) = self.token.take() {
+        // Emptied: a token that ended twice would free another thread's slot.
+        let token = if mutant!("rule.thread.token-kept") { self.token.get() } else { self.token.take() };
+        if let Some(token) = token {
             tokens.end(token);
         }
     }
@@ -287,6 +290,10 @@ struct EndOfThread(Guard);
 
 impl Drop for EndOfThread {
     fn drop(&mut self) {
+        if cfg!(all(test, loom)) {
+            // Models end their threads by hand: loom destroys thread-locals after it has let the joining thread go on.
+            return;
+        }
         if CACHE.try_with(|cache| self.0.end(Some(cache), tokens())).is_err() {
             self.0.end(None, tokens());
         }
@@ -301,6 +308,10 @@ pub(crate) fn cached(id: u64) -> Option<*const ()> {
 
 /// Runs `with` on the calling thread's cache and guard; the guard is none after the thread's end has begun.
 pub(crate) fn with_identity<R>(with: impl FnOnce(&Cache, Option<&Guard>) -> R) -> Option<R> {
+    #[cfg(all(test, loom))]
+    if by_hand::is_late() {
+        return CACHE.with(|cache| Some(with(cache, None)));
+    }
     CACHE
         .try_with(|cache| {
             let mut with = Some(with);
@@ -313,6 +324,9 @@ pub(crate) fn with_identity<R>(with: impl FnOnce(&Cache, Option<&Guard>) -> R) -
         .ok()
         .flatten()
 }
+
+#[cfg(all(test, loom))]
+pub(crate) mod by_hand;
 
 /// An id for a heap or an arena, never given twice, never 0.
 pub(crate) fn next_id() -> u64 {

@@ -15,7 +15,7 @@ use crate::error::RegionError;
 use crate::extent::Extent;
 use crate::region::{Links, Region, Section, ShardSet};
 use crate::size_class::{COUNT, GRANULE_BYTES, longest_bytes};
-use crate::sync::{AtomicU64, OnceLock, ord, parallelism};
+use crate::sync::{AtomicU64, Figure, OnceLock, mutant, ord, parallelism};
 use crate::table::{Table, try_box};
 use crate::thread::{self, Cache, Claim, Guard, Owner, Token, claim, tokens};
 
@@ -33,9 +33,9 @@ pub(crate) struct Core {
     /// The heap's own usage and limit.
     pub(crate) budget: Budget,
     /// What was counted outside any shard.
-    pub(super) allocated: AtomicU64,
-    pub(super) freed: AtomicU64,
-    pub(super) invalid_frees: AtomicU64,
+    pub(super) allocated: Figure,
+    pub(super) freed: Figure,
+    pub(super) invalid_frees: Figure,
     /// One more than the deaths when a thread last found no shard to adopt.
     adopt_failed: AtomicU64,
     pub(super) quarantine: Option<Quarantine>,
@@ -60,14 +60,16 @@ unsafe impl Sync for Core {}
 impl Core {
     /// A heap in `region` with a limit of its own; with a quarantine it is checked.
     pub(super) fn new(region: Region, limit: usize, quarantine: Option<Quarantine>) -> Self {
+        // A heap named by its place would be taken for an earlier one in the same place.
+        let id = if mutant!("rule.heap.id-reused") { region.base().addr().get() as u64 } else { thread::next_id() };
         Self {
-            id: thread::next_id(),
+            id,
             base: region.base(),
             longest: longest_bytes(region.capacity()),
             budget: Budget::new(limit, region.capacity(), region.slack_divisor()),
-            allocated: AtomicU64::new(0),
-            freed: AtomicU64::new(0),
-            invalid_frees: AtomicU64::new(0),
+            allocated: Figure::zero(),
+            freed: Figure::zero(),
+            invalid_frees: Figure::zero(),
             adopt_failed: AtomicU64::new(0),
             quarantine,
             body: OnceLock::new(),
@@ -87,10 +89,15 @@ impl Core {
 
     /// The body, made at the first call; none if the heap caches nothing.
     pub(crate) fn body(&self) -> Option<&Body> {
+        self.body_with(|| Self::shard_count(&self.region))
+    }
+
+    /// As [`Core::body`], with as many shards as `count` says.
+    pub(super) fn body_with(&self, count: impl FnOnce() -> usize) -> Option<&Body> {
         self.body
             .get_or_init(|| {
                 let cached = self.quarantine.is_none() && self.region.wipe().is_none();
-                let body = cached.then(|| Body::make(&self.region).ok()).flatten();
+                let body = cached.then(|| Body::make(&self.region, count()).ok()).flatten();
                 let set = NonNull::from(self as &dyn ShardSet);
                 // SAFETY: the same pointer, its lifetime erased: the core leaves the list before it goes (INV-H2).
                 let set = unsafe { core::mem::transmute::<NonNull<dyn ShardSet + '_>, NonNull<dyn ShardSet>>(set) };
@@ -167,17 +174,28 @@ impl Core {
         shard
     }
 
+    /// Gives the first claimable shard, with its contents and leases, to `token`.
     fn adopt<'a>(&self, body: &'a Body, token: Token) -> Option<&'a Shard> {
         let deaths = tokens().deaths_hint();
         // Since a thread last found none, no thread has ended: there is none now.
         if self.adopt_failed.load(ord!(Relaxed)) == deaths + 1 {
             return None;
         }
-        let shard = self.region.section(|section| body.adopt(section, token));
-        if shard.is_none() {
+        let outside = mutant!("rule.thread.adopt-outside-lock");
+        let index = self.region.section(|section| {
+            let index = body.claimable(section, token)?;
+            if !outside {
+                body.owners[index].set(Some(token));
+            }
+            Some(index)
+        });
+        if outside && let Some(index) = index {
+            body.owners[index].set(Some(token));
+        }
+        if index.is_none() {
             self.adopt_failed.store(deaths + 1, ord!(Relaxed));
         }
-        shard.map(|index| &body.shards[index])
+        index.map(|index| &body.shards[index])
     }
 
     /// The slow path of a thread without a shard: threads may have ended since it looked for one.
@@ -196,8 +214,8 @@ impl Core {
         let shards = self.made().map_or(&[][..], |body| &body.shards);
         // Frees are read before allocations, so that a block which goes round meanwhile is rather counted twice than as
         // minus one; the loads are Relaxed, so the sum is bounded below as well.
-        let freed = shards.iter().map(Shard::freed).fold(self.freed.load(ord!(Relaxed)), u64::wrapping_add);
-        let allocated = shards.iter().map(Shard::allocated).fold(self.allocated.load(ord!(Relaxed)), u64::wrapping_add);
+        let freed = shards.iter().map(Shard::freed).fold(self.freed.get(), u64::wrapping_add);
+        let allocated = shards.iter().map(Shard::allocated).fold(self.allocated.get(), u64::wrapping_add);
         let live = allocated.wrapping_sub(freed);
         if live > u64::MAX / 2 { 0 } else { usize::try_from(live).unwrap_or(usize::MAX) }
     }
@@ -209,8 +227,7 @@ impl Core {
             return;
         }
         if shard.is_none() {
-            // Relaxed: a figure; nothing is published by it.
-            self.allocated.fetch_add(bytes as u64, ord!(Relaxed));
+            self.allocated.add(bytes as u64);
         } else {
             shard.count_alloc(bytes);
         }
@@ -223,7 +240,7 @@ impl Core {
             return;
         }
         if shard.is_none() {
-            self.freed.fetch_add(bytes as u64, ord!(Relaxed));
+            self.freed.add(bytes as u64);
         } else {
             shard.count_free(bytes);
         }
@@ -231,13 +248,12 @@ impl Core {
 
     /// A free that the index refused: dropped and counted. Called inside or outside the section.
     pub(super) fn count_invalid(&self) {
-        self.invalid_frees.fetch_add(1, ord!(Relaxed));
+        self.invalid_frees.add(1);
     }
 }
 
 impl Body {
-    fn make(region: &Region) -> Result<Box<Self>, RegionError> {
-        let shards = Core::shard_count(region);
+    fn make(region: &Region, shards: usize) -> Result<Box<Self>, RegionError> {
         let slack = region.capacity() / region.slack_divisor().max(1);
         try_box(Self {
             owners: Table::reserve(shards)?,
@@ -256,11 +272,9 @@ impl Body {
         self.probe(token).find(|index| self.owners[*index].get() == Some(token)).map(|index| &self.shards[index])
     }
 
-    /// Gives the first claimable shard, with its contents and leases, to `token`.
-    fn adopt(&self, _locked: &mut Section<'_>, token: Token) -> Option<usize> {
-        let index = self.probe(token).find(|index| self.claim(*index) == Claim::Claimable)?;
-        self.owners[index].set(Some(token));
-        Some(index)
+    /// The first shard that may be given to `token` in this section.
+    fn claimable(&self, _locked: &mut Section<'_>, token: Token) -> Option<usize> {
+        self.probe(token).find(|index| self.claim(*index) == Claim::Claimable)
     }
 
     /// Whose `shard` is.

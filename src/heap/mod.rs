@@ -16,13 +16,15 @@ use core::ptr::NonNull;
 use crate::error::{AllocError, FreeError, RegionError};
 use crate::region::{Region, RegionReservation};
 use crate::stats::HeapStats;
-use crate::sync::{Arc, ord};
+use crate::sync::Arc;
 
 mod allocator;
 mod builder;
 mod inner;
 mod local;
 mod magazines;
+#[cfg(all(test, loom))]
+mod model;
 mod quarantine;
 mod release;
 mod request;
@@ -315,7 +317,7 @@ impl Heap {
             leased: self.core.budget.leased(),
             shards_owned: body.map_or(0, |body| body.owners.iter().filter(|owner| owner.get().is_some()).count()),
             shards: body.map_or(0, |body| body.owners.len()),
-            invalid_frees: self.core.invalid_frees.load(ord!(Relaxed)),
+            invalid_frees: self.core.invalid_frees.get(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::budget::Budget;
 use crate::extent::Extent;
 use crate::magazine::NodeRef;
-use crate::region::{Links, Section, ShardSet, Sweep};
+use crate::region::{Links, Region, Section, ShardSet, Sweep};
 use crate::size_class::Class;
 use crate::sync::mutant;
 use crate::thread::{Claim, Token, tokens};
@@ -103,6 +103,17 @@ impl Core {
         self.end_node(body, node, lease);
     }
 
+    /// What the rule forbids: takes the shards' magazines while another may hold the lock and sweep them.
+    fn empty_shards_outside(&self, region: &Region) {
+        let Some(body) = self.made() else { return };
+        for shard in body.shards.iter() {
+            shard.enter();
+            while let Some(node) = shard.take_any(&body.depot.nodes) {
+                region.section(|section| self.give_back_node(body, section, node));
+            }
+        }
+    }
+
     /// Gives back all that is cached, whoever owns it. The heap's last handle only.
     fn give_back_all(&self, section: &mut Section<'_>) {
         while self.drain_quarantine(section) {}
@@ -126,9 +137,7 @@ impl Drop for Core {
         }
         let region = self.region.clone();
         if mutant!("rule.heap.drop-outside-lock") {
-            region.section(|section| section.unregister(self));
-            region.section(|section| self.give_back_all(section));
-            return;
+            self.empty_shards_outside(&region);
         }
         region.section(|section| {
             self.give_back_all(section);
