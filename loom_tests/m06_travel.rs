@@ -13,7 +13,7 @@ struct State {
 
 /// Thread 0 has a magazine for one block, and that block.
 fn make() -> State {
-    let fixture = Fixture::new(4096, 16 * 1024, 16);
+    let fixture = Fixture::new(16 * 1024, 16 * 1024, 16);
     let first = fixture.alloc(0, 16).expect("an empty region");
     State { fixture, first }
 }
