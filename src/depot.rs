@@ -121,14 +121,8 @@ impl Depot {
     }
 
     pub(crate) fn push_full(&self, class: Class, node: NodeRef) {
-        let late = mutant!("rule.depot.counted-after-push");
-        if !late {
-            self.full_count.fetch_add(1, ord!(Relaxed));
-        }
+        self.full_count.fetch_add(1, ord!(Relaxed));
         self.full[class.index()].push(&self.nodes, node);
-        if late {
-            self.full_count.fetch_add(1, ord!(Relaxed));
-        }
     }
 
     pub(crate) fn pop_full(&self, class: Class) -> Option<NodeRef> {
