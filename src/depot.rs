@@ -13,7 +13,7 @@
 use crate::error::RegionError;
 use crate::magazine::{Node, NodeRef, NodeSize, Nodes};
 use crate::size_class::{COUNT, Class};
-use crate::sync::{AtomicU64, AtomicUsize, mutant, ord};
+use crate::sync::{AtomicU64, AtomicUsize, CachePadded, mutant, ord};
 
 /// The head of a stack of nodes; zero is an empty one.
 #[derive(Debug, Default)]
@@ -86,10 +86,10 @@ impl Head {
 pub(crate) struct Depot {
     pub(crate) nodes: Nodes,
     full: [Head; COUNT],
-    spare: [Head; 2],
+    spare: CachePadded<[Head; 2]>,
     /// At least the number of full magazines: counted before the push and after the pop. Relaxed is right: whoever is
     /// ordered after a push is ordered after its count.
-    full_count: AtomicUsize,
+    full_count: CachePadded<AtomicUsize>,
 }
 
 impl Depot {
@@ -101,8 +101,8 @@ impl Depot {
         Ok(Self {
             nodes: Nodes::reserve(slack)?,
             full: core::array::from_fn(|_| Head::default()),
-            spare: [Head::default(), Head::default()],
-            full_count: AtomicUsize::new(0),
+            spare: CachePadded::default(),
+            full_count: CachePadded::default(),
         })
     }
 

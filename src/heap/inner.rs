@@ -15,7 +15,7 @@ use crate::error::RegionError;
 use crate::extent::Extent;
 use crate::region::{Links, Region, Section, ShardSet};
 use crate::size_class::{COUNT, GRANULE_BYTES, longest_bytes};
-use crate::sync::{AtomicU64, Figure, OnceLock, mutant, ord, parallelism};
+use crate::sync::{AtomicU64, CachePadded, Figure, OnceLock, mutant, ord, parallelism};
 use crate::table::{Table, try_box};
 use crate::thread::{self, Cache, Claim, Guard, Owner, Token, claim, tokens};
 
@@ -32,16 +32,23 @@ pub(crate) struct Core {
     pub(super) region: Region,
     /// The heap's own usage and limit.
     pub(crate) budget: Budget,
+    /// On lines of their own, away from what every call reads.
+    pub(super) outside: CachePadded<Outside>,
+    pub(super) quarantine: Option<Quarantine>,
+    /// Boxed, so that a heap that was never used is small.
+    body: OnceLock<Option<Box<Body>>>,
+    pub(super) links: Links,
+}
+
+/// What threads without a shard write.
+#[derive(Debug, Default)]
+pub(super) struct Outside {
     /// What was counted outside any shard.
     pub(super) allocated: Figure,
     pub(super) freed: Figure,
     pub(super) invalid_frees: Figure,
     /// One more than the deaths when a thread last found no shard to adopt.
     adopt_failed: AtomicU64,
-    pub(super) quarantine: Option<Quarantine>,
-    /// Boxed, so that a heap that was never used is small.
-    body: OnceLock<Option<Box<Body>>>,
-    pub(super) links: Links,
 }
 
 /// Shards, who owns them, and the depot between them.
@@ -67,10 +74,7 @@ impl Core {
             base: region.base(),
             longest: longest_bytes(region.capacity()),
             budget: Budget::new(limit, region.capacity(), region.slack_divisor()),
-            allocated: Figure::zero(),
-            freed: Figure::zero(),
-            invalid_frees: Figure::zero(),
-            adopt_failed: AtomicU64::new(0),
+            outside: CachePadded::default(),
             quarantine,
             body: OnceLock::new(),
             links: Links::default(),
@@ -178,7 +182,7 @@ impl Core {
     fn adopt<'a>(&self, body: &'a Body, token: Token) -> Option<&'a Shard> {
         let deaths = tokens().deaths_hint();
         // Since a thread last found none, no thread has ended: there is none now.
-        if self.adopt_failed.load(ord!(Relaxed)) == deaths + 1 {
+        if self.outside.adopt_failed.load(ord!(Relaxed)) == deaths + 1 {
             return None;
         }
         let outside = mutant!("rule.thread.adopt-outside-lock");
@@ -193,14 +197,14 @@ impl Core {
             body.owners[index].set(Some(token));
         }
         if index.is_none() {
-            self.adopt_failed.store(deaths + 1, ord!(Relaxed));
+            self.outside.adopt_failed.store(deaths + 1, ord!(Relaxed));
         }
         index.map(|index| &body.shards[index])
     }
 
     /// The slow path of a thread without a shard: threads may have ended since it looked for one.
     pub(super) fn try_adopt(&self) -> &Shard {
-        if self.made().is_none() || self.adopt_failed.load(ord!(Relaxed)) == tokens().deaths_hint() + 1 {
+        if self.made().is_none() || self.outside.adopt_failed.load(ord!(Relaxed)) == tokens().deaths_hint() + 1 {
             return Shard::none();
         }
         self.shard_cold()
@@ -214,8 +218,8 @@ impl Core {
         let shards = self.made().map_or(&[][..], |body| &body.shards);
         // Frees are read before allocations, so that a block which goes round meanwhile is rather counted twice than as
         // minus one; the loads are Relaxed, so the sum is bounded below as well.
-        let freed = shards.iter().map(Shard::freed).fold(self.freed.get(), u64::wrapping_add);
-        let allocated = shards.iter().map(Shard::allocated).fold(self.allocated.get(), u64::wrapping_add);
+        let freed = shards.iter().map(Shard::freed).fold(self.outside.freed.get(), u64::wrapping_add);
+        let allocated = shards.iter().map(Shard::allocated).fold(self.outside.allocated.get(), u64::wrapping_add);
         let live = allocated.wrapping_sub(freed);
         if live > u64::MAX / 2 { 0 } else { usize::try_from(live).unwrap_or(usize::MAX) }
     }
@@ -227,7 +231,7 @@ impl Core {
             return;
         }
         if shard.is_none() {
-            self.allocated.add(bytes as u64);
+            self.outside.allocated.add(bytes as u64);
         } else {
             shard.count_alloc(bytes);
         }
@@ -240,7 +244,7 @@ impl Core {
             return;
         }
         if shard.is_none() {
-            self.freed.add(bytes as u64);
+            self.outside.freed.add(bytes as u64);
         } else {
             shard.count_free(bytes);
         }
@@ -248,7 +252,7 @@ impl Core {
 
     /// A free that the index refused: dropped and counted. Called inside or outside the section.
     pub(super) fn count_invalid(&self) {
-        self.invalid_frees.add(1);
+        self.outside.invalid_frees.add(1);
     }
 }
 

@@ -317,7 +317,7 @@ impl Heap {
             leased: self.core.budget.leased(),
             shards_owned: body.map_or(0, |body| body.owners.iter().filter(|owner| owner.get().is_some()).count()),
             shards: body.map_or(0, |body| body.owners.len()),
-            invalid_frees: self.core.invalid_frees.get(),
+            invalid_frees: self.core.outside.invalid_frees.get(),
         }
     }
 }

@@ -26,7 +26,7 @@ use crate::error::RegionError;
 use crate::extent::Extent;
 use crate::mapping::Mapping;
 use crate::size_class::GRANULE_BYTES;
-use crate::sync::{Arc, Mutex, yield_now};
+use crate::sync::{Arc, CachePadded, Mutex, yield_now};
 
 mod builder;
 mod insight;
@@ -115,7 +115,8 @@ pub(crate) struct Shared {
     budget: Budget,
     slack_divisor: usize,
     wipe: Option<u8>,
-    state: Mutex<State>,
+    /// The lock beside what it guards, away from what is read without it.
+    state: CachePadded<Mutex<State>>,
 }
 
 // SAFETY: `base` points into `mapping`, which is Send and Sync; the rest of the state is behind the lock.
@@ -217,7 +218,8 @@ impl Region {
         let index = BestFit::new(granules, (base.addr().get() / GRANULE_BYTES) as u64)?;
         let state = State { index, first: None, swept: 0, trimming: None, reserved: 0, orphaned: 0, waiting: 0 };
         let budget = Budget::new(limit, capacity, slack_divisor);
-        let shared = Shared { mapping, base, capacity, budget, slack_divisor, wipe, state: Mutex::new(state) };
+        let shared =
+            Shared { mapping, base, capacity, budget, slack_divisor, wipe, state: CachePadded::new(Mutex::new(state)) };
         Ok(Region { shared: Arc::new(shared) })
     }
 
