@@ -53,6 +53,7 @@ pub(crate) use shape::{LARGE_SLOTS, SMALL_SLOTS};
 
 const FINE_BYTES: usize = FINE * GRANULE_BYTES;
 const PLAIN: usize = FINE + COARSE;
+const ALIGNED_END: usize = ALIGNED + 1;
 
 /// Number of classes.
 pub(crate) const COUNT: usize = PLAIN + aligned_before(ALIGNED);
@@ -87,7 +88,7 @@ const fn sizes() -> [u32; COUNT] {
         class += 1;
     }
     let mut step = 1;
-    while step <= ALIGNED {
+    while step < ALIGNED_END {
         let mut multiple = 1;
         while multiple <= FINE >> step {
             sizes[class] = (multiple * (GRANULE_BYTES << step)) as u32;

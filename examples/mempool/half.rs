@@ -11,10 +11,10 @@ use crate::backend::Backend;
 use crate::block::Source;
 use crate::pool::{Counts, Draws, Pool};
 
-/// A block confirms about this share of the pool …
-const BLOCK_SHARE: usize = 256;
-/// … up to this many transactions …
-const MOST_A_BLOCK: usize = 512;
+/// A block confirms this share of what the index has room for …
+const BLOCK_SHARE: usize = 24;
+/// … up to as many transactions as a real one has …
+const MOST_A_BLOCK: usize = 2500;
 /// … and three for every four that were offered, so the pool stays at its limit.
 const CONFIRMED: (usize, usize) = (3, 4);
 /// Blocks that wait for a confirming thread before those that take transactions in wait too.

@@ -160,3 +160,47 @@ fn handles_share_one_heap_and_its_limit() {
     heap.set_limit(128 << 10);
     assert!(heap.alloc(layout(65 << 10, 1)).is_ok());
 }
+
+#[test]
+fn a_batch_whose_iterator_panics_returns_what_it_was_given() {
+    for checked in [false, true] {
+        let heap = Heap::builder().capacity(1 << 20).checked(checked).build().unwrap();
+        let large = layout(20_000, 8);
+        let blocks: Vec<_> = (0..5).map(|_| heap.alloc(large).unwrap().cast::<u8>()).collect();
+        let caught = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| {
+            let mut given = 0;
+            let until_fourth = blocks.iter().map(|block| {
+                given += 1;
+                assert!(given < 4, "the iterator's own panic");
+                (*block, large)
+            });
+            // SAFETY: live, with their layout.
+            unsafe { heap.free_batch(until_fourth) };
+        }));
+        assert!(caught.is_err());
+        assert_eq!(heap.live_bytes(), 2 * 20_000);
+        for block in &blocks[3..] {
+            // SAFETY: live, with its layout: the batch never got it.
+            unsafe { heap.free(*block, large) };
+        }
+        heap.flush();
+        assert_eq!(heap.memory_usage(), 0);
+        heap.region().verify().unwrap();
+    }
+}
+
+#[test]
+fn a_checked_heap_reports_a_grow_of_a_freed_block_at_the_call() {
+    let heap = Heap::builder().capacity(1 << 20).checked(true).build().unwrap();
+    let old = layout(100, 8);
+    let block = heap.alloc(old).unwrap().cast::<u8>();
+    // SAFETY: live, with its layout.
+    unsafe { heap.free(block, old) };
+    // SAFETY: not live, which a checked heap finds before it touches anything.
+    let grown =
+        std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| unsafe { heap.grow(block, old, layout(200, 8)) }));
+    assert!(grown.is_err());
+    assert_eq!(heap.stats().invalid_frees, 0);
+    heap.flush();
+    assert_eq!(heap.memory_usage(), 0);
+}

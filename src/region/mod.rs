@@ -115,8 +115,8 @@ pub(crate) struct Shared {
     budget: Budget,
     slack_divisor: usize,
     wipe: Option<u8>,
-    /// The lock beside what it guards, away from what is read without it.
-    state: CachePadded<Mutex<State>>,
+    /// The lock on a line of its own: those who wait for it do not slow its holder.
+    state: CachePadded<Mutex<CachePadded<State>>>,
 }
 
 // SAFETY: `base` points into `mapping`, which is Send and Sync; the rest of the state is behind the lock.
@@ -218,8 +218,15 @@ impl Region {
         let index = BestFit::new(granules, (base.addr().get() / GRANULE_BYTES) as u64)?;
         let state = State { index, first: None, swept: 0, trimming: None, reserved: 0, orphaned: 0, waiting: 0 };
         let budget = Budget::new(limit, capacity, slack_divisor);
-        let shared =
-            Shared { mapping, base, capacity, budget, slack_divisor, wipe, state: CachePadded::new(Mutex::new(state)) };
+        let shared = Shared {
+            mapping,
+            base,
+            capacity,
+            budget,
+            slack_divisor,
+            wipe,
+            state: CachePadded::new(Mutex::new(CachePadded::new(state))),
+        };
         Ok(Region { shared: Arc::new(shared) })
     }
 

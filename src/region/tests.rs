@@ -23,8 +23,10 @@ fn a_trimming_extent_is_no_live_block_to_a_stale_free() {
     let (offset, turns) = (region.offset_of(stale.as_ptr()).expect("inside"), Cell::new(0));
     region.trim_with(0, |start, len| {
         if (start..start + len).contains(&offset) {
+            // SAFETY: `NonNull::add`: inside the region.
+            let at = unsafe { region.base().add(start) };
             // SAFETY: nothing is live there, so there is nothing to lose.
-            let refused = unsafe { heap.try_free(region.base().add(start), bytes(len)) };
+            let refused = unsafe { heap.try_free(at, bytes(len)) };
             assert_eq!(refused, Err(FreeError::NotLive));
             turns.set(turns.get() + 1);
         }
