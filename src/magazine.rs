@@ -130,6 +130,10 @@ impl<'a> Node<'a> {
     pub(crate) fn cap(self) -> u32 {
         self.cap.get()
     }
+    /// Bytes of lease that an open magazine carries (INV-N3).
+    pub(crate) fn lease(self) -> usize {
+        lease_bytes(Class::from_index(self.class()), self.cap())
+    }
     pub(crate) fn class(self) -> usize {
         self.class.get() as usize
     }

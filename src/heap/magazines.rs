@@ -110,6 +110,7 @@ impl Core {
     pub(super) fn empty_node(&self, body: &Body, section: &mut Section<'_>, node: NodeRef) -> usize {
         let at = body.depot.nodes.get(node);
         at.enter();
+        let lease = at.lease();
         let class = Class::from_index(at.class());
         for slot in &at.slots[..at.len() as usize] {
             if section.give_back(&self.budget, extent(slot.get(), class.granules())).is_err() {
@@ -117,7 +118,7 @@ impl Core {
             }
         }
         at.set_len(0);
-        lease_bytes(class, at.cap())
+        lease
     }
 
     /// Ends the lease of an emptied node and spares it.
@@ -126,23 +127,29 @@ impl Core {
         body.depot.give_node(node);
     }
 
-    /// Gives back a magazine that the caller holds and whose lease no shard holds any more.
-    fn close(&self, body: &Body, node: NodeRef) {
+    /// Gives back magazines that the caller holds and whose leases no shard holds any more, all in one section.
+    fn close(&self, body: &Body, magazines: &[NodeRef]) {
+        let nodes = &body.depot.nodes;
+        let lease: usize = magazines.iter().map(|node| nodes.get(*node).lease()).sum();
         if mutant!("rule.lease.ended-before-emptied") {
-            let at = body.depot.nodes.get(node);
-            self.end_lease(lease_bytes(Class::from_index(at.class()), at.cap()));
-            self.region.section(|section| self.empty_node(body, section, node));
-            return body.depot.give_node(node);
+            self.end_lease(lease);
         }
-        let at = body.depot.nodes.get(node);
-        let lease = if at.len() == 0 {
-            at.enter();
-            lease_bytes(Class::from_index(at.class()), at.cap())
-        } else {
-            self.region.section(|section| self.empty_node(body, section, node))
-        };
+        // Empty ones need no lock.
+        if magazines.iter().any(|node| nodes.get(*node).len() > 0) {
+            self.region.section(|section| {
+                for node in magazines {
+                    self.empty_node(body, section, *node);
+                }
+            });
+        }
         // After the section: the blocks are in the index before their lease can be granted again.
-        self.end_node(body, node, lease);
+        if !mutant!("rule.lease.ended-before-emptied") {
+            self.end_lease(lease);
+        }
+        for node in magazines {
+            nodes.get(*node).enter();
+            body.depot.give_node(*node);
+        }
     }
 
     fn close_previous(&self, body: &Body, shard: &Shard, class: Class) -> bool {
@@ -157,15 +164,37 @@ impl Core {
 
     fn close_released(&self, body: &Body, shard: &Shard, class: Class, node: NodeRef) {
         shard.release(lease_bytes(class, body.depot.nodes.get(node).cap()));
-        self.close(body, node);
+        self.close(body, &[node]);
     }
 
-    /// Closes every magazine of the shard, one a section.
+    /// Closes every magazine of the shard, up to 60 blocks a section.
     pub(crate) fn close_all(&self, body: &Body, shard: &Shard) {
-        while let Some(node) = shard.take_any(&body.depot.nodes) {
-            self.close(body, node);
+        let nodes = &body.depot.nodes;
+        let (mut class, mut next) = (0, None);
+        loop {
+            let mut part = [NodeRef::NONE; Self::CLOSED_AT_ONCE];
+            let (mut count, mut blocks) = (0, 0);
+            while count < part.len()
+                && let Some(node) = next.take().or_else(|| shard.take_from(nodes, &mut class))
+            {
+                blocks += nodes.get(node).len();
+                if count > 0 && blocks > Self::BLOCKS_A_SECTION {
+                    next = Some(node);
+                    break;
+                }
+                part[count] = node;
+                count += 1;
+            }
+            if count == 0 {
+                return;
+            }
+            self.close(body, &part[..count]);
         }
     }
+
+    /// Magazines closed at once, and blocks that they may have together.
+    const CLOSED_AT_ONCE: usize = 16;
+    const BLOCKS_A_SECTION: u32 = 60;
 
     /// Acts upon a change of pressure; says whether there is pressure.
     pub(super) fn see(&self, body: &Body, shard: &Shard) -> bool {

@@ -278,21 +278,28 @@ impl Shard {
 
     /// Takes some magazine out of the shard, its lease no longer held here.
     pub(crate) fn take_any(&self, nodes: &Nodes) -> Option<NodeRef> {
+        self.take_from(nodes, &mut 0)
+    }
+
+    /// As [`Shard::take_any`], beginning with the class of index `first`, which goes on to where the next may be.
+    pub(crate) fn take_from(&self, nodes: &Nodes, first: &mut usize) -> Option<NodeRef> {
         if self.held() == 0 {
             return None;
         }
-        (0..COUNT).find_map(|index| {
-            let class = Class::from_index(index);
+        while *first < COUNT {
+            let class = Class::from_index(*first);
             let mut node = self.unload(nodes, class);
             if node.is_none() {
                 node = self.previous(class);
                 self.set_previous(class, NodeRef::NONE);
             }
-            (!node.is_none()).then(|| {
+            if !node.is_none() {
                 self.release(lease_bytes(class, nodes.get(node).cap()));
-                node
-            })
-        })
+                return Some(node);
+            }
+            *first += 1;
+        }
+        None
     }
 
     /// Calls `each` with class and granule for every cached block. The shard's user only.

@@ -1,4 +1,5 @@
 //! The heap's own tests: figures, both modes, threads.
+#![expect(unsafe_code, reason = "frees blocks, and reads what it filled")]
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
