@@ -244,7 +244,7 @@ mod tests {
         let plain: Vec<u32> = SIZES[..PLAIN].to_vec();
         assert_eq!((plain[63], plain[64], plain[111], plain[127]), (1024, 1088, 8192, 32768));
         assert!(plain.windows(2).all(|pair| pair[0] < pair[1]));
-        assert!(plain[FINE..].iter().all(|size| *size as usize % COARSE_STEP == 0));
+        assert!(plain[FINE..].iter().all(|size| (*size as usize).is_multiple_of(COARSE_STEP)));
     }
 
     #[test]

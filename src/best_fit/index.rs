@@ -82,11 +82,11 @@ impl FreeIndex {
     /// The newest of the shortest free extents with at least `len` granules.
     #[inline(always)]
     pub(super) fn least(&self, len: u32) -> Option<Found> {
-        if !is_long(len) {
-            if let Some(found) = self.bins.least(len) {
-                let node = self.bins.newest(found);
-                return Some(Found { extent: Extent::new(self.bins.offset(node), found), node });
-            }
+        if !is_long(len)
+            && let Some(found) = self.bins.least(len)
+        {
+            let node = self.bins.newest(found);
+            return Some(Found { extent: Extent::new(self.bins.offset(node), found), node });
         }
         self.least_long(len)
     }

@@ -13,7 +13,7 @@ use super::shard::Shard;
 impl Core {
     /// Whether a block at `ptr` with `old` serves `new` as it is, or once its tail is cut off.
     fn fits_in_place(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> bool {
-        self.usable(new) <= self.usable(old) && ptr.addr().get() % new.align() == 0
+        self.usable(new) <= self.usable(old) && ptr.addr().get().is_multiple_of(new.align())
     }
 
     /// A block of `new.size()` bytes that begins with the bytes of the old one.
@@ -121,7 +121,7 @@ impl Core {
     unsafe fn stretch(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
         let have = u32::try_from(self.usable(old) / GRANULE_BYTES).ok()?;
         let more = self.wanted(new)?.len.checked_sub(have)?;
-        if ptr.addr().get() % new.align() != 0 {
+        if !ptr.addr().get().is_multiple_of(new.align()) {
             return None;
         }
         let block = extent(self.granule(ptr), have);
