@@ -18,7 +18,7 @@ const MOST_A_BLOCK: usize = 2500;
 /// … and three for every four that were offered, so the pool stays at its limit.
 const CONFIRMED: (usize, usize) = (3, 4);
 /// Blocks that wait for a confirming thread before those that take transactions in wait too.
-const WAITING_BLOCKS: usize = 4;
+const WAITING_BLOCKS: usize = 1;
 /// Between two samples of the usage.
 const SAMPLE_PAUSE: Duration = Duration::from_micros(500);
 /// Between two steps of the progress bar.
