@@ -134,7 +134,11 @@ impl Budget {
         self.usage.store(usage.saturating_sub(bytes), ord!(Relaxed));
     }
 
+    /// A lowered limit makes every shard close its magazines at its next slow path.
     pub(crate) fn set_limit(&self, bytes: usize) {
+        if bytes < self.limit() {
+            self.nudge();
+        }
         self.limit.store(bytes, ord!(Relaxed));
     }
 

@@ -77,7 +77,7 @@ impl fmt::Display for FreeError {
             Self::OutOfRegion => "invalid free: the address is outside the region",
             Self::Interior => "invalid free: the address is inside a block, not at its start",
             Self::NotLive => "invalid free: no live block begins there (never allocated, or freed already)",
-            Self::WrongLayout => "invalid free: the block has another length than the layout",
+            Self::WrongLayout => "invalid free: the block has another length than the layout, or another alignment",
         })
     }
 }

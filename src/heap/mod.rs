@@ -279,7 +279,7 @@ impl Heap {
         self.core.budget.limit().min(self.region().limit())
     }
 
-    /// Sets the heap's own limit. Takes the lock. Usage above a lowered limit stays until it is freed.
+    /// Sets the heap's own limit. Takes the lock. For usage above a lowered limit see [`Region::set_limit`].
     pub fn set_limit(&self, bytes: usize) {
         self.region().section(|_locked| self.core.budget.set_limit(bytes));
     }

@@ -51,19 +51,20 @@ impl RegionBuilder {
         }
     }
 
-    /// Bytes of address space, rounded up to the page; 4 KiB to 64 GiB − 4 KiB.
+    /// Bytes of address space, rounded up to the page; 4 KiB to 64 GiB − 4 KiB. Required.
     pub fn capacity(mut self, bytes: usize) -> Self {
         self.capacity = bytes;
         self
     }
 
-    /// Bytes that may be handed out at once; the capacity unless set.
+    /// Bytes that may be handed out at once; the capacity unless set. A greater one is kept as given; then the capacity
+    /// bounds, and a refusal is [`Fragmented`](crate::AllocErrorKind::Fragmented).
     pub fn limit(mut self, bytes: usize) -> Self {
         self.limit = Some(bytes);
         self
     }
 
-    /// Threads may hold `limit / divisor` bytes idle, all of them together; 16 unless set.
+    /// Threads may hold `limit / divisor` bytes idle, all of them together; 16 unless set, 0 counts as 1.
     pub fn slack_divisor(mut self, divisor: usize) -> Self {
         self.slack_divisor = divisor;
         self
@@ -75,7 +76,7 @@ impl RegionBuilder {
         self
     }
 
-    /// Touches every page at construction.
+    /// Touches every page at construction, as far as the system lets it.
     pub fn prefault(mut self, on: bool) -> Self {
         self.advice.prefault = on;
         self
@@ -93,7 +94,7 @@ impl RegionBuilder {
         self
     }
 
-    /// Fills freed blocks with `0xDE`. Heaps in the region then cache nothing: every call takes the lock.
+    /// Fills freed blocks with `0xDE`, unless [`zero_on_free`](Self::zero_on_free) is set too. Heaps in the region then cache nothing: every call takes the lock.
     pub fn poison_on_free(mut self, on: bool) -> Self {
         self.poison_on_free = on;
         self

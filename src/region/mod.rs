@@ -242,8 +242,9 @@ impl Region {
         self.shared.budget.limit()
     }
 
-    /// Changes the limit. Takes the lock. Usage above a lowered limit stays until it is freed; nothing new is granted
-    /// meanwhile.
+    /// Changes the limit. Takes the lock. Usage above a lowered limit, idle blocks included, stays until it is freed or
+    /// flushed. Meanwhile the region hands out nothing new; a thread may still be served from blocks it has cached, which
+    /// it gives back at its next call that finds none.
     pub fn set_limit(&self, bytes: usize) {
         self.section(|section| section.shared.budget.set_limit(bytes));
     }

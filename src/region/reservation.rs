@@ -33,7 +33,8 @@ impl Section<'_> {
 }
 
 impl Region {
-    /// Charges `bytes` now, so that later requests that name the reservation cannot meet the limit. Takes the lock;
+    /// Charges `bytes` now, so that later requests that name the reservation cannot meet the region's limit (a heap's
+    /// own limit holds all the same, and what is drawn is rounded up to 16 bytes). Takes the lock;
     /// before it refuses, what lies idle in depots, quarantines and with ended threads was given back.
     ///
     /// # Errors
