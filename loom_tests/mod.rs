@@ -2,7 +2,8 @@
 //!
 //! Every role of a model is a child thread; the main thread only makes the state, spawns, joins and checks. Each model is
 //! explored in every spawn order of its roles and under several preemption bounds (loom's unbounded search is not
-//! exhaustive on a load followed by an exchange, tokio-rs/loom #166; a bound turns on its conservative search).
+//! exhaustive on a load followed by an exchange, tokio-rs/loom #166; a bound turns on its conservative search). The
+//! largest stop at bound 2 unless `SHARDED_ARENA_LOOM_DEEP` is set, which adds bound 3 to them, minutes each.
 //!
 //! What a model calls memory is a loom cell per block ([`harness::Blocks`]): entered at hand-out, free and reuse, so a
 //! double hand-out or a missing happens-before edge is loom's own error. Nodes and shards have ghosts of their own in
