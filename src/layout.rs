@@ -7,14 +7,20 @@
 //! - INV-A2: `align_down(v, a) = Some(d)` ⟺ `d` is the greatest multiple of `a` with `d ≤ v`.
 //! - INV-A3: both are `None` where `a` is not a power of two.
 
+use core::alloc::Layout;
 use core::ops::{BitAnd, Not};
+use core::ptr::NonNull;
 
 /// An unsigned word that addresses, or numbers of granules, are made of.
-pub(crate) trait Word: Copy + PartialEq + BitAnd<Output = Self> + Not<Output = Self> {
+pub(crate) trait Word: Copy + PartialOrd + BitAnd<Output = Self> + Not<Output = Self> {
     /// `self + other`, or `None` past the end of the word.
     fn checked_sum(self, other: Self) -> Option<Self>;
+    /// `self - other`, or `None` below zero.
+    fn checked_difference(self, other: Self) -> Option<Self>;
     /// `self - 1` for a power of two, else `None`.
     fn mask_below(self) -> Option<Self>;
+    /// Whether `self <= other`.
+    fn is_at_most(self, other: usize) -> bool;
 }
 
 macro_rules! word {
@@ -23,6 +29,16 @@ macro_rules! word {
             #[inline]
             fn checked_sum(self, other: Self) -> Option<Self> {
                 self.checked_add(other)
+            }
+            #[inline]
+            fn checked_difference(self, other: Self) -> Option<Self> {
+                self.checked_sub(other)
+            }
+            #[inline]
+            fn is_at_most(self, other: usize) -> bool {
+                #[allow(clippy::cast_possible_truncation, clippy::unnecessary_cast, reason = "one macro, words of several widths")]
+                let bound = if other as u128 > Self::MAX as u128 { Self::MAX } else { other as Self };
+                self <= bound
             }
             #[inline]
             fn mask_below(self) -> Option<Self> {
@@ -48,9 +64,29 @@ pub(crate) fn align_down<W: Word>(value: W, align: W) -> Option<W> {
     Some(value & !align.mask_below()?)
 }
 
+/// The address at which a block of `size` bytes, aligned to `align`, ends the free bytes `[start, cursor)`: the greatest
+/// that leaves it room. `None` where it does not fit, or for a bad alignment. `start` is a multiple of `START_ALIGN`.
+///
+/// - INV-A4: `Some(at)` ⟹ `start ≤ at`, `at + size ≤ cursor`, and `at` is a multiple of `align`.
+#[inline(always)]
+pub(crate) fn bump_down<W: Word, const START_ALIGN: usize>(start: W, cursor: W, size: W, align: W) -> Option<W> {
+    if cursor.checked_difference(start)? < size {
+        return None;
+    }
+    let at = align_down(cursor.checked_difference(size)?, align)?;
+    // Rounding down to a multiple that `start` is one of cannot pass it.
+    (align.is_at_most(START_ALIGN) || at >= start).then_some(at)
+}
+
+/// A block of a zero-sized layout: aligned, not null, no memory.
+#[inline(always)]
+pub(crate) fn dangling(layout: Layout) -> NonNull<u8> {
+    NonNull::new(core::ptr::without_provenance_mut(layout.align())).unwrap_or(NonNull::dangling())
+}
+
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::{align_down, align_up};
+    use super::{align_down, align_up, bump_down};
 
     fn up_reference(value: u128, align: u128, max: u128) -> Option<u128> {
         let up = value.div_ceil(align) * align;
@@ -71,6 +107,29 @@ mod tests {
                 assert_eq!(down, Some(value / align * align), "{value} {align}");
             }
         }
+    }
+
+    #[test]
+    fn every_free_range_size_and_alignment_of_an_8_bit_word() {
+        fn check<const START_ALIGN: usize>() {
+            for start in (0..=u8::MAX).step_by(START_ALIGN) {
+                for cursor in start..=u8::MAX {
+                    for size in 0..=u8::MAX {
+                        for bit in 0..8 {
+                            let align = 1u8 << bit;
+                            let at = bump_down::<u8, START_ALIGN>(start, cursor, size, align);
+                            // The greatest multiple that leaves room, by search from above.
+                            let room = (u32::from(cursor) + 1).checked_sub(size.into()).unwrap_or(0);
+                            let reference = (u32::from(start)..room).rev().find(|at| at % u32::from(align) == 0);
+                            assert_eq!(at.map(u32::from), reference, "[{start}, {cursor}) {size} {align}");
+                        }
+                    }
+                }
+            }
+        }
+        check::<1>();
+        check::<16>();
+        assert_eq!(bump_down::<u8, 1>(0, 9, 3, 3), None);
     }
 
     #[test]

@@ -68,6 +68,7 @@ mod table;
 mod best_fit;
 mod budget;
 
+mod bump;
 mod depot;
 mod magazine;
 mod region;
@@ -77,6 +78,7 @@ mod thread;
 
 pub use allocator_api2;
 pub use best_fit::BestFitArena;
+pub use bump::BumpRegion;
 pub use error::{AllocError, AllocErrorKind, FreeError, RegionError, VerifyError};
 pub use heap::{Heap, HeapBuilder, LocalHeap};
 pub use region::{Region, RegionBuilder, RegionReservation};

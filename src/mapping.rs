@@ -13,6 +13,9 @@ use core::ptr::NonNull;
 
 use crate::error::RegionError;
 
+/// From this many bytes on huge pages are asked for unless the caller says otherwise.
+pub(crate) const HUGE_FROM_BYTES: usize = 4 << 20;
+
 /// Length of a page of the operating system, in bytes.
 pub(crate) fn page_bytes() -> usize {
     system::page_bytes()

@@ -14,6 +14,7 @@ use core::fmt;
 use core::ptr::NonNull;
 
 use crate::error::{AllocError, FreeError, RegionError};
+use crate::layout::dangling;
 use crate::region::{Region, RegionReservation};
 use crate::stats::HeapStats;
 use crate::sync::Arc;
@@ -71,12 +72,6 @@ impl fmt::Debug for Heap {
             .field("memory_usage", &self.memory_usage())
             .finish_non_exhaustive()
     }
-}
-
-/// A block of a zero-sized layout: aligned, not null, no memory.
-fn dangling(layout: Layout) -> NonNull<u8> {
-    let align = core::ptr::without_provenance_mut(layout.align());
-    NonNull::new(align).unwrap_or(NonNull::dangling())
 }
 
 impl Heap {

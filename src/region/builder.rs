@@ -2,12 +2,9 @@
 
 use crate::budget::SLACK_DIVISOR;
 use crate::error::RegionError;
-use crate::mapping::{Advice, Mapping, page_bytes};
+use crate::mapping::{Advice, HUGE_FROM_BYTES, Mapping, page_bytes};
 
 use super::{LEAST_BYTES, MOST_BYTES, Region};
-
-/// From this capacity on huge pages are asked for unless the builder says otherwise.
-const HUGE_FROM_BYTES: usize = 4 << 20;
 
 /// Byte that freed blocks are filled with under `poison_on_free`.
 const POISON: u8 = 0xDE;
