@@ -47,7 +47,7 @@ fn library_lines(path: &Path) -> Vec<(usize, String)> {
 }
 
 fn is_sync_door(path: &Path) -> bool {
-    path.ends_with("src/sync.rs")
+    path.parent().is_some_and(|folder| folder.ends_with("src/sync"))
 }
 
 #[test]

@@ -1,0 +1,100 @@
+//! Words that one thread at a time writes, and figures that decide nothing. Loom does not see them.
+
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+/// A `u32` that one thread at a time writes, without a read-modify-write, and any thread may read as a hint.
+#[derive(Debug, Default)]
+#[repr(transparent)]
+pub(crate) struct Owned32(AtomicU32);
+
+/// A `u64` that one thread at a time writes, without a read-modify-write, and any thread may read as a hint.
+#[derive(Debug, Default)]
+#[repr(transparent)]
+pub(crate) struct Owned64(AtomicU64);
+
+/// A `usize` that one thread at a time writes, without a read-modify-write, and any thread may read as a hint.
+#[derive(Debug, Default)]
+#[repr(transparent)]
+pub(crate) struct OwnedUsize(AtomicUsize);
+
+/// A figure that anyone adds to and nothing is decided by; it wraps. Loom does not see it.
+#[derive(Debug, Default)]
+#[repr(transparent)]
+pub(crate) struct Figure(AtomicU64);
+
+// Relaxed throughout: what the words describe is published by whoever hands over the right to write them (the region's
+// lock, a depot's head, a token's end), never by the words themselves.
+impl Owned32 {
+    pub(crate) const fn zero() -> Self {
+        Self(AtomicU32::new(0))
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self) -> u32 {
+        self.0.load(Relaxed)
+    }
+    #[inline(always)]
+    pub(crate) fn set(&self, value: u32) {
+        self.0.store(value, Relaxed);
+    }
+}
+
+impl Owned64 {
+    pub(crate) const fn zero() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+    #[inline(always)]
+    pub(crate) fn set(&self, value: u64) {
+        self.0.store(value, Relaxed);
+    }
+}
+
+impl OwnedUsize {
+    pub(crate) const fn new(value: usize) -> Self {
+        Self(AtomicUsize::new(value))
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self) -> usize {
+        self.0.load(Relaxed)
+    }
+    #[inline(always)]
+    pub(crate) fn set(&self, value: usize) {
+        self.0.store(value, Relaxed);
+    }
+}
+
+// Relaxed throughout: only the number matters.
+impl Figure {
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+    pub(crate) fn add(&self, value: u64) {
+        self.0.fetch_add(value, Relaxed);
+    }
+}
+
+/// A pointer that one thread at a time writes, without a read-modify-write, and any thread may read as a hint.
+#[derive(Debug)]
+#[repr(transparent)]
+pub(crate) struct OwnedPtr(AtomicPtr<u8>);
+
+impl OwnedPtr {
+    pub(crate) const fn null() -> Self {
+        Self(AtomicPtr::new(core::ptr::null_mut()))
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self) -> *mut u8 {
+        self.0.load(Relaxed)
+    }
+    #[inline(always)]
+    pub(crate) fn set(&self, value: *mut u8) {
+        self.0.store(value, Relaxed);
+    }
+}
