@@ -327,6 +327,9 @@ pub(crate) fn with_identity<R>(with: impl FnOnce(&Cache, Option<&Guard>) -> R) -
 
 #[cfg(all(test, loom))]
 pub(crate) mod by_hand;
+mod shards;
+
+pub(crate) use shards::{OwnedShard, Shards, default_count};
 
 /// An id for a heap or an arena, never given twice, never 0.
 pub(crate) fn next_id() -> u64 {

@@ -13,11 +13,11 @@ use crate::budget::Budget;
 use crate::depot::Depot;
 use crate::error::RegionError;
 use crate::extent::Extent;
-use crate::region::{Links, Region, Section, ShardSet};
+use crate::region::{Links, Region, ShardSet};
 use crate::size_class::{COUNT, GRANULE_BYTES, longest_bytes};
-use crate::sync::{AtomicU64, CachePadded, Figure, OnceLock, mutant, ord, parallelism};
-use crate::table::{Table, try_box};
-use crate::thread::{self, Cache, Claim, Guard, Owner, Token, claim, tokens};
+use crate::sync::{CachePadded, Figure, OnceLock, mutant};
+use crate::table::try_box;
+use crate::thread::{self, Cache, Guard, OwnedShard, Shards, default_count};
 
 use super::quarantine::Quarantine;
 use super::shard::Shard;
@@ -47,14 +47,11 @@ pub(super) struct Outside {
     pub(super) allocated: Figure,
     pub(super) freed: Figure,
     pub(super) invalid_frees: Figure,
-    /// One more than the deaths when a thread last found no shard to adopt.
-    adopt_failed: AtomicU64,
 }
 
 /// Shards, who owns them, and the depot between them.
 pub(crate) struct Body {
-    pub(super) owners: Table<Owner>,
-    pub(super) shards: Table<Shard>,
+    pub(super) shards: Shards<Shard>,
     pub(crate) depot: Depot,
 }
 
@@ -82,18 +79,9 @@ impl Core {
         }
     }
 
-    /// Number of shards of a heap in `region`.
-    fn shard_count(region: &Region) -> usize {
-        if cfg!(all(test, loom)) {
-            // The models' regions are small, and two of their threads have shards.
-            return 2;
-        }
-        (4 * parallelism()).min(region.capacity() / (64 * 1024)).max(1).next_power_of_two()
-    }
-
     /// The body, made at the first call; none if the heap caches nothing.
     pub(crate) fn body(&self) -> Option<&Body> {
-        self.body_with(|| Self::shard_count(&self.region))
+        self.body_with(|| default_count(self.region.capacity()))
     }
 
     /// As [`Core::body`], with as many shards as `count` says.
@@ -161,53 +149,17 @@ impl Core {
         }
     }
 
-    /// The shard of the thread that has `cache` and `guard`, adopting one if need be, and remembered in the cache.
+    /// The shard of the thread that has `cache` and `guard`.
     pub(crate) fn find_shard(&self, cache: &Cache, guard: Option<&Guard>) -> &Shard {
-        // A thread whose guard is gone takes the shared path and is remembered nowhere.
-        let (Some(body), Some(token)) = (self.body(), guard.and_then(|guard| guard.token(tokens()))) else {
-            return Shard::none();
-        };
-        let shard = match body.owned_by(token) {
-            Some(shard) => shard,
-            None => match self.adopt(body, token) {
-                Some(shard) => shard,
-                None => Shard::none(),
-            },
-        };
-        cache.set(self.id, core::ptr::from_ref(shard).cast());
-        shard
-    }
-
-    /// Gives the first claimable shard, with its contents and leases, to `token`.
-    fn adopt<'a>(&self, body: &'a Body, token: Token) -> Option<&'a Shard> {
-        let deaths = tokens().deaths_hint();
-        // Since a thread last found none, no thread has ended: there is none now.
-        if self.outside.adopt_failed.load(ord!(Relaxed)) == deaths + 1 {
-            return None;
+        match self.body() {
+            Some(body) => body.shards.find(&self.region, self.id, cache, guard),
+            None => Shard::none(),
         }
-        let outside = mutant!("rule.thread.adopt-outside-lock");
-        let index = self.region.section(|section| {
-            let index = body.claimable(section, token)?;
-            if !outside {
-                body.owners[index].set(Some(token));
-            }
-            Some(index)
-        });
-        if outside && let Some(index) = index {
-            body.owners[index].set(Some(token));
-        }
-        if index.is_none() {
-            self.outside.adopt_failed.store(deaths + 1, ord!(Relaxed));
-        }
-        index.map(|index| &body.shards[index])
     }
 
     /// The slow path of a thread without a shard: threads may have ended since it looked for one.
     pub(super) fn try_adopt(&self) -> &Shard {
-        if self.made().is_none() || self.outside.adopt_failed.load(ord!(Relaxed)) == tokens().deaths_hint() + 1 {
-            return Shard::none();
-        }
-        self.shard_cold()
+        if self.made().is_some_and(|body| body.shards.may_adopt()) { self.shard_cold() } else { Shard::none() }
     }
 
     // ---- figures --------------------------------------------------------------------------------------------------
@@ -215,11 +167,11 @@ impl Core {
     /// Bytes that callers hold, as they asked for them.
     #[cfg(feature = "stats")]
     pub(super) fn live_bytes(&self) -> usize {
-        let shards = self.made().map_or(&[][..], |body| &body.shards);
+        let shards = || self.made().into_iter().flat_map(|body| body.shards.iter());
         // Frees are read before allocations, so that a block which goes round meanwhile is rather counted twice than as
         // minus one; the loads are Relaxed, so the sum is bounded below as well.
-        let freed = shards.iter().map(Shard::freed).fold(self.outside.freed.get(), u64::wrapping_add);
-        let allocated = shards.iter().map(Shard::allocated).fold(self.outside.allocated.get(), u64::wrapping_add);
+        let freed = shards().map(Shard::freed).fold(self.outside.freed.get(), u64::wrapping_add);
+        let allocated = shards().map(Shard::allocated).fold(self.outside.allocated.get(), u64::wrapping_add);
         let live = allocated.wrapping_sub(freed);
         if live > u64::MAX / 2 { 0 } else { usize::try_from(live).unwrap_or(usize::MAX) }
     }
@@ -259,41 +211,12 @@ impl Core {
 impl Body {
     fn make(region: &Region, shards: usize) -> Result<Box<Self>, RegionError> {
         let slack = region.capacity() / region.slack_divisor().max(1);
-        try_box(Self {
-            owners: Table::reserve(shards)?,
-            shards: Table::reserve(shards)?,
-            depot: Depot::reserve(slack)?,
-        })
-    }
-
-    /// Index of the shard whose search for `token` begins at its slot.
-    fn probe(&self, token: Token) -> impl Iterator<Item = usize> + use<> {
-        let (count, home) = (self.owners.len(), token.slot());
-        (0..count).map(move |step| (home + step) % count)
-    }
-
-    pub(super) fn owned_by(&self, token: Token) -> Option<&Shard> {
-        self.probe(token).find(|index| self.owners[*index].get() == Some(token)).map(|index| &self.shards[index])
-    }
-
-    /// The first shard that may be given to `token` in this section.
-    fn claimable(&self, _locked: &mut Section<'_>, token: Token) -> Option<usize> {
-        self.probe(token).find(|index| self.claim(*index) == Claim::Claimable)
-    }
-
-    /// Whose `shard` is.
-    pub(super) fn owner_of(&self, shard: &Shard) -> Option<Token> {
-        self.shards.iter().position(|other| core::ptr::eq(other, shard)).and_then(|index| self.owners[index].get())
-    }
-
-    /// Whether the holder of the region's lock may use shard `index`.
-    pub(super) fn claim(&self, index: usize) -> Claim {
-        claim(tokens(), &self.owners[index], &self.shards[index].pins)
+        try_box(Self { shards: Shards::reserve(shards)?, depot: Depot::reserve(slack)? })
     }
 
     /// Bytes of nodes, shards and owner words.
     pub(super) fn metadata_bytes(&self) -> usize {
-        self.shards.len() * (size_of::<Shard>() + size_of::<Owner>()) + self.depot.nodes.touched_bytes() + COUNT * 8
+        self.shards.metadata_bytes() + self.depot.nodes.touched_bytes() + COUNT * 8
     }
 }
 

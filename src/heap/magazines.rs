@@ -13,6 +13,7 @@ use crate::magazine::{NodeRef, NodeSize, lease_bytes};
 use crate::region::Section;
 use crate::size_class::Class;
 use crate::sync::mutant;
+use crate::thread::OwnedShard;
 
 use super::inner::{Body, Core, extent};
 use super::shard::Shard;
@@ -22,7 +23,7 @@ impl Core {
 
     /// Bytes that one shard may hold idle.
     fn share(&self, body: &Body) -> usize {
-        let shards = body.shards.len();
+        let shards = body.shards.count();
         self.budget.share(shards).min(self.region.budget().share(shards))
     }
 

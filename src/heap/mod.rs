@@ -18,6 +18,7 @@ use crate::layout::dangling;
 use crate::region::{Region, RegionReservation};
 use crate::stats::HeapStats;
 use crate::sync::Arc;
+use crate::thread::OwnedShard;
 
 mod allocator;
 mod builder;
@@ -310,8 +311,8 @@ impl Heap {
             #[cfg(feature = "stats")]
             live_bytes: self.live_bytes(),
             leased: self.core.budget.leased(),
-            shards_owned: body.map_or(0, |body| body.owners.iter().filter(|owner| owner.get().is_some()).count()),
-            shards: body.map_or(0, |body| body.owners.len()),
+            shards_owned: body.map_or(0, |body| body.shards.count_owned()),
+            shards: body.map_or(0, |body| body.shards.count()),
             invalid_frees: self.core.outside.invalid_frees.get(),
         }
     }

@@ -25,7 +25,7 @@ impl Heap {
         let token = thread::with_identity(|_, guard| guard.and_then(|guard| guard.token(thread::tokens()))).flatten();
         let found = self.core.made().and_then(|body| body.shards.iter().position(|own| core::ptr::eq(own, shard)));
         match (found, self.core.made()) {
-            (Some(index), Some(body)) => assert_eq!(body.owners[index].get(), token, "another thread's shard"),
+            (Some(index), Some(body)) => assert_eq!(body.shards.at(index).0, token, "another thread's shard"),
             _ => assert!(shard.is_none(), "another heap's shard"),
         }
     }

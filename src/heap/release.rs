@@ -7,6 +7,7 @@ use crate::error::FreeError;
 use crate::extent::Extent;
 use crate::region::Section;
 use crate::size_class::{Class, GRANULE_BYTES};
+use crate::thread::OwnedShard;
 
 use super::inner::{Core, extent};
 use super::shard::Shard;

@@ -1,41 +1,16 @@
-//! One request, from the fast path to the refusal.
-//!
-//! - INV-Q1: a request is refused only if, in the section that refuses, its search failed, and either no emptied cache
-//!   could help (usage + n − leased > limit), or all depots of that limit were seen empty, the caller holds no magazine
-//!   under it, and no ended thread's shard is left.
-//!
-//! A refusal gives back one magazine a section, popped and given back inside it, and searches again: memory is never
-//! outside both depot and index while the lock is free, and the lock is never held for more than 60 blocks. It ends:
-//! pressure begins before the first magazine is given back, so nothing new is pushed. A request above 1/16 of the limit
-//! causes no pressure; it may go on as long as others push, each round giving back what they pushed.
+//! One request, from the fast path to the region; how that refuses is in `region/request.rs`.
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
 use crate::error::AllocError;
-use crate::region::{Blocker, RegionReservation, Section};
+use crate::region::{RegionReservation, Section, Wanted};
 use crate::size_class::{Class, GRANULE_BYTES};
 use crate::sync::mutant;
+use crate::thread::OwnedShard;
 
 use super::inner::{Body, Core};
 use super::shard::Shard;
-
-/// What the region is asked for, in granules.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Wanted {
-    pub(super) len: u32,
-    pub(super) align: u32,
-}
-
-/// How one critical section of a request ended.
-enum Step {
-    Took(u32),
-    /// Something was given back: search again.
-    Again,
-    /// Some extents are at the operating system: search again when they are back.
-    Trimming,
-    Refused(AllocError),
-}
 
 impl Core {
     /// Bytes usable in a block for `layout`: its class's, or the size rounded up to the granule.
@@ -52,9 +27,7 @@ impl Core {
         if layout.size() > self.region.capacity() {
             return None;
         }
-        let len = u32::try_from(self.usable(layout) / GRANULE_BYTES).ok()?;
-        let align = u32::try_from(layout.align().div_ceil(GRANULE_BYTES)).ok()?;
-        Some(Wanted { len, align })
+        Wanted::new(self.usable(layout), layout)
     }
 
     // ---- alloc ----------------------------------------------------------------------------------------------------
@@ -94,98 +67,46 @@ impl Core {
 
     /// One extent for `layout`, straight from the region.
     pub(crate) fn take_or_refuse(&self, own: Option<(&Body, &Shard)>, layout: Layout) -> Result<u32, AllocError> {
-        let refused = |section: &Section<'_>| {
-            let blocker = section.blocker(&self.budget, layout.size(), 0);
-            section.error(&self.budget, blocker, layout.size(), layout.align())
-        };
+        self.take_wanted(own, layout, 0)
+    }
+
+    /// As [`Core::take_or_refuse`], for a request of which `drawn` bytes are charged to a reservation.
+    fn take_wanted(&self, own: Option<(&Body, &Shard)>, layout: Layout, drawn: usize) -> Result<u32, AllocError> {
         let Some(wanted) = self.wanted(layout) else {
-            return Err(self.region.section(|section| refused(section)));
+            return Err(self.region.section(|section| section.refuse_outright(&self.budget, layout)));
         };
-        loop {
-            // An early pop, outside the section that gives back, is what the rule forbids: two refused requests would
-            // miss what is in each other's hands.
-            let popped = if mutant!("rule.refusal.drain-outside") {
-                own.and_then(|(body, _)| body.depot.pop_any())
-            } else {
-                None
-            };
-            let step = self.region.section(|section| {
-                if let (Some(node), Some((body, _))) = (popped, own) {
-                    let lease = self.empty_node(body, section, node);
-                    self.end_node(body, node, lease);
-                }
-                match section.take(&self.budget, wanted.len, wanted.align) {
-                    Some(granule) => Step::Took(granule),
-                    None if popped.is_some() => Step::Again,
-                    None => self.refuse(section, own, wanted, 0, layout),
-                }
-            });
-            match step {
-                Step::Took(granule) => return Ok(granule),
-                Step::Again => {}
-                Step::Trimming => self.region.wait_for_trim(),
-                Step::Refused(error) => return Err(error),
-            }
-        }
-    }
-
-    /// The search failed in this section, though `drawn` of its bytes were charged before: gives something back, or
-    /// refuses.
-    fn refuse(
-        &self,
-        section: &mut Section<'_>,
-        own: Option<(&Body, &Shard)>,
-        wanted: Wanted,
-        drawn: usize,
-        layout: Layout,
-    ) -> Step {
-        if section.is_trimming() && !mutant!("rule.trim.refused-beside") {
-            return Step::Trimming;
-        }
-        let bytes = wanted.len as usize * GRANULE_BYTES;
-        let blocker = section.blocker(&self.budget, bytes, drawn);
-        // Pressure begins before the first magazine is given back.
-        let pressed = if blocker == Blocker::Own { &self.budget } else { self.region.budget() };
-        pressed.refused(bytes);
-        if !section.is_hopeless(&self.budget, bytes, drawn)
-            && self.give_back_idle(section, own, blocker != Blocker::Own)
+        // An early pop, outside the section that gives back, is what the rule forbids: two refused requests would miss
+        // what is in each other's hands.
+        if mutant!("rule.refusal.drain-outside")
+            && let Some((body, _)) = own
+            && let Some(node) = body.depot.pop_any()
         {
-            return Step::Again;
-        }
-        Step::Refused(section.error(&self.budget, blocker, layout.size(), layout.align()))
-    }
-
-    /// Gives back one block that waits in a quarantine, or one magazine that is idle where the lock's holder may take it: in a depot or the caller's shard, of
-    /// other heaps too if `others`, or in the shard of an ended thread. `false` if there is none.
-    fn give_back_idle(&self, section: &mut Section<'_>, own: Option<(&Body, &Shard)>, others: bool) -> bool {
-        let others = others && !mutant!("rule.refusal.own-depot-only");
-        if section.drain_quarantine(self, others) {
-            return true;
-        }
-        if !mutant!("rule.refusal.drain-outside") && section.drain_one(self, others) {
-            return true;
-        }
-        if let Some((body, shard)) = own {
-            if let Some(node) = shard.take_any(&body.depot.nodes) {
+            self.region.section(|section| {
                 let lease = self.empty_node(body, section, node);
                 self.end_node(body, node, lease);
-                return true;
-            }
-            if others && body.owner_of(shard).is_some_and(|owner| section.drain_owned(owner.bits())) {
-                return true;
-            }
+            });
         }
-        !mutant!("rule.refusal.dead-shards-skipped") && section.sweep_one()
+        let mut give_back_own = |section: &mut Section<'_>, others| self.give_back_own(section, own, others);
+        self.region.take_or_refuse(self, Wanted { drawn, ..wanted }, &mut give_back_own, |_, _| ())
+    }
+
+    /// Gives back one magazine of the caller's shard, or, if `others`, of what its thread has in other heaps and arenas.
+    fn give_back_own(&self, section: &mut Section<'_>, own: Option<(&Body, &Shard)>, others: bool) -> bool {
+        let Some((body, shard)) = own else { return false };
+        if let Some(node) = shard.take_any(&body.depot.nodes) {
+            let lease = self.empty_node(body, section, node);
+            self.end_node(body, node, lease);
+            return true;
+        }
+        others && body.shards.owner_of(shard).is_some_and(|owner| section.drain_owned(owner.bits()))
     }
 
     /// `bytes` more could not be had beside a block that cannot move: gives back one idle block or magazine that may be
     /// its neighbour. `false` if there is none, or none would do.
     pub(super) fn make_room_beside(&self, shard: &Shard, bytes: usize) -> bool {
         let own = self.made().filter(|_| !shard.is_none()).map(|body| (body, shard));
-        self.region.section(|section| {
-            let others = section.blocker(&self.budget, bytes, 0) != Blocker::Own;
-            !section.is_hopeless(&self.budget, bytes, 0) && self.give_back_idle(section, own, others)
-        })
+        let mut give_back_own = |section: &mut Section<'_>, others| self.give_back_own(section, own, others);
+        self.region.make_room_beside(self, bytes, &mut give_back_own)
     }
 
     /// One extent for `layout` out of a reservation.
@@ -197,28 +118,11 @@ impl Core {
         let body = self.body();
         let shard = self.shard();
         let own = body.filter(|_| !shard.is_none()).map(|body| (body, shard));
-        let Some(wanted) = self.wanted(layout) else {
-            return self.take_or_refuse(own, layout).map(|at| self.address(at));
-        };
-        let bytes = wanted.len as usize * GRANULE_BYTES;
+        let bytes = self.wanted(layout).map_or(0, |wanted| wanted.len as usize * GRANULE_BYTES);
         let drawn = reservation.remaining().min(bytes);
-        loop {
-            let step = self.region.section(|section| {
-                match section.take_drawn(&self.budget, wanted.len, wanted.align, drawn) {
-                    Some(granule) => Step::Took(granule),
-                    None => self.refuse(section, own, wanted, drawn, layout),
-                }
-            });
-            match step {
-                Step::Took(granule) => {
-                    reservation.drew(drawn);
-                    self.count_alloc(Shard::none(), layout.size());
-                    return Ok(self.address(granule));
-                }
-                Step::Again => {}
-                Step::Trimming => self.region.wait_for_trim(),
-                Step::Refused(error) => return Err(error),
-            }
-        }
+        let granule = self.take_wanted(own, layout, drawn)?;
+        reservation.drew(drawn);
+        self.count_alloc(Shard::none(), layout.size());
+        Ok(self.address(granule))
     }
 }

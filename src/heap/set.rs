@@ -6,7 +6,7 @@ use crate::magazine::NodeRef;
 use crate::region::{Links, Region, Section, ShardSet, Sweep};
 use crate::size_class::Class;
 use crate::sync::mutant;
-use crate::thread::{Claim, Token, tokens};
+use crate::thread::{OwnedShard, Token, tokens};
 
 use super::inner::{Body, Core, extent};
 
@@ -37,7 +37,8 @@ impl ShardSet for Core {
     }
 
     fn drain_owned(&self, section: &mut Section<'_>, owner: u64) -> bool {
-        let Some((body, shard)) = self.made().and_then(|body| Some((body, body.owned_by(Token::from_bits(owner))?)))
+        let Some((body, shard)) =
+            self.made().and_then(|body| Some((body, body.shards.owned_by(Token::from_bits(owner))?)))
         else {
             return false;
         };
@@ -49,25 +50,10 @@ impl ShardSet for Core {
 
     fn sweep_one(&self, section: &mut Section<'_>) -> Sweep {
         let Some(body) = self.made() else { return Sweep::Clean };
-        let mut outcome = Sweep::Clean;
-        for (index, (owner, shard)) in body.owners.iter().zip(body.shards.iter()).enumerate() {
-            if owner.get().is_none() {
-                continue;
-            }
-            match body.claim(index) {
-                Claim::Living => {}
-                Claim::Pinned => outcome = Sweep::Pinned,
-                Claim::Claimable => {
-                    shard.enter();
-                    if let Some(node) = shard.take_any(&body.depot.nodes) {
-                        self.give_back_node(body, section, node);
-                        return Sweep::GaveBack;
-                    }
-                    owner.set(None);
-                }
-            }
-        }
-        outcome
+        body.shards.sweep_one(section, |section, shard| {
+            let node = shard.take_any(&body.depot.nodes);
+            node.inspect(|node| self.give_back_node(body, section, *node)).is_some()
+        })
     }
 
     fn for_cached(&self, section: &Section<'_>, each: &mut dyn FnMut(Extent)) {
@@ -75,11 +61,8 @@ impl ShardSet for Core {
             quarantine.for_each(section, each);
         }
         let Some(body) = self.made() else { return };
-        for (index, shard) in body.shards.iter().enumerate() {
-            if body.claim(index) == Claim::Claimable {
-                shard.enter();
-                shard.for_cached(&body.depot.nodes, |class, granule| each(extent(granule, class.granules())));
-            }
+        for shard in body.shards.claimed(section) {
+            shard.for_cached(&body.depot.nodes, |class, granule| each(extent(granule, class.granules())));
         }
         body.depot.for_each_full(|node| {
             let class = Class::from_index(node.class());

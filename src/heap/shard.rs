@@ -19,7 +19,7 @@ use crate::magazine::{NodeRef, Nodes, lease_bytes};
 use crate::size_class::{COUNT, Class};
 use crate::sync::{AtomicU64, Ghost, Owned32, Owned64, shared_static};
 use crate::table::Zeroable;
-use crate::thread::Pins;
+use crate::thread::{OwnedShard, Pins};
 
 /// One class's magazines in a shard.
 #[repr(C)]
@@ -105,20 +105,23 @@ shared_static! {
     };
 }
 
-impl Shard {
-    /// The shard of threads that have none.
-    pub(crate) fn none() -> &'static Shard {
+impl OwnedShard for Shard {
+    fn pins(&self) -> &Pins {
+        &self.pins
+    }
+    #[inline(always)]
+    fn enter(&self) {
+        self.ghost.enter();
+    }
+    fn none() -> &'static Shard {
         &NO_SHARD
     }
+}
 
+impl Shard {
     /// Whether this is [`Shard::none`].
     pub(crate) fn is_none(&self) -> bool {
         core::ptr::eq(self, Shard::none())
-    }
-
-    /// The owner, or the claimer under the lock, begins to use the shard.
-    pub(crate) fn enter(&self) {
-        self.ghost.enter();
     }
 
     #[inline(always)]

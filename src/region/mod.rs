@@ -30,13 +30,16 @@ use crate::sync::{Arc, CachePadded, Mutex, yield_now};
 
 mod builder;
 mod insight;
+mod request;
 mod reservation;
 mod section;
 mod trim;
 
 pub use builder::RegionBuilder;
+pub(crate) use request::Wanted;
 pub use reservation::RegionReservation;
-pub(crate) use section::{Blocker, Section};
+use section::Blocker;
+pub(crate) use section::Section;
 
 /// Least capacity of a region, in bytes.
 pub(crate) const LEAST_BYTES: usize = 4096;
