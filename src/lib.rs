@@ -73,16 +73,18 @@ mod depot;
 mod magazine;
 mod region;
 
+mod arena;
 mod heap;
 mod thread;
 
 pub use allocator_api2;
+pub use arena::{Arena, ArenaBuilder, Checkpoint, Local, Scope, Scratch, ScratchGuard};
 pub use best_fit::BestFitArena;
 pub use bump::BumpRegion;
-pub use error::{AllocError, AllocErrorKind, FreeError, RegionError, VerifyError};
+pub use error::{AllocError, AllocErrorKind, AllocValueError, FreeError, RegionError, RewindError, VerifyError};
 pub use heap::{Heap, HeapBuilder, LocalHeap};
 pub use region::{Region, RegionBuilder, RegionReservation};
-pub use stats::{BestFitStats, HeapStats, RegionStats};
+pub use stats::{ArenaStats, BestFitStats, HeapStats, RegionStats};
 
 #[cfg(all(test, loom))]
 #[path = "../loom_tests/mod.rs"]

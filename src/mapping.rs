@@ -21,6 +21,11 @@ pub(crate) fn page_bytes() -> usize {
     system::page_bytes()
 }
 
+/// Memory of the machine, in bytes; a fixed figure where the system is not asked.
+pub(crate) fn machine_bytes() -> u64 {
+    system::machine_bytes()
+}
+
 /// What to do with the memory of a new mapping.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "four independent options of the builder")]
@@ -143,6 +148,15 @@ mod system {
         rustix::param::page_size()
     }
 
+    pub(super) fn machine_bytes() -> u64 {
+        if cfg!(all(test, loom)) {
+            // The models' tables are built value by value.
+            return 64 * 1024;
+        }
+        let info = rustix::system::sysinfo();
+        u64::try_from(info.totalram).unwrap_or(u64::MAX).saturating_mul(info.mem_unit.into())
+    }
+
     pub(super) fn reserve(len: usize, guard: usize) -> io::Result<(Reserved, NonNull<u8>)> {
         let whole = len.checked_add(2 * guard).ok_or(io::ErrorKind::OutOfMemory)?;
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
@@ -222,6 +236,11 @@ mod system {
 
     pub(super) fn page_bytes() -> usize {
         4096
+    }
+
+    /// What is reserved here is allocated, under Miri for good.
+    pub(super) fn machine_bytes() -> u64 {
+        if cfg!(miri) { 4 << 20 } else { 1 << 30 }
     }
 
     pub(super) fn reserve(len: usize, _guard: usize) -> io::Result<(Reserved, NonNull<u8>)> {
