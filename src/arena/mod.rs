@@ -280,3 +280,6 @@ impl Drop for Arena {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -130,11 +130,11 @@ impl Body {
         lease: usize,
         need: usize,
     ) -> Option<Taken> {
-        let mut len = want.min(section.most(&self.budget) as usize * GRANULE_BYTES);
+        let most = section.most(&self.budget) as usize * GRANULE_BYTES;
+        let mut len = want.min(most) / GRANULE_BYTES * GRANULE_BYTES;
         if len > lease && !self.region.grant(&self.budget, len - lease) {
             len = lease;
         }
-        let len = len / GRANULE_BYTES * GRANULE_BYTES;
         let taken = if len < LEAST_CHUNK_BYTES || need > most_of(len) {
             None
         } else {
