@@ -32,13 +32,19 @@ pub(crate) trait Blocks {
         None
     }
 
+    /// A block for `layout`, whose size is not zero, if the chunk has room.
+    #[inline(always)]
+    fn bump(&self, layout: Layout) -> Option<NonNull<u8>> {
+        self.shard().bump(layout)
+    }
+
     /// A block for `layout`.
     #[inline(always)]
     fn alloc(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         if layout.size() == 0 {
             return Ok(dangling(layout));
         }
-        match self.shard().bump(layout) {
+        match self.bump(layout) {
             Some(block) => Ok(block),
             None => self.alloc_cold(layout),
         }

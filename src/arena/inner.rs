@@ -147,7 +147,12 @@ impl Core {
     /// The calling thread's shard, or [`OwnedShard::none`].
     #[inline(always)]
     pub(crate) fn shard(&self) -> &Shard {
-        match thread::cached(self.id) {
+        self.shard_of(self.id)
+    }
+
+    #[inline(always)]
+    fn shard_of(&self, id: u64) -> &Shard {
+        match thread::cached(id) {
             // SAFETY: the entry was made by `Shards::find` for this id, which is never reused: it points into this core's
             // body, which stands (INV-A1), or to the static `Shard::none`.
             Some(shard) => unsafe { &*shard.cast::<Shard>() },
@@ -172,7 +177,13 @@ impl Core {
     /// The arena through the calling thread's shard.
     #[inline(always)]
     pub(super) fn here(&self) -> At<'_> {
-        At { core: self, shard: self.shard() }
+        self.at(self.id)
+    }
+
+    /// As [`Core::here`]; `id` is this core's.
+    #[inline(always)]
+    pub(super) fn at(&self, id: u64) -> At<'_> {
+        At { core: self, shard: self.shard_of(id) }
     }
 
     // ---- requests -------------------------------------------------------------------------------------------------

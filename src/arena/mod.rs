@@ -16,7 +16,7 @@ use core::fmt;
 use crate::error::{AllocValueError, RegionError, VerifyError};
 use crate::region::Region;
 use crate::stats::ArenaStats;
-use crate::sync::Arc;
+use crate::sync::{Arc, OnceLock};
 use crate::thread::OwnedShard;
 
 mod allocator;
@@ -67,7 +67,10 @@ use shard::Shard;
 /// ```
 pub struct Arena {
     core: Arc<Core>,
-    recycled: Recycled,
+    /// The core's, one load nearer.
+    id: u64,
+    /// Made at the first use.
+    recycled: OnceLock<Box<Recycled>>,
 }
 
 impl fmt::Debug for Arena {
@@ -113,7 +116,8 @@ impl Arena {
     }
 
     fn with_options(region: Option<Region>, options: Options) -> Arena {
-        Arena { core: Arc::new(Core::new(region, options)), recycled: Recycled::default() }
+        let core = Core::new(region, options);
+        Arena { id: core.id, core: Arc::new(core), recycled: OnceLock::new() }
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {
@@ -132,7 +136,7 @@ impl Arena {
     /// to this arena, freed scope by scope. A call while others are lent to the thread gives another stack.
     #[must_use]
     pub fn scratch(&self) -> ScratchGuard<'_> {
-        self.recycled.lend(&self.core)
+        self.recycled.get_or_init(Box::default).lend(&self.core)
     }
 
     // ---- values with destructors ----------------------------------------------------------------------------------
@@ -184,7 +188,7 @@ impl Arena {
     /// the bytes returned. What is handed out stays.
     #[expect(clippy::must_use_candidate, reason = "called for its effect")]
     pub fn trim(&mut self, keep_bytes: usize) -> usize {
-        self.recycled.clear();
+        self.recycled.take();
         self.core.made().map_or(0, |body| body.trim(keep_bytes))
     }
 
@@ -252,7 +256,7 @@ impl Arena {
     /// What the typed methods stand on.
     #[inline(always)]
     pub(crate) fn blocks(&self) -> impl Blocks + '_ {
-        self.core.here()
+        self.core.at(self.id)
     }
 }
 
@@ -267,7 +271,7 @@ impl<F: FnMut()> Drop for Then<F> {
 
 impl Drop for Arena {
     fn drop(&mut self) {
-        self.recycled.clear();
+        self.recycled.take();
         // Without other users the region goes as a whole, its extents with it.
         let alone = Arc::get_mut(&mut self.core).and_then(Core::made_mut).is_some_and(|body| body.region.is_last());
         if let Some(body) = self.core.made() {

@@ -80,11 +80,6 @@ impl Recycled {
         let stack = stack.get_or_insert_with(|| Scratch::on(Arc::clone(core)));
         ScratchGuard { slot, stack, core, thread: PhantomData }
     }
-
-    /// Drops all stacks. No guard is left, for they borrow the arena.
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
-    }
 }
 
 /// A scratch stack that is lent by an arena; see [`Arena::scratch`](super::Arena::scratch). When it is dropped, all that was
