@@ -28,6 +28,9 @@ use super::shared::Free;
 /// A chunk shorter than this is not worth its node.
 const LEAST_CHUNK_BYTES: usize = if cfg!(all(test, loom)) { 64 } else { 256 };
 
+/// A shared chunk's room fits half a word.
+const MOST_SHARED_BYTES: usize = 1 << 31;
+
 /// A chunk just taken: its extent, and what its node must name as the next.
 pub(super) struct Taken {
     pub(super) extent: Extent,
@@ -230,7 +233,7 @@ impl Body {
                     return Some(None);
                 }
                 let lease = shared.lease.get();
-                let want = self.chunk_bytes(shared.used.get(), 0).min(may_hold.max(lease));
+                let want = self.chunk_bytes(shared.used.get(), 0).min(may_hold.max(lease)).min(MOST_SHARED_BYTES);
                 let taken = self.take_chunk(section, &self.extents, want, lease, need(layout))?;
                 let Extent { offset, len } = taken.extent;
                 let bytes = len as usize * GRANULE_BYTES;
