@@ -76,10 +76,14 @@ mod region;
 mod heap;
 mod thread;
 
+mod alloc;
+
 pub use allocator_api2;
 pub use best_fit::BestFitArena;
 pub use bump::BumpRegion;
-pub use error::{AllocError, AllocErrorKind, FreeError, RegionError, VerifyError};
+pub use error::{
+    AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, FreeError, RegionError, RewindError, VerifyError,
+};
 pub use heap::{Heap, HeapBuilder, LocalHeap};
 pub use region::{Region, RegionBuilder, RegionReservation};
 pub use stats::{BestFitStats, HeapStats, RegionStats};
