@@ -84,6 +84,7 @@ mod table;
 mod best_fit;
 mod budget;
 
+mod blocks;
 mod bump;
 mod depot;
 mod magazine;
@@ -93,11 +94,15 @@ mod arena;
 mod heap;
 mod thread;
 
+mod alloc;
+
 pub use allocator_api2;
 pub use arena::{Arena, ArenaBuilder, Checkpoint, Local, Scope, Scratch, ScratchGuard};
 pub use best_fit::BestFitArena;
 pub use bump::BumpRegion;
-pub use error::{AllocError, AllocErrorKind, AllocValueError, FreeError, RegionError, RewindError, VerifyError};
+pub use error::{
+    AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, FreeError, RegionError, RewindError, VerifyError,
+};
 pub use heap::{Heap, HeapBuilder, LocalHeap};
 pub use region::{Region, RegionBuilder, RegionReservation};
 pub use stats::{ArenaStats, BestFitStats, HeapStats, RegionStats};

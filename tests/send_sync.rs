@@ -3,8 +3,9 @@
 use sharded_arena::allocator_api2::alloc::Allocator;
 use sharded_arena::snapshot::{Extent, Snapshot};
 use sharded_arena::{
-    AllocError, AllocErrorKind, BestFitArena, BestFitStats, FreeError, Heap, HeapBuilder, HeapStats, LocalHeap, Region,
-    RegionBuilder, RegionError, RegionReservation, RegionStats, VerifyError,
+    AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, BestFitArena, BestFitStats, BumpRegion, FreeError,
+    Heap, HeapBuilder, HeapStats, LocalHeap, Region, RegionBuilder, RegionError, RegionReservation, RegionStats,
+    RewindError, VerifyError,
 };
 
 /// Compiles if `$type` has `$bound`.
@@ -33,8 +34,8 @@ macro_rules! lacks {
 }
 
 macro_rules! matrix {
-    ($($name:ident $(<$life:lifetime>)?: $send:ident Send, $sync:ident Sync;)*) => {
-        $( $send!($name $(<$life>)?, Send); $sync!($name $(<$life>)?, Sync); )*
+    ($($name:ident $(<$of:tt>)?: $send:ident Send, $sync:ident Sync;)*) => {
+        $( $send!($name $(<$of>)?, Send); $sync!($name $(<$of>)?, Sync); )*
         /// The types above, by name.
         const NAMES: &[&str] = &[$( stringify!($name) ),*];
     };
@@ -51,10 +52,14 @@ matrix! {
     RegionStats: has Send, has Sync;
     BestFitArena<'static>: has Send, lacks Sync;
     BestFitStats: has Send, has Sync;
+    BumpRegion: has Send, has Sync;
     AllocError: has Send, has Sync;
     AllocErrorKind: has Send, has Sync;
+    AllocOrInitError<u8>: has Send, has Sync;
+    AllocValueError<u8>: has Send, has Sync;
     FreeError: has Send, has Sync;
     RegionError: has Send, has Sync;
+    RewindError: has Send, has Sync;
     VerifyError: has Send, has Sync;
     Extent: has Send, has Sync;
     Snapshot: has Send, has Sync;
@@ -85,6 +90,17 @@ has!(AllocError, std::error::Error);
 has!(FreeError, std::error::Error);
 has!(RegionError, std::error::Error);
 has!(VerifyError, std::error::Error);
+has!(RewindError, Copy);
+has!(RewindError, std::error::Error);
+
+// An error that carries a value goes where the value may go, and is an error whatever the value is.
+lacks!(AllocValueError<std::rc::Rc<u8>>, Send);
+lacks!(AllocValueError<std::cell::Cell<u8>>, Sync);
+lacks!(AllocOrInitError<std::rc::Rc<u8>>, Send);
+has!(AllocValueError<u8>, Copy);
+has!(AllocValueError<std::cell::Cell<u8>>, std::error::Error);
+has!(AllocOrInitError<AllocError>, std::error::Error);
+lacks!(BumpRegion, Clone);
 
 /// What the crate's root exports is in the matrix.
 #[test]
