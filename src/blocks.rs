@@ -14,35 +14,38 @@ use crate::layout::dangling;
 
 /// See the module's header.
 ///
+/// By value, for it is one reference or two: a slow path then finds them in registers, and a fast path need not put them
+/// into memory for it.
+///
 /// # Safety
 /// A block is as long and as aligned as its layout says, readable and writable, and nobody else's, until it is resized or
 /// freed here, or everything is freed at once.
-pub(crate) unsafe trait Blocks {
+pub(crate) unsafe trait Blocks: Copy {
     /// A block for `layout`, whose size is not zero, where that takes no more than moving the cursor.
-    fn bump(&self, layout: Layout) -> Option<NonNull<u8>>;
+    fn bump(self, layout: Layout) -> Option<NonNull<u8>>;
 
     /// The request for which the cursor has no room; its size is not zero.
-    fn alloc_cold(&self, layout: Layout) -> Result<NonNull<u8>, AllocError>;
+    fn alloc_cold(self, layout: Layout) -> Result<NonNull<u8>, AllocError>;
 
     /// Makes a block longer or shorter without another one, moving its bytes if it is the last; none if that cannot be done.
     /// A block that shrinks may stay as it is.
     ///
     /// # Safety
     /// As for [`Blocks::resize`], with neither size zero.
-    unsafe fn resize_in_place(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>>;
+    unsafe fn resize_in_place(self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>>;
 
     /// Gives a block back: its room too if it is the last.
     ///
     /// # Safety
     /// `ptr` is a block of `layout`, whose size is not zero, from here, the caller's alone, and not used afterwards.
-    unsafe fn free_nonzero(&self, ptr: NonNull<u8>, layout: Layout);
+    unsafe fn free_nonzero(self, ptr: NonNull<u8>, layout: Layout);
 
     /// The figures of a refusal.
-    fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError;
+    fn refusal(self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError;
 
     /// A block for `layout`.
     #[inline(always)]
-    fn alloc(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+    fn alloc(self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         if layout.size() == 0 {
             return Ok(dangling(layout));
         }
@@ -55,7 +58,7 @@ pub(crate) unsafe trait Blocks {
     /// A block for `layout`, or a panic with the refusal's text.
     #[inline(always)]
     #[track_caller]
-    fn alloc_or_panic(&self, layout: Layout) -> NonNull<u8> {
+    fn alloc_or_panic(self, layout: Layout) -> NonNull<u8> {
         if layout.size() == 0 {
             return dangling(layout);
         }
@@ -69,7 +72,7 @@ pub(crate) unsafe trait Blocks {
     #[cold]
     #[inline(never)]
     #[track_caller]
-    fn alloc_cold_or_panic(&self, layout: Layout) -> NonNull<u8> {
+    fn alloc_cold_or_panic(self, layout: Layout) -> NonNull<u8> {
         match self.alloc_cold(layout) {
             Ok(block) => block,
             Err(error) => panic!("{error}"),
@@ -81,7 +84,7 @@ pub(crate) unsafe trait Blocks {
     /// # Safety
     /// `ptr` is a block of `layout` from here, the caller's alone, and not used afterwards.
     #[inline]
-    unsafe fn free(&self, ptr: NonNull<u8>, layout: Layout) {
+    unsafe fn free(self, ptr: NonNull<u8>, layout: Layout) {
         if layout.size() != 0 {
             // SAFETY: the caller's contract.
             unsafe { self.free_nonzero(ptr, layout) }
@@ -93,7 +96,7 @@ pub(crate) unsafe trait Blocks {
     /// # Safety
     /// `ptr` is a block of `old` from here, the caller's alone. On success only the new block may be used.
     #[inline]
-    unsafe fn resize(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
+    unsafe fn resize(self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
         if old.size() == 0 || new.size() == 0 {
             // SAFETY: the caller's contract.
             unsafe { self.free(ptr, old) };
@@ -109,32 +112,6 @@ pub(crate) unsafe trait Blocks {
         // SAFETY: the caller's contract; its bytes have moved.
         unsafe { self.free(ptr, old) };
         Ok(moved)
-    }
-}
-
-// SAFETY: the blocks are those of what is referred to.
-unsafe impl<B: Blocks> Blocks for &B {
-    #[inline(always)]
-    fn bump(&self, layout: Layout) -> Option<NonNull<u8>> {
-        B::bump(self, layout)
-    }
-    #[inline(always)]
-    fn alloc_cold(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        B::alloc_cold(self, layout)
-    }
-    #[inline(always)]
-    unsafe fn resize_in_place(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
-        // SAFETY: the caller's contract.
-        unsafe { B::resize_in_place(self, ptr, old, new) }
-    }
-    #[inline(always)]
-    unsafe fn free_nonzero(&self, ptr: NonNull<u8>, layout: Layout) {
-        // SAFETY: the caller's contract.
-        unsafe { B::free_nonzero(self, ptr, layout) }
-    }
-    #[inline(always)]
-    fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
-        B::refusal(self, requested, align, kind)
     }
 }
 

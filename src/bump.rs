@@ -202,7 +202,7 @@ impl BumpRegion {
 
     /// What the typed methods stand on.
     #[inline(always)]
-    pub(crate) fn blocks(&self) -> &impl Blocks {
+    pub(crate) fn blocks(&self) -> impl Blocks {
         self
     }
 
@@ -214,28 +214,28 @@ impl BumpRegion {
 }
 
 // SAFETY: a block is a range that an exchange took out of the room (INV-U1, INV-U3), in memory that stands with the region.
-unsafe impl Blocks for BumpRegion {
+unsafe impl Blocks for &BumpRegion {
     #[inline(always)]
-    fn bump(&self, layout: Layout) -> Option<NonNull<u8>> {
+    fn bump(self, layout: Layout) -> Option<NonNull<u8>> {
         self.room.take(self.base.addr().get(), layout).map(|offset| self.at(offset))
     }
 
-    fn alloc_cold(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+    fn alloc_cold(self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         Err(self.refusal(layout.size(), layout.align(), AllocErrorKind::LimitReached))
     }
 
-    unsafe fn resize_in_place(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
+    unsafe fn resize_in_place(self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
         // SAFETY: the caller's contract; offsets up to the block's lie in the region.
         unsafe { resize_shared(&*self.room, self.base.addr().get(), |offset| self.at(offset), ptr, old, new) }
     }
 
-    unsafe fn free_nonzero(&self, ptr: NonNull<u8>, layout: Layout) {
+    unsafe fn free_nonzero(self, ptr: NonNull<u8>, layout: Layout) {
         let offset = ptr.addr().get() - self.base.addr().get();
         self.room.shift(offset, offset + layout.size());
     }
 
     #[cold]
-    fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
+    fn refusal(self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
         let (limit, largest_free) = (self.capacity, self.remaining());
         AllocError { requested, align, usage: limit - largest_free, limit, largest_free, kind }
     }

@@ -211,40 +211,43 @@ pub(crate) fn claim(tokens: &Tokens, owner: &Owner, pins: &Pins) -> Claim {
 /// A thread's cache: which shard of which heap or arena is its own. `S` is the shard's type.
 #[derive(Debug)]
 pub(crate) struct Cache {
-    entries: [(Cell<u64>, Cell<*const ()>); Self::ENTRIES],
+    ids: [Cell<u64>; Self::ENTRIES],
+    shards: [Cell<*const ()>; Self::ENTRIES],
 }
 
 impl Cache {
     const ENTRIES: usize = 4;
 
     pub(crate) const fn new() -> Self {
-        Self { entries: [const { (Cell::new(0), Cell::new(core::ptr::null())) }; Self::ENTRIES] }
+        Self {
+            ids: [const { Cell::new(0) }; Self::ENTRIES],
+            shards: [const { Cell::new(core::ptr::null()) }; Self::ENTRIES],
+        }
     }
 
+    /// The entry of `id`: heaps and arenas made one after the other have entries of their own. As ids are multiples of
+    /// [`ID_STEP`], its offset is a part of the id's bits as they stand.
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "only the low bits count")]
-    fn entry(&self, id: u64) -> &(Cell<u64>, Cell<*const ()>) {
-        // Heaps and arenas made one after the other have entries of their own.
-        &self.entries[id as usize % Self::ENTRIES]
+    fn entry(id: u64) -> usize {
+        (id / ID_STEP) as usize % Self::ENTRIES
     }
 
     /// The address kept for `id`, which is not 0.
     #[inline(always)]
     pub(crate) fn get(&self, id: u64) -> Option<*const ()> {
-        let (key, value) = self.entry(id);
-        (key.get() == id).then(|| value.get())
+        let entry = Self::entry(id);
+        (self.ids[entry].get() == id).then(|| self.shards[entry].get())
     }
 
     pub(crate) fn set(&self, id: u64, value: *const ()) {
-        let (key, place) = self.entry(id);
-        key.set(id);
-        place.set(value);
+        let entry = Self::entry(id);
+        self.ids[entry].set(id);
+        self.shards[entry].set(value);
     }
 
     fn clear(&self) {
-        for (key, _) in &self.entries {
-            key.set(0);
-        }
+        self.ids.iter().for_each(|id| id.set(0));
     }
 }
 
@@ -341,13 +344,16 @@ mod shards;
 
 pub(crate) use shards::{OwnedShard, Shards, default_count};
 
-/// An id for a heap or an arena, never given twice, never 0.
+/// Between two ids: the length of a cache entry's word.
+const ID_STEP: u64 = size_of::<u64>() as u64;
+
+/// An id for a heap or an arena, never given twice, never 0, a multiple of [`ID_STEP`].
 pub(crate) fn next_id() -> u64 {
     shared_static! {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
+        static NEXT: AtomicU64 = AtomicU64::new(ID_STEP);
     }
     // Relaxed: only the number matters; an id reaches other threads by its owner's publication.
-    NEXT.fetch_add(1, ord!(Relaxed))
+    NEXT.fetch_add(ID_STEP, ord!(Relaxed))
 }
 
 #[cfg(all(test, not(loom)))]
@@ -396,10 +402,10 @@ mod tests {
     fn an_ended_guard_ends_its_token_once_and_empties_the_cache() {
         let (tokens, cache, guard) = (fresh(), Cache::new(), Guard::new());
         let token = guard.token(&tokens).unwrap();
-        cache.set(7, core::ptr::dangling());
-        assert!(cache.get(7).is_some() && cache.get(3).is_none());
+        cache.set(7 * ID_STEP, core::ptr::dangling());
+        assert!(cache.get(7 * ID_STEP).is_some() && cache.get(3 * ID_STEP).is_none());
         guard.end(Some(&cache), &tokens);
         guard.end(Some(&cache), &tokens);
-        assert!(cache.get(7).is_none() && tokens.is_dead(token) && tokens.deaths() == 1);
+        assert!(cache.get(7 * ID_STEP).is_none() && tokens.is_dead(token) && tokens.deaths() == 1);
     }
 }

@@ -313,7 +313,7 @@ macro_rules! slice_methods {
                 &self,
                 layout: core::alloc::Layout,
             ) -> Result<core::ptr::NonNull<u8>, $crate::AllocError> {
-                $crate::blocks::Blocks::alloc(&$crate::alloc::Raw::blocks(self), layout)
+                $crate::blocks::Blocks::alloc($crate::alloc::Raw::blocks(self), layout)
             }
         }
     };

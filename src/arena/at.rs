@@ -7,13 +7,14 @@ use core::ptr::NonNull;
 use crate::blocks::{Blocks, SharedCursor, resize_shared};
 use crate::error::{AllocError, AllocErrorKind};
 
-use super::inner::{Body, Core};
+use super::Arena;
+use super::inner::Body;
 use super::shard::Shard;
 
 /// An arena and the shard through which one thread uses it.
 #[derive(Clone, Copy)]
-pub(super) struct At<'a> {
-    pub(super) core: &'a Core,
+pub(crate) struct At<'a> {
+    pub(super) arena: &'a Arena,
     pub(super) shard: &'a Shard,
 }
 
@@ -21,24 +22,24 @@ pub(super) struct At<'a> {
 // is handed out once until the reset (INV-C1, INV-S1), in the region, which stands with the arena.
 unsafe impl Blocks for At<'_> {
     #[inline(always)]
-    fn bump(&self, layout: Layout) -> Option<NonNull<u8>> {
+    fn bump(self, layout: Layout) -> Option<NonNull<u8>> {
         self.shard.bump(layout)
     }
 
     #[cold]
     #[inline(never)]
-    fn alloc_cold(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        self.core.alloc_cold(self.shard, layout)
+    fn alloc_cold(self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        self.arena.core().alloc_cold(self.shard, layout)
     }
 
     #[inline]
-    unsafe fn resize_in_place(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
+    unsafe fn resize_in_place(self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
         // SAFETY: the caller's contract.
         if let Some(block) = unsafe { self.shard.resize(ptr, old, new) } {
             return Some(block);
         }
         // SAFETY: the caller's contract.
-        let block = self.core.made().and_then(|body| unsafe { body.resize_shared(ptr, old, new) });
+        let block = self.arena.core().made().and_then(|body| unsafe { body.resize_shared(ptr, old, new) });
         if block.is_some() {
             self.count(new.size(), old.size());
         }
@@ -46,18 +47,18 @@ unsafe impl Blocks for At<'_> {
     }
 
     #[inline]
-    unsafe fn free_nonzero(&self, ptr: NonNull<u8>, layout: Layout) {
+    unsafe fn free_nonzero(self, ptr: NonNull<u8>, layout: Layout) {
         if !self.shard.is_none() {
             self.shard.free(ptr, layout);
-        } else if let Some(body) = self.core.made() {
+        } else if let Some(body) = self.arena.core().made() {
             let offset = ptr.addr().get() - body.memory.base().addr().get();
             body.shared.shift(offset, offset + layout.size());
             self.count(0, layout.size());
         }
     }
 
-    fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
-        self.core.refusal(requested, align, kind)
+    fn refusal(self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
+        self.arena.core().refusal(requested, align, kind)
     }
 }
 
@@ -66,7 +67,7 @@ impl At<'_> {
     fn count(&self, allocated: usize, freed: usize) {
         if !self.shard.is_none() {
             self.shard.count(allocated, freed);
-        } else if let Some(body) = self.core.made() {
+        } else if let Some(body) = self.arena.core().made() {
             body.count_outside(allocated, freed);
         }
     }

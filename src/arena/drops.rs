@@ -17,7 +17,8 @@ use crate::blocks::Blocks;
 use crate::error::AllocError;
 use crate::sync::ord;
 
-use super::inner::{Body, Core};
+use super::at::At;
+use super::inner::Body;
 use super::shard::Shard;
 
 /// What the list knows of a value.
@@ -44,19 +45,19 @@ unsafe fn drop_value<T>(node: NonNull<Node>) {
     unsafe { core::ptr::drop_in_place(value) };
 }
 
-impl Core {
+impl At<'_> {
     /// A block for a value of type `T` and its node.
-    pub(super) fn alloc_dropped<T: Send + 'static>(&self, value: T) -> Result<NonNull<T>, (AllocError, T)> {
+    pub(super) fn alloc_dropped<T: Send + 'static>(self, value: T) -> Result<NonNull<T>, (AllocError, T)> {
         let layout = Layout::new::<Dropped<T>>();
-        let block = match self.here().alloc(layout) {
+        let block = match self.alloc(layout) {
             Ok(block) => block.cast::<Dropped<T>>(),
             Err(error) => return Err((error, value)),
         };
         // SAFETY: a fresh block for a `Dropped<T>`.
         unsafe { block.write(Dropped { node: Node { next: 0, drop: drop_value::<T> }, value }) };
-        if let Some(body) = self.made() {
+        if let Some(body) = self.arena.core().made() {
             // The request may have found the thread a shard.
-            body.list(self.shard(), block.cast());
+            body.list(self.arena.core().shard(), block.cast());
         }
         // SAFETY: just written.
         Ok(NonNull::from(unsafe { &mut (*block.as_ptr()).value }))

@@ -17,7 +17,6 @@ use crate::sync::{AtomicU64, AtomicUsize, CachePadded, Figure, Mutex, OnceLock, 
 use crate::table::try_box;
 use crate::thread::{self, Cache, Guard, OwnedShard, Shards, default_count};
 
-use super::at::At;
 use super::extents::{List, Memory};
 use super::shard::Shard;
 use super::shared::SharedChunk;
@@ -147,12 +146,7 @@ impl Core {
     /// The calling thread's shard, or [`OwnedShard::none`].
     #[inline(always)]
     pub(crate) fn shard(&self) -> &Shard {
-        self.shard_of(self.id)
-    }
-
-    #[inline(always)]
-    fn shard_of(&self, id: u64) -> &Shard {
-        match thread::cached(id) {
+        match thread::cached(self.id) {
             // SAFETY: the entry was made by `Shards::find` for this id, which is never reused: it points into this core's
             // body, which stands (INV-A1), or to the static `Shard::none`.
             Some(shard) => unsafe { &*shard.cast::<Shard>() },
@@ -172,18 +166,6 @@ impl Core {
             Ok(body) => body.shards.find(&body.region, self.id, cache, guard),
             Err(_) => Shard::none(),
         }
-    }
-
-    /// The arena through the calling thread's shard.
-    #[inline(always)]
-    pub(super) fn here(&self) -> At<'_> {
-        self.at(self.id)
-    }
-
-    /// As [`Core::here`]; `id` is this core's.
-    #[inline(always)]
-    pub(super) fn at(&self, id: u64) -> At<'_> {
-        At { core: self, shard: self.shard_of(id) }
     }
 
     // ---- requests -------------------------------------------------------------------------------------------------
@@ -246,9 +228,11 @@ impl Body {
     pub(crate) fn live_bytes(&self) -> usize {
         // Frees are read before allocations, so that a block which goes round meanwhile is rather counted twice than as
         // minus one; the loads are Relaxed, so the sum is bounded below as well.
-        let freed = self.shards.iter().map(Shard::freed).fold(self.outside.freed.get(), u64::wrapping_add);
-        let allocated = self.shards.iter().map(Shard::allocated).fold(self.outside.allocated.get(), u64::wrapping_add);
-        let live = allocated.wrapping_sub(freed);
+        let live = self.region.section(|_locked| {
+            let freed = self.shards.iter().map(Shard::freed).fold(self.outside.freed.get(), u64::wrapping_add);
+            let given = self.shards.iter().map(Shard::allocated).fold(self.outside.allocated.get(), u64::wrapping_add);
+            given.wrapping_sub(freed)
+        });
         if live > u64::MAX / 2 { 0 } else { usize::try_from(live).unwrap_or(usize::MAX) }
     }
 }

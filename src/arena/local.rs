@@ -6,12 +6,8 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use crate::blocks::Blocks;
-
 use super::Arena;
 use super::at::At;
-use super::inner::Core;
-use super::shard::Shard;
 
 /// A handle of an arena for one thread, without the look-up of its shard; see [`Arena::local`]. What it hands out lives as
 /// long as the arena's borrow, not as the handle: it outlives the thread.
@@ -43,21 +39,16 @@ impl fmt::Debug for Local<'_> {
 
 impl<'a> Local<'a> {
     pub(super) fn new(arena: &'a Arena) -> Self {
-        let core = arena.core();
-        Self::on(core, core.shard())
-    }
-
-    /// A handle on `shard`, which is the calling thread's or none's.
-    pub(crate) fn on(core: &'a Core, shard: &'a Shard) -> Self {
-        if !shard.is_none() {
-            shard.pins.pin();
+        let at = arena.blocks();
+        if !at.shard.is_none() {
+            at.shard.pins.pin();
         }
-        Self { at: At { core, shard }, thread: PhantomData }
+        Self { at, thread: PhantomData }
     }
 
     /// What the typed methods stand on.
     #[inline(always)]
-    pub(crate) fn blocks(&self) -> impl Blocks + 'a {
+    pub(crate) fn blocks(&self) -> At<'a> {
         self.at
     }
 }

@@ -13,11 +13,11 @@
 
 use core::fmt;
 
-use crate::blocks::Blocks;
 use crate::error::{AllocValueError, RegionError, VerifyError};
 use crate::region::Region;
 use crate::stats::ArenaStats;
 use crate::sync::{Arc, OnceLock};
+use crate::thread;
 
 mod allocator;
 mod at;
@@ -35,6 +35,7 @@ mod set;
 mod shard;
 mod shared;
 
+use at::At;
 pub use builder::ArenaBuilder;
 pub(crate) use inner::Core;
 use inner::Options;
@@ -42,6 +43,7 @@ pub use local::Local;
 use recycle::Recycled;
 pub use recycle::ScratchGuard;
 pub use scratch::{Checkpoint, Scope, Scratch};
+use shard::Shard;
 
 /// Memory that all threads allocate from through one `&Arena`, freed all at once by [`reset`](Self::reset) or drop.
 ///
@@ -147,7 +149,7 @@ impl Arena {
     #[track_caller]
     #[expect(clippy::mut_from_ref, reason = "each call gives another value")]
     pub fn alloc_dropped<T: Send + 'static>(&self, value: T) -> &mut T {
-        match self.core.alloc_dropped(value) {
+        match self.blocks().alloc_dropped(value) {
             // SAFETY: a fresh block that holds a `T`; it stands until the reset or the drop, which the borrow rules out.
             Ok(mut value) => unsafe { value.as_mut() },
             Err((error, _)) => panic!("{error}"),
@@ -160,7 +162,7 @@ impl Arena {
     /// [`AllocValueError`] with the figures of the refusal and the value.
     #[expect(clippy::mut_from_ref, reason = "each call gives another value")]
     pub fn try_alloc_dropped<T: Send + 'static>(&self, value: T) -> Result<&mut T, AllocValueError<T>> {
-        match self.core.alloc_dropped(value) {
+        match self.blocks().alloc_dropped(value) {
             // SAFETY: as in `alloc_dropped`.
             Ok(mut value) => Ok(unsafe { value.as_mut() }),
             Err((error, value)) => Err(AllocValueError { error, value }),
@@ -218,14 +220,15 @@ impl Arena {
     }
 
     /// Bytes in blocks that callers hold, as they asked for them; what was freed through the allocator is not among them,
-    /// nor what lies in scratch stacks. Exact when quiet, never below zero beside running threads. Two loads a shard.
+    /// nor what lies in scratch stacks. Exact when quiet, never below zero beside running threads. Takes the lock; a few loads
+    /// a shard.
     #[cfg(feature = "stats")]
     #[must_use]
     pub fn live_bytes(&self) -> usize {
         self.core.made().map_or(0, self::inner::Body::live_bytes)
     }
 
-    /// The arena's figures. A few loads a shard, no lock.
+    /// The arena's figures. Takes the lock; a few loads a shard.
     #[must_use]
     pub fn stats(&self) -> ArenaStats {
         let body = self.core.made();
@@ -253,8 +256,18 @@ impl Arena {
 
     /// What the typed methods stand on.
     #[inline(always)]
-    pub(crate) fn blocks(&self) -> impl Blocks + '_ {
-        self.core.at(self.id)
+    pub(crate) fn blocks(&self) -> At<'_> {
+        At { arena: self, shard: self.shard() }
+    }
+
+    /// The calling thread's shard. What stands in the arena itself is one load nearer than the core.
+    #[inline(always)]
+    fn shard(&self) -> &Shard {
+        match thread::cached(self.id) {
+            // SAFETY: as in `Core::shard`, whose id this is.
+            Some(shard) => unsafe { &*shard.cast::<Shard>() },
+            None => self.core.shard_cold(),
+        }
     }
 }
 

@@ -105,15 +105,16 @@ impl Body {
             self.cut_unused(section, shard);
             shard.close();
             self.settle(lease, taken.extent);
+            let Extent { offset, len } = taken.extent;
+            let (bytes, end) = (len as usize * GRANULE_BYTES, offset + len);
+            shard.open(self.memory.granule(offset), self.memory.top(end), end, bytes);
+            shard.used.set(used + bytes);
             Some(taken)
         });
         let Some(Taken { extent, next }) = taken else {
             return self.take_shared(layout).inspect(|_| shard.count(layout.size(), 0));
         };
         self.memory.write_node(extent, next);
-        let len = extent.len as usize * GRANULE_BYTES;
-        shard.open(self.memory.granule(extent.offset), self.memory.top(extent.end()), extent.end(), len);
-        shard.used.set(used + len);
         shard.bump(layout)
     }
 

@@ -46,15 +46,15 @@ impl Body {
     fn reset_shard(&self, shard: &Shard, keep: bool) -> usize {
         shard.enter();
         shard.pins.clear();
-        shard.set_live(0);
         shard.expected.set(shard.used.get());
         shard.used.set(0);
-        let Some(end) = shard.chunk_end() else { return 0 };
-        if !keep {
-            return shard.close();
-        }
+        let Some(end) = shard.chunk_end().filter(|_| keep) else {
+            let lease = shard.close();
+            shard.set_live(0);
+            return lease;
+        };
         self.memory.set_kept(end, true);
-        shard.rewind(self.memory.top(end).addr().get());
+        shard.rewind(self.memory.top(end).addr().get(), 0);
         shard.used.set(shard.lease());
         0
     }

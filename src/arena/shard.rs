@@ -8,6 +8,9 @@
 //! - INV-C2: `start` is a multiple of the granule; the extent's last granule is its node (`extents.rs`), above the cursor's
 //!   highest place.
 //! - INV-C3: `lease` bytes are leased while the shard has a chunk, at least the chunk's length.
+//! - INV-C4: `base − cursor − padding` bytes were handed out here as they were asked for, `freed` taken back (all wrapping):
+//!   a request that needs no padding counts itself by moving the cursor. `base` and the cursor change together, but for
+//!   requests, only in the region's critical section, for those who read the figure.
 //!
 //! Used by one thread at a time: the owner, or the holder of the region's lock once the owner is dead (INV-I3). What
 //! others may read as a hint are single-writer words. The models see a ghost.
@@ -31,8 +34,9 @@ use crate::thread::{OwnedShard, Pins};
 pub(crate) struct Shard {
     cursor: OwnedPtr,
     start: OwnedUsize,
-    /// Bytes ever handed out and taken back through this shard, as asked for; both wrap.
-    allocated: Owned64,
+    /// Between the blocks, for their alignment.
+    padding: Owned64,
+    base: Owned64,
     freed: Owned64,
     ghost: Ghost,
     /// The granule behind the chunk; 0 without one.
@@ -54,7 +58,8 @@ macro_rules! empty {
         Shard {
             cursor: OwnedPtr::null(),
             start: OwnedUsize::new(0),
-            allocated: Owned64::zero(),
+            padding: Owned64::zero(),
+            base: Owned64::zero(),
             freed: Owned64::zero(),
             ghost: Ghost::new(),
             end: Owned32::zero(),
@@ -109,31 +114,25 @@ impl Shard {
         self.enter();
         let block = cursor.with_addr(at);
         self.cursor.set(block);
-        self.count_alloc(layout.size());
+        self.count_padding(cursor.addr() - layout.size() - at);
         // SAFETY: `start <= at < cursor`, for the size is not zero, and a chunk does not begin at address 0 (INV-C1).
         Some(unsafe { NonNull::new_unchecked(block) })
     }
 
-    /// Counts `bytes` handed out.
+    /// Counts what a block's alignment has cost.
     #[inline(always)]
-    fn count_alloc(&self, bytes: usize) {
-        if cfg!(feature = "stats") {
-            self.allocated.set(self.allocated.get().wrapping_add(bytes as u64));
-        }
-    }
-
-    /// Counts `bytes` taken back.
-    #[inline(always)]
-    fn count_free(&self, bytes: usize) {
-        if cfg!(feature = "stats") {
-            self.freed.set(self.freed.get().wrapping_add(bytes as u64));
+    fn count_padding(&self, bytes: usize) {
+        if cfg!(feature = "stats") && bytes != 0 {
+            self.padding.set(self.padding.get().wrapping_add(bytes as u64));
         }
     }
 
     /// Counts bytes handed out and taken back elsewhere than in the chunk.
     pub(super) fn count(&self, allocated: usize, freed: usize) {
-        self.count_alloc(allocated);
-        self.count_free(freed);
+        if cfg!(feature = "stats") {
+            self.base.set(self.base.get().wrapping_add(allocated as u64));
+            self.freed.set(self.freed.get().wrapping_add(freed as u64));
+        }
     }
 
     // ---- the last block -------------------------------------------------------------------------------------------
@@ -147,10 +146,11 @@ impl Shard {
     /// Takes back the block at `ptr`: its room too if it is the last.
     #[inline]
     pub(super) fn free(&self, ptr: NonNull<u8>, layout: Layout) {
-        self.count_free(layout.size());
         if self.is_last(ptr) {
             self.enter();
             self.cursor.set(self.cursor.get().wrapping_add(layout.size()));
+        } else {
+            self.count(0, layout.size());
         }
     }
 
@@ -169,7 +169,7 @@ impl Shard {
         self.enter();
         let moved = NonNull::new(cursor.with_addr(at))?;
         self.cursor.set(moved.as_ptr());
-        self.count(new.size(), old.size());
+        self.count_padding(end - new.size() - at);
         // SAFETY: both ranges lie in what was the old block and the free bytes below it, all of it this shard's, and nobody
         // takes from it meanwhile.
         Some(unsafe { move_bytes(ptr, moved, old.size().min(new.size())) })
@@ -182,6 +182,7 @@ impl Shard {
         debug_assert!(self.end.get() == 0 && start <= top, "INV-C1");
         self.start.set(start.addr().get());
         self.cursor.set(top.as_ptr());
+        self.base.set(self.base.get().wrapping_add(top.addr().get() as u64));
         self.end.set(end);
         self.lease.set(lease);
     }
@@ -189,6 +190,7 @@ impl Shard {
     /// Has no chunk any more; gives the bytes of lease that end when what was unused has been given back.
     pub(super) fn close(&self) -> usize {
         self.start.set(0);
+        self.base.set(self.base.get().wrapping_sub(self.cursor.get().addr() as u64));
         self.cursor.set(core::ptr::null_mut());
         self.end.set(0);
         let lease = self.lease.get();
@@ -211,33 +213,36 @@ impl Shard {
         self.lease.get()
     }
 
-    /// Moves the cursor back up to address `to`, in the chunk or its end: the blocks below are gone.
-    pub(super) fn rewind(&self, to: usize) {
+    /// Moves the cursor back up to address `to`, in the chunk or its end: the blocks below are gone, and `live` bytes are
+    /// handed out and not taken back.
+    pub(super) fn rewind(&self, to: usize, live: u64) {
         self.cursor.set(self.cursor.get().with_addr(to));
+        self.base.set(live.wrapping_add(to as u64));
+        self.padding.set(0);
+        self.freed.set(0);
     }
 
-    // ---- figures, for any thread ----------------------------------------------------------------------------------
+    /// There is no chunk, and as many bytes are handed out as at an earlier time.
+    pub(super) fn set_live(&self, bytes: u64) {
+        self.rewind(0, bytes);
+    }
 
-    /// Bytes ever handed out, wrapping.
-    #[cfg(feature = "stats")]
+    // ---- figures --------------------------------------------------------------------------------------------------
+
+    /// Bytes handed out, as asked for; wraps. In the region's critical section, or by its user.
     pub(super) fn allocated(&self) -> u64 {
-        self.allocated.get()
+        // The padding first: of a request under way rather its bytes are counted than its padding twice.
+        let padding = self.padding.get();
+        self.base.get().wrapping_sub(self.cursor.get().addr() as u64).wrapping_sub(padding)
     }
 
-    /// Bytes ever taken back, wrapping.
-    #[cfg(feature = "stats")]
+    /// Bytes taken back, wrapping.
     pub(super) fn freed(&self) -> u64 {
         self.freed.get()
     }
 
     /// Bytes handed out and not taken back. Its user only.
     pub(super) fn live(&self) -> u64 {
-        self.allocated.get().wrapping_sub(self.freed.get())
-    }
-
-    /// As many bytes are handed out as at an earlier time.
-    pub(super) fn set_live(&self, bytes: u64) {
-        self.allocated.set(bytes);
-        self.freed.set(0);
+        self.allocated().wrapping_sub(self.freed())
     }
 }

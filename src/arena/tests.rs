@@ -48,7 +48,7 @@ impl Filled {
 }
 
 /// Allocates, resizes and frees at random; every block is checked before it changes and at the end.
-fn script(blocks: &impl Blocks, dice: &mut Dice, steps: usize) -> Vec<Filled> {
+fn script(blocks: impl Blocks, dice: &mut Dice, steps: usize) -> Vec<Filled> {
     let mut live: Vec<Filled> = Vec::new();
     for step in 0..steps {
         match dice.below(8) {
@@ -96,8 +96,11 @@ fn a_script_keeps_every_byte_and_every_figure() {
         let region = Region::with_capacity(capacity).expect("a region");
         let mut arena = Arena::in_region(&region);
         for _round in 0..4 {
-            let live = script(&arena.blocks(), &mut dice, 400);
-            let local = script(&arena.local().blocks(), &mut dice, 400);
+            let live = script(arena.blocks(), &mut dice, 400);
+            let local = {
+                let local = arena.local();
+                script(local.blocks(), &mut dice, 400)
+            };
             assert_eq!(arena.live_bytes(), bytes(&live) + bytes(&local));
             assert!(arena.memory_usage() >= arena.live_bytes());
             assert_eq!(region.memory_usage(), arena.memory_usage());
@@ -120,10 +123,10 @@ fn a_script_keeps_every_byte_and_every_figure() {
 fn threads_without_a_shard_share_a_chunk() {
     let region = Region::with_capacity(1 << 20).expect("a region");
     let mut arena = Arena::builder().region(&region).max_shards(1).build().expect("an arena");
-    let first = script(&arena.blocks(), &mut Dice(7), 10);
+    let first = script(arena.blocks(), &mut Dice(7), 10);
     let others: usize = std::thread::scope(|scope| {
         let arena = &arena;
-        let run = |seed| scope.spawn(move || bytes(&script(&arena.blocks(), &mut Dice(seed), 300)));
+        let run = |seed| scope.spawn(move || bytes(&script(arena.blocks(), &mut Dice(seed), 300)));
         let threads: Vec<_> = (0..4).map(run).collect();
         threads.into_iter().map(|thread| thread.join().expect("no thread panics")).sum()
     });

@@ -156,7 +156,7 @@ impl Scratch {
 
     /// What the typed methods stand on.
     #[inline(always)]
-    pub(crate) fn blocks(&self) -> &impl Blocks {
+    pub(crate) fn blocks(&self) -> impl Blocks {
         &self.stack
     }
 }

@@ -51,7 +51,7 @@ impl<'s> Scope<'s> {
 
     /// What the typed methods stand on.
     #[inline(always)]
-    pub(crate) fn blocks(&self) -> &impl Blocks {
+    pub(crate) fn blocks(&self) -> impl Blocks {
         self.stack
     }
 }

@@ -220,9 +220,8 @@ impl Stack {
     #[inline]
     pub(super) fn rewind(&self, mark: Mark) {
         self.shard.enter();
-        self.shard.set_live(mark.live);
         if self.extents.head() == mark.head && self.shard.chunk_end() == mark.chunk {
-            self.shard.rewind(mark.cursor);
+            self.shard.rewind(mark.cursor, mark.live);
         } else if let Some(body) = self.core.made() {
             self.rewind_far(body, mark);
         }
@@ -236,7 +235,7 @@ impl Stack {
         let current = self.shard.chunk_end();
         if current == mark.chunk {
             self.give_back_until(body, mark.head, None);
-            self.shard.rewind(mark.cursor);
+            self.shard.rewind(mark.cursor, mark.live);
             return;
         }
         // The current chunk was taken after the mark: it becomes the spare, with its lease, or goes back with the others.
@@ -245,13 +244,14 @@ impl Stack {
         if !spared && lease > 0 {
             body.region.end_lease(&body.budget, lease);
         }
+        self.shard.set_live(mark.live);
         if let Some(end) = mark.chunk {
-            self.reopen(body, end, mark.cursor);
+            self.reopen(body, end, mark);
         }
     }
 
     /// Makes the chunk that ends at granule `end`, which is on the list, the current one again.
-    fn reopen(&self, body: &Body, end: u32, cursor: usize) {
+    fn reopen(&self, body: &Body, end: u32, mark: Mark) {
         let (extent, _) = body.memory.read_node(end);
         let lease = bytes(extent);
         // Idle memory is leased, or it is given back.
@@ -260,7 +260,7 @@ impl Stack {
             body.region.grant(&body.budget, lease)
         };
         self.open(body, extent, if leased { lease } else { 0 });
-        self.shard.rewind(cursor);
+        self.shard.rewind(mark.cursor, mark.live);
         if !leased {
             body.region.section(|section| self.retire(body, section));
         }
@@ -290,20 +290,20 @@ impl Stack {
 
 // SAFETY: a block is a range of an extent below its chunk's cursor, or an extent of its own; each is handed out once until a
 // rewind (INV-C1), in the region, which stands with the arena.
-unsafe impl Blocks for Stack {
+unsafe impl Blocks for &Stack {
     #[inline(always)]
-    fn bump(&self, layout: Layout) -> Option<NonNull<u8>> {
+    fn bump(self, layout: Layout) -> Option<NonNull<u8>> {
         self.shard.bump(layout)
     }
 
     #[cold]
     #[inline(never)]
-    fn alloc_cold(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+    fn alloc_cold(self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         self.refill(layout)
     }
 
     #[inline]
-    unsafe fn resize_in_place(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
+    unsafe fn resize_in_place(self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
         // SAFETY: the caller's contract.
         if let Some(block) = unsafe { self.shard.resize(ptr, old, new) } {
             return Some(block);
@@ -316,11 +316,11 @@ unsafe impl Blocks for Stack {
     }
 
     #[inline]
-    unsafe fn free_nonzero(&self, ptr: NonNull<u8>, layout: Layout) {
+    unsafe fn free_nonzero(self, ptr: NonNull<u8>, layout: Layout) {
         self.shard.free(ptr, layout);
     }
 
-    fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
+    fn refusal(self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
         self.core.refusal(requested, align, kind)
     }
 }
