@@ -16,8 +16,15 @@ use super::clock::time;
 /// What every member runs, told its own number.
 pub type Job = Arc<dyn Fn(usize) + Send + Sync>;
 
+/// What every member runs when a part of it is not to be timed: told its own number, and handed a clock.
+///
+/// The clock runs while it runs what it is given, and does so once all members have come that far: what is done before
+/// is every member's own preparation.
+pub type PreparedJob = Arc<dyn Fn(usize, &Clock) + Send + Sync>;
+pub type Clock<'a> = dyn Fn(&mut dyn FnMut()) + 'a;
+
 pub struct Crew {
-    jobs: Vec<Sender<Job>>,
+    jobs: Vec<Sender<PreparedJob>>,
     finished: Receiver<Stint>,
     members: Vec<JoinHandle<()>>,
     worked: Cell<Duration>,
@@ -32,21 +39,31 @@ struct Stint {
     worked: Duration,
 }
 
+impl Stint {
+    fn of(work: &mut dyn FnMut()) -> Stint {
+        let start = Instant::now();
+        let worked = time(work);
+        Stint { start, worked, end: Instant::now() }
+    }
+}
+
 impl Crew {
     pub fn of(threads: usize) -> Crew {
         let barrier = Arc::new(Barrier::new(threads));
         let (report, finished) = channel();
         let (jobs, members) = (0..threads)
             .map(|member| {
-                let (give, jobs) = channel::<Job>();
+                let (give, jobs) = channel::<PreparedJob>();
                 let (barrier, report) = (barrier.clone(), report.clone());
                 let run = move || {
                     keep_to_core(member);
                     for job in jobs {
-                        barrier.wait();
-                        let start = Instant::now();
-                        let worked = time(|| job(member));
-                        let stint = Stint { start, worked, end: Instant::now() };
+                        let stint = Cell::new(None);
+                        job(member, &|work| {
+                            barrier.wait();
+                            stint.set(Some(Stint::of(work)));
+                        });
+                        let stint = stint.take().expect("every job runs the clock");
                         // The job goes first: what it holds is then freed by whoever started the round.
                         drop(job);
                         if report.send(stint).is_err() {
@@ -63,6 +80,12 @@ impl Crew {
     /// Runs `job` on every member at once; the time from the first member's start to the last one's end. One member
     /// waits for nobody: its time is that on its core.
     pub fn run(&self, job: &Job) -> Duration {
+        let job = job.clone();
+        self.run_prepared(&(Arc::new(move |member, clock: &Clock| clock(&mut || job(member))) as PreparedJob))
+    }
+
+    /// As [`Crew::run`], for a job that prepares itself.
+    pub fn run_prepared(&self, job: &PreparedJob) -> Duration {
         for member in &self.jobs {
             member.send(job.clone()).expect("the member waits for jobs");
         }

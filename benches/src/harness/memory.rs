@@ -47,6 +47,8 @@ impl Memory {
 
 // SAFETY: plain memory with one owner.
 unsafe impl Send for Memory {}
+// SAFETY: a shared borrow tells where the memory is and how long, no more.
+unsafe impl Sync for Memory {}
 
 #[cfg(unix)]
 impl Drop for Memory {

@@ -12,12 +12,12 @@ type Round<'a> = Box<dyn FnMut() -> f64 + 'a>;
 /// Contenders of one piece of work; each is a closure that does one round and says what it cost.
 #[derive(Default)]
 pub struct Rounds<'a> {
-    contenders: Vec<(&'static str, Round<'a>)>,
+    contenders: Vec<(String, Round<'a>)>,
 }
 
 impl<'a> Rounds<'a> {
-    pub fn add(&mut self, name: &'static str, round: impl FnMut() -> f64 + 'a) {
-        self.contenders.push((name, Box::new(round)));
+    pub fn add(&mut self, name: impl Into<String>, round: impl FnMut() -> f64 + 'a) {
+        self.contenders.push((name.into(), Box::new(round)));
     }
 
     pub fn run(mut self, rounds: usize) -> Outcome {
@@ -30,18 +30,18 @@ impl<'a> Rounds<'a> {
                 }
             }
         }
-        let names = self.contenders.iter().map(|&(name, _)| name);
+        let names = self.contenders.into_iter().map(|(name, _)| name);
         Outcome(names.zip(values.iter().map(|values| Summary::of(values))).collect())
     }
 }
 
 /// What each contender's rounds came to, in the order they were added.
 #[derive(Clone, Debug)]
-pub struct Outcome(Vec<(&'static str, Summary)>);
+pub struct Outcome(Vec<(String, Summary)>);
 
 impl Outcome {
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, Summary)> + '_ {
-        self.0.iter().copied()
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Summary)> {
+        self.0.iter().map(|(name, summary)| (&**name, *summary))
     }
 
     /// The median of contender `name`, which must have been added.

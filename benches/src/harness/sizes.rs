@@ -45,6 +45,16 @@ impl Sizes {
     }
 }
 
+/// The transactions themselves, in the block's order.
+pub fn transactions() -> Vec<&'static [u8]> {
+    let block = bitcoin_test_data::blocks::mainnet_702861();
+    // They end the block, and nothing lies between them.
+    let Sizes(sizes) = Sizes::all();
+    let mut rest = &block[block.len() - sizes.iter().map(|&size| size as usize).sum::<usize>()..];
+    let next = |&size: &u32| rest.split_off(..size as usize).expect("the sizes add up");
+    sizes.iter().map(next).collect()
+}
+
 struct Collect(Vec<u32>);
 
 impl Visitor for Collect {
@@ -56,7 +66,9 @@ impl Visitor for Collect {
 
 #[cfg(test)]
 mod tests {
-    use super::Sizes;
+    use bitcoin_slices::{Parse, bsl};
+
+    use super::{Sizes, transactions};
 
     #[test]
     fn are_those_of_block_702861() {
@@ -64,5 +76,12 @@ mod tests {
         sizes.sort_unstable();
         assert_eq!((sizes.len(), sizes[0], sizes[2499]), (2500, 188, 170_363));
         assert_eq!((sizes[1250], Sizes::all().mean()), (225, 552));
+    }
+
+    #[test]
+    fn each_is_one_transaction() {
+        for bytes in transactions() {
+            assert_eq!(bsl::Transaction::parse(bytes).expect("it parses").remaining(), []);
+        }
     }
 }

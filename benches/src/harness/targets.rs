@@ -35,6 +35,12 @@ const fn at_least(must: f64, aim: f64) -> Target {
 /// What `row` is held to against `peer`. A pair without a figure of its own is printed, no more.
 pub fn target(row: &str, peer: &str) -> Target {
     match (row, peer) {
+        ("scratch-local", "bumpalo") => at_most(1.05, 0.95),
+        ("scratch-arena", "bumpalo") => at_most(1.25, 1.05),
+        ("copy", "bumpalo") | ("shared-local", "herd") => at_most(1.05, 1.0),
+        ("shared-2v1", "self") => at_most(1.15, 1.03),
+        ("shared-arena", "herd") => at_most(1.3, 1.1),
+        ("shared-local" | "shared-arena", "syncblink") | ("drop", "self") => at_most(0.05, 0.02),
         ("replace-20k", "mimalloc") => at_most(0.7, 0.4),
         ("replace-20k", "jemalloc") => at_most(1.6, 1.0),
         ("churn", "jemalloc") => at_most(1.2, 0.8),
@@ -47,7 +53,6 @@ pub fn target(row: &str, peer: &str) -> Target {
         ("fit", "btree") => at_most(0.14, 0.09),
         ("fit", "offset-allocator") => at_most(0.9, 0.6),
         ("fit", "rlsf") => at_most(2.0, 1.5),
-        ("drop", "self") => at_most(0.05, 0.02),
         ("meta", "capacity") => at_most(0.03, 0.023),
         ("largest-256", "capacity") => Target { better: Better::More, must: None, aim: Some(0.125) },
         (row, "limit") => fill_target(row),
@@ -76,6 +81,9 @@ mod tests {
         assert_eq!(target("refill-256-1", "limit"), at_least(0.93, 0.955));
         assert_eq!(target("fill-8-2", "limit").must, None);
         assert_eq!(target("replace-20k", "glibc"), PRINTED);
+        assert_eq!(target("shared-local", "herd"), at_most(1.05, 1.0));
+        assert_eq!(target("shared-arena", "herd"), at_most(1.3, 1.1));
+        assert_eq!(target("shared-2v1", "herd"), PRINTED);
         assert!(target("drop", "self").missed_by(0.06));
         assert!(target("fill-8-1", "limit").missed_by(0.94));
         assert!(!target("replace-20k", "glibc").missed_by(9.0));

@@ -5,11 +5,20 @@
 
 use std::ptr::NonNull;
 
+pub mod arena;
+pub mod bare;
 pub mod best_fit;
+pub mod bitena;
+pub mod blink;
 pub mod btree;
+pub mod bulk;
+pub mod bump_scope;
+pub mod bumpalo;
 pub mod floor;
 pub mod global;
+pub mod multitude;
 pub mod offset_allocator;
+pub mod one_by_one;
 pub mod ours;
 pub mod rlsf;
 

@@ -7,6 +7,7 @@ use crate::harness::report::Report;
 mod aged;
 mod child;
 mod churn;
+mod copy;
 mod drop;
 mod fill;
 mod fit;
@@ -15,6 +16,8 @@ mod handoff;
 mod largest;
 mod meta;
 mod replace;
+mod scratch;
+mod shared;
 
 pub use child::run as run_child;
 
@@ -49,6 +52,9 @@ fn once<T: Clone + 'static>(measure: impl Fn() -> T + 'static) -> impl Fn() -> T
 
 pub fn all() -> Vec<Row> {
     let mut rows = Vec::new();
+    rows.extend(scratch::rows());
+    rows.extend(copy::rows());
+    rows.extend(shared::rows());
     rows.extend(replace::rows());
     rows.extend(churn::rows());
     rows.extend(handoff::rows());

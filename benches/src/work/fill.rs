@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// A thread stops at its first refusal of a request up to this; larger ones that are refused are left out.
-const SMALL_BYTES: usize = 1024;
+pub const SMALL_BYTES: usize = 1024;
 /// A thread lets the others run after so many requests, so that all take part however small the heap.
 const TURN: usize = 16;
 /// Of the sizes at the second fill to those at the first.
