@@ -211,6 +211,8 @@ pub(crate) fn claim(tokens: &Tokens, owner: &Owner, pins: &Pins) -> Claim {
 /// A thread's cache: which shard of which heap or arena is its own. `S` is the shard's type.
 #[derive(Debug)]
 pub(crate) struct Cache {
+    hot_id: Cell<u64>,
+    hot_shard: Cell<*const ()>,
     ids: [Cell<u64>; Self::ENTRIES],
     shards: [Cell<*const ()>; Self::ENTRIES],
 }
@@ -220,6 +222,8 @@ impl Cache {
 
     pub(crate) const fn new() -> Self {
         Self {
+            hot_id: Cell::new(0),
+            hot_shard: Cell::new(core::ptr::null()),
             ids: [const { Cell::new(0) }; Self::ENTRIES],
             shards: [const { Cell::new(core::ptr::null()) }; Self::ENTRIES],
         }
@@ -246,7 +250,19 @@ impl Cache {
         self.shards[entry].set(value);
     }
 
+    /// As [`Cache::get`], looking first where [`Cache::set_hot`] put it last.
+    #[inline(always)]
+    pub(crate) fn get_hot(&self, id: u64) -> Option<*const ()> {
+        if self.hot_id.get() == id { Some(self.hot_shard.get()) } else { self.get(id) }
+    }
+
+    pub(crate) fn set_hot(&self, id: u64, value: *const ()) {
+        self.hot_id.set(id);
+        self.hot_shard.set(value);
+    }
+
     fn clear(&self) {
+        self.hot_id.set(0);
         self.ids.iter().for_each(|id| id.set(0));
     }
 }
@@ -312,6 +328,12 @@ impl Drop for EndOfThread {
 #[inline(always)]
 pub(crate) fn cached(id: u64) -> Option<*const ()> {
     CACHE.try_with(|cache| cache.get(id)).ok().flatten()
+}
+
+/// As [`cached`], for an arena.
+#[inline(always)]
+pub(crate) fn cached_hot(id: u64) -> Option<*const ()> {
+    CACHE.try_with(|cache| cache.get_hot(id)).ok().flatten()
 }
 
 /// Runs `with` on the calling thread's cache and guard; the guard is none after the thread's end has begun.

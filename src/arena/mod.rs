@@ -263,7 +263,7 @@ impl Arena {
     /// The calling thread's shard. What stands in the arena itself is one load nearer than the core.
     #[inline(always)]
     fn shard(&self) -> &Shard {
-        match thread::cached(self.id) {
+        match thread::cached_hot(self.id) {
             // SAFETY: as in `Core::shard`, whose id this is.
             Some(shard) => unsafe { &*shard.cast::<Shard>() },
             None => self.core.shard_cold(),

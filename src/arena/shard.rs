@@ -86,6 +86,7 @@ shared_static! {
 }
 
 impl OwnedShard for Shard {
+    const HOT: bool = true;
     fn pins(&self) -> &Pins {
         &self.pins
     }
@@ -97,6 +98,11 @@ impl OwnedShard for Shard {
         &NO_SHARD
     }
 }
+
+/// Says that a branch is rather not taken: that it shall not stand in the way.
+#[cold]
+#[inline(always)]
+fn unlikely() {}
 
 impl Shard {
     /// Whether this is the shard of threads that have none.
@@ -123,6 +129,7 @@ impl Shard {
     #[inline(always)]
     fn count_padding(&self, bytes: usize) {
         if cfg!(feature = "stats") && bytes != 0 {
+            unlikely();
             self.padding.set(self.padding.get().wrapping_add(bytes as u64));
         }
     }

@@ -12,6 +12,8 @@ use super::{Cache, Claim, Guard, Owner, Pins, Token, claim, tokens};
 
 /// A thread's private part of a heap or an arena.
 pub(crate) trait OwnedShard: Zeroable + 'static {
+    /// Whether the thread's cache keeps the last one found in an entry of its own.
+    const HOT: bool = false;
     /// Number of its living `Local`s.
     fn pins(&self) -> &Pins;
     /// The owner, or the claimer under the lock, begins to use the shard.
@@ -59,6 +61,9 @@ impl<S: OwnedShard> Shards<S> {
             None => self.adopt(region, token).unwrap_or(S::none()),
         };
         cache.set(id, core::ptr::from_ref(shard).cast());
+        if S::HOT {
+            cache.set_hot(id, core::ptr::from_ref(shard).cast());
+        }
         shard
     }
 
