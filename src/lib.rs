@@ -61,6 +61,7 @@ mod layout;
 mod size_class;
 pub mod snapshot;
 pub mod stats;
+pub mod testing;
 
 mod mapping;
 mod table;
@@ -76,8 +77,11 @@ mod region;
 mod heap;
 mod thread;
 
+mod block_arena;
+
 pub use allocator_api2;
 pub use best_fit::BestFitArena;
+pub use block_arena::{BlockArena, UsageHandle};
 pub use bump::BumpRegion;
 pub use error::{AllocError, AllocErrorKind, FreeError, RegionError, VerifyError};
 pub use heap::{Heap, HeapBuilder, LocalHeap};

@@ -21,6 +21,11 @@ pub(crate) fn page_bytes() -> usize {
     system::page_bytes()
 }
 
+/// Memory of the machine, in bytes; a fixed figure where the system is not asked.
+pub(crate) fn machine_bytes() -> usize {
+    system::machine_bytes()
+}
+
 /// What to do with the memory of a new mapping.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "four independent options of the builder")]
@@ -143,6 +148,16 @@ mod system {
         rustix::param::page_size()
     }
 
+    pub(super) fn machine_bytes() -> usize {
+        if cfg!(all(test, loom)) {
+            // The models' tables are built value by value.
+            return 64 * 1024;
+        }
+        let info = rustix::system::sysinfo();
+        let (units, unit_bytes) = (usize::try_from(info.totalram), usize::try_from(info.mem_unit));
+        units.unwrap_or(usize::MAX).saturating_mul(unit_bytes.unwrap_or(1))
+    }
+
     pub(super) fn reserve(len: usize, guard: usize) -> io::Result<(Reserved, NonNull<u8>)> {
         let whole = len.checked_add(2 * guard).ok_or(io::ErrorKind::OutOfMemory)?;
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
@@ -222,6 +237,11 @@ mod system {
 
     pub(super) fn page_bytes() -> usize {
         4096
+    }
+
+    /// What is reserved here is allocated, under Miri for good.
+    pub(super) fn machine_bytes() -> usize {
+        if cfg!(miri) { 4 << 20 } else { 1 << 30 }
     }
 
     pub(super) fn reserve(len: usize, _guard: usize) -> io::Result<(Reserved, NonNull<u8>)> {

@@ -325,6 +325,11 @@ pub(crate) fn with_identity<R>(with: impl FnOnce(&Cache, Option<&Guard>) -> R) -
         .flatten()
 }
 
+/// The calling thread's token; none after its end has begun.
+pub(crate) fn own_token() -> Option<Token> {
+    with_identity(|_, guard| guard.and_then(|guard| guard.token(tokens()))).flatten()
+}
+
 #[cfg(all(test, loom))]
 pub(crate) mod by_hand;
 mod shards;
