@@ -166,6 +166,8 @@ fn memory_of_ended_threads_is_found_beside_a_block_arena() {
     give(&heap, take(&heap, layout(100, 8)).expect("room"));
     heap.flush();
     arena.allocate(1).expect("the arena is the region's newest set");
+    // A complete sweep: what ended before is no longer asked for.
+    heap.flush();
     let user = heap.clone();
     let thread = std::thread::spawn(move || {
         let live = churn(&user, &mut Random::seeded(0xDEAD), steps(20_000), 300);
