@@ -29,7 +29,7 @@ impl Model {
     /// Where the arena has to put `bytes`, if it has to use the current block.
     fn next(&mut self, bytes: usize, align: usize) -> Option<usize> {
         let (block, used) = self.current?;
-        let from = (used + align - 1) / align * align;
+        let from = used.next_multiple_of(align);
         if from + bytes > 4096 {
             return None;
         }
@@ -206,7 +206,7 @@ fn a_drop_gives_back_many_batches_and_leaves_the_others_alone() {
         assert_eq!(region.memory_usage(), heap.memory_usage() + sum, "{} are left", arenas.len());
     }
     assert!(before >= metadata() + 3 * 250 * 8, "their lists were counted");
-    blocks.into_iter().for_each(|block| give(&heap, block));
+    give_each(&heap, blocks);
     assert_empty(&heap);
 }
 
@@ -240,7 +240,7 @@ fn other_threads_read_the_usage_while_the_arena_works() {
                 let mut last = 0;
                 while last < 1000 * (1025 + POINTER) {
                     let seen = usage.get();
-                    assert!(seen >= last && seen % (1025 + POINTER) == 0, "{seen} after {last}");
+                    assert!(seen >= last && seen.is_multiple_of(1025 + POINTER), "{seen} after {last}");
                     last = seen;
                     std::thread::yield_now();
                 }
@@ -272,7 +272,7 @@ fn a_region_that_wipes_what_is_freed_wipes_blocks() {
         drop(arena);
         for (offset, bytes) in offsets.into_iter().zip([2000, 1000]) {
             // SAFETY: inside the region, which nobody uses; written above and when they were given back.
-            let found = unsafe { std::slice::from_raw_parts(region.base().as_ptr().add(offset), bytes) };
+            let found = unsafe { std::slice::from_raw_parts(region.base().as_ptr().wrapping_add(offset), bytes) };
             assert!(found.iter().all(|found| *found == byte));
         }
     }

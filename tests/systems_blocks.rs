@@ -8,7 +8,7 @@ mod common;
 
 use std::ptr::NonNull;
 
-use common::{assert_empty, give, layout, take};
+use common::{assert_empty, give_each, layout, take};
 use sharded_arena::testing::LcgRandom;
 use sharded_arena::{AllocErrorKind, BlockArena, Heap, Region, UsageHandle};
 
@@ -99,10 +99,10 @@ fn bitcoinleveldb_arena__aligned_to_8_or_a_pointer() {
     let mut arena = BlockArena::new();
     let first = next(&mut arena, 1);
     assert_eq!(first % align, 0, "a new block is aligned");
-    let mut used = 1;
+    let mut used = 1_usize;
     for bytes in [1, 8, 3, 24, 100, 5] {
         let block = at(arena.allocate_aligned(bytes).expect("room"));
-        used = (used + align - 1) / align * align;
+        used = used.next_multiple_of(align);
         assert_eq!((block - first, block % align), (used, 0), "no more is skipped than the alignment needs");
         used += bytes;
         assert_eq!(next(&mut arena, 1), first + used, "one behind the other");
@@ -155,11 +155,11 @@ fn bitcoinleveldb_arena__100_000_allocations_stay_within_a_tenth() {
             small(random.uniform(20))
         };
         let size = size.max(1);
-        let aligned = random.one_in(10);
+        let (aligned, byte) = (random.one_in(10), i.to_le_bytes()[0]);
         let block = if aligned { arena.allocate_aligned(size) } else { arena.allocate(size) }.expect("room");
-        assert!(!aligned || at(block) % POINTER.max(8) == 0);
+        assert!(!aligned || at(block).is_multiple_of(POINTER.max(8)));
         // SAFETY: a fresh block of `size` bytes.
-        unsafe { block.write_bytes((i % 256) as u8, size) };
+        unsafe { block.write_bytes(byte, size) };
         allocated.push((block, size));
         bytes += size;
         let usage = arena.memory_usage();
@@ -183,7 +183,7 @@ fn bitcoinleveldb_arena__generator_s_constants() {
         assert_eq!(u128::from(random.uniform(range)), (state >> 32) % u128::from(range));
     }
     state = (state * 6_364_136_223_846_793_005 + 1) % (1 << 64);
-    assert_eq!(random.one_in(3), (state >> 32) % 3 == 0);
+    assert_eq!(random.one_in(3), (state >> 32).is_multiple_of(3));
 }
 
 // ---- better than the original ---------------------------------------------------------------------------------------
@@ -212,7 +212,7 @@ fn bitcoinleveldb_arena__freed_with_the_layout_it_was_allocated_with() {
         assert_eq!(region.memory_usage(), heap.memory_usage(), "round {round}");
         region.verify().expect("every byte is in one place");
     }
-    others.into_iter().for_each(|block| give(&heap, block));
+    give_each(&heap, others);
     assert_empty(&heap);
 }
 
