@@ -159,6 +159,13 @@ impl Budget {
         self.usage().saturating_add(bytes).saturating_sub(self.leased()) > self.bound()
     }
 
+    /// Much was given back at once: pressure ends if a sixteenth of the limit is free.
+    pub(crate) fn relieve(&self) {
+        if self.pressed() && self.real_room() >= self.bound() / 16 {
+            self.step_pressure(1);
+        }
+    }
+
     /// Makes every shard close its magazines at its next slow path, without pressure.
     pub(crate) fn nudge(&self) {
         self.step_pressure(2);

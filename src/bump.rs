@@ -9,8 +9,8 @@
 //! - INV-U3: blocks are disjoint: each exchange moves the word down to the block's start, and only the block's holder may
 //!   move it up again, and only while it is the last.
 //!
-//! Relaxed throughout: the word publishes nothing. The memory was made before the region could be shared, and is used
-//! again only after `&mut self` has shown that no borrow is left, which whoever ended the borrow has ordered.
+//! What is new was made before the region could be shared, and a reset has `&mut self`, so neither needs an ordering. But
+//! the holder of the last block may give some of it back to whoever asks next: that is Release, and taking is Acquire.
 //! An exchange that meets an equal word meets an equal state (INV-U1), so there is no ABA.
 //!
 //! Deliberately absent: growth, headers, a region's limit. See [`Arena`](crate::Arena) for those.
@@ -54,7 +54,10 @@ impl SharedBump {
         let mut room = self.room();
         loop {
             let at = bump_down::<usize, 1>(base, base + room, layout.size(), layout.align())? - base;
-            match self.0.compare_exchange_weak(room, at, ord!(Relaxed), ord!(Relaxed)) {
+            // ORDERING(Acquire): what the former holder of a last block wrote precedes its next use.
+            //   pairs: `shift`'s Release.  loom: m01_bump::given_back; Relaxed fails it.
+            // Failure is Relaxed: the next exchange acquires.
+            match self.0.compare_exchange_weak(room, at, ord!("bump.take", Acquire), ord!(Relaxed)) {
                 Ok(_) => return Some(at),
                 Err(_) if mutant!("rule.bump.take-once") => return None,
                 Err(seen) => room = seen,
@@ -69,7 +72,11 @@ impl SharedBump {
             self.0.store(to, ord!(Relaxed));
             return true;
         }
-        self.0.compare_exchange(from, to, ord!(Relaxed), ord!(Relaxed)).is_ok()
+        // ORDERING(Release, when bytes are given back): their holder has written to them before their next holder does.
+        //   pairs: `take`'s Acquire.  loom: m01_bump::given_back; Relaxed fails it.
+        // ORDERING(Acquire, when bytes are taken): as in `take`.  loom: m01_bump::grown.
+        // Failure is Relaxed: the caller then does without.
+        self.0.compare_exchange(from, to, ord!("bump.shift", AcqRel), ord!(Relaxed)).is_ok()
     }
 
     /// Makes all `room` bytes free again.

@@ -152,3 +152,54 @@ impl fmt::Display for VerifyError {
 }
 
 impl std::error::Error for VerifyError {}
+
+/// A refused request for the memory of a value, which comes back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct AllocValueError<T> {
+    /// Why, with the figures.
+    pub error: AllocError,
+    /// The value that found no memory.
+    pub value: T,
+}
+
+impl<T> fmt::Debug for AllocValueError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AllocValueError").field("error", &self.error).finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Display for AllocValueError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<T> std::error::Error for AllocValueError<T> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+/// A checkpoint to which a scratch stack cannot go back. Nothing was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RewindError {
+    /// The checkpoint is of another scratch stack.
+    Foreign,
+    /// The stack was reset after the checkpoint was taken.
+    Stale,
+    /// A rewind to an earlier checkpoint has undone this one.
+    OutOfOrder,
+}
+
+impl fmt::Display for RewindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Foreign => "the checkpoint belongs to another scratch stack",
+            Self::Stale => "the checkpoint is from before a reset of its scratch stack",
+            Self::OutOfOrder => "the checkpoint was undone by a rewind to an earlier one",
+        })
+    }
+}
+
+impl std::error::Error for RewindError {}

@@ -2,26 +2,42 @@
 //! paths that take no lock and no atomic read-modify-write.
 //!
 //! ```text
-//!  typed API        Box, Vec, HashMap in &Heap or Heap                 (allocator-api2)
-//!                       │
-//!  per thread       shard: two magazines of free blocks per size class        heap/shard.rs
-//!                       │ pop / push, plain memory
-//!                       │ both empty / both full                              heap/magazines.rs
-//!  shared,          depot: per class a lock-free stack of full magazines      depot.rs, magazine.rs
-//!  lock-free            │ nothing there / over its bound
-//!                       │ runs of blocks, many per lock                       heap/request.rs
+//!  typed API        Arena::alloc · Local · Scratch · BumpRegion  alloc.rs     Box, Vec, HashMap in &Heap, Heap, &Arena · BlockArena
+//!                       │                                                         │
+//!  per thread       shard: a chunk being bumped     arena/shard.rs            shard: two magazines per size class  heap/shard.rs
+//!                       │ plain load + store                                      │ pop / push, plain memory
+//!                       │ no room                   arena/refill.rs               │ both empty / both full   heap/magazines.rs
+//!  shared,          the shared chunk: CAS           arena/shared.rs           depot: per class a lock-free stack of full
+//!  lock-free            │ exhausted                 (bump.rs: fixed size)         │ magazines          depot.rs, magazine.rs
+//!                       └────────────────────────────┬────────────────────────────┘ many blocks per lock  heap/request.rs
 //!  shared, locked   region = Mutex<BestFit> + Budget                          region/, best_fit/, budget.rs
 //!                       │ the only lock; exact best fit, coalescing, offsets only
 //!  OS               mapping: reserve once, commit on touch, trim, huge pages  mapping.rs
 //! ```
 //!
+//! - [`Arena`]: bump allocation from any thread through one `&Arena`, freed all at once. What it hands out lives as long as
+//!   the arena's borrow, whichever thread made it; [`Local`] skips the look-up; [`Scratch`] is one thread's arena, freed in
+//!   stages; [`BumpRegion`] is memory of fixed size, one word to exchange.
 //! - [`Heap`]: any size, freed one by one, by any thread, coalescing back into the region. `Send + Sync`; an
 //!   [`Allocator`](allocator_api2::alloc::Allocator) for collections, which may be dropped on any thread.
-//! - [`Region`]: the memory, its limit and its figures; several heaps may share one.
+//! - [`Region`]: the memory, its limit and its figures; heaps and arenas may share one.
 //! - [`BestFitArena`]: the region's index alone, over any memory, even memory that does not exist.
 //!
-//! The heap is Bonwick and Adams' *Magazines and Vmem* (USENIX 2001) over an exact best-fit region. Who may enter a shard
+//! The heap is Bonwick and Adams' *Magazines and Vmem* (USENIX 2001) over an exact best-fit region; the arena is RocksDB's
+//! `ConcurrentArena` without its locks and its waste. Who may enter a shard
 //! is decided in `thread.rs`; how much all threads together may hold idle (1/16 of the limit), in `budget.rs`.
+//!
+//! ```
+//! use sharded_arena::Arena;
+//!
+//! let arena = Arena::with_capacity(16 << 20)?; // 16 MiB, for all threads together
+//! let squares: Vec<&u64> = std::thread::scope(|scope| {
+//!     let threads: Vec<_> = (0..4u64).map(|n| scope.spawn(move || n * n)).collect();
+//!     threads.into_iter().map(|thread| &*arena.alloc(thread.join().unwrap())).collect()
+//! });
+//! assert_eq!(squares, [&0, &1, &4, &9]);
+//! # Ok::<(), sharded_arena::RegionError>(())
+//! ```
 //!
 //! ```
 //! use sharded_arena::Heap;
@@ -74,19 +90,21 @@ mod depot;
 mod magazine;
 mod region;
 
+mod arena;
 mod heap;
 mod thread;
 
 mod block_arena;
 
 pub use allocator_api2;
+pub use arena::{Arena, ArenaBuilder, Checkpoint, Local, Scope, Scratch, ScratchGuard};
 pub use best_fit::BestFitArena;
 pub use block_arena::{BlockArena, UsageHandle};
 pub use bump::BumpRegion;
-pub use error::{AllocError, AllocErrorKind, FreeError, RegionError, VerifyError};
+pub use error::{AllocError, AllocErrorKind, AllocValueError, FreeError, RegionError, RewindError, VerifyError};
 pub use heap::{Heap, HeapBuilder, LocalHeap};
 pub use region::{Region, RegionBuilder, RegionReservation};
-pub use stats::{BestFitStats, HeapStats, RegionStats};
+pub use stats::{ArenaStats, BestFitStats, HeapStats, RegionStats};
 
 #[cfg(all(test, loom))]
 #[path = "../loom_tests/mod.rs"]

@@ -117,3 +117,36 @@ impl fmt::Display for HeapStats {
         )
     }
 }
+
+/// Figures of an [`Arena`](crate::Arena). Sizes are bytes; read one by one while threads work, exact when quiet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct ArenaStats {
+    /// The arena's own limit, or the region's if that is lower.
+    pub limit: usize,
+    /// What the arena has taken from the region.
+    pub usage: usize,
+    /// Greatest usage so far.
+    pub peak: usize,
+    /// What callers hold, as they asked for it, scratch stacks apart.
+    #[cfg(feature = "stats")]
+    pub live_bytes: usize,
+    /// What scratch stacks have taken, part of `usage`.
+    pub scratch_bytes: usize,
+    /// Length of the chunks in use: what may be idle of them.
+    pub leased: usize,
+    /// Shards with an owner, living or ended and not yet swept.
+    pub shards_owned: usize,
+    /// Shards there are.
+    pub shards: usize,
+}
+
+impl fmt::Display for ArenaStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "usage {} of {} bytes (peak {})", self.usage, self.limit, self.peak)?;
+        #[cfg(feature = "stats")]
+        write!(f, ", live {}", self.live_bytes)?;
+        let Self { scratch_bytes, leased, shards_owned, shards, .. } = self;
+        write!(f, ", scratch {scratch_bytes}, leased {leased}, shards {shards_owned} of {shards}")
+    }
+}

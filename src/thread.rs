@@ -176,6 +176,11 @@ impl Pins {
         //   pairs: `is_pinned`'s Acquire.  loom: m09_local::local_claim; Relaxed fails it.
         self.0.store(self.0.load(ord!(Relaxed)) - 1, ord!("thread.unpin", Release));
     }
+    /// No `Local` is left: who says so has what they refer to exclusively, so those still counted were leaked.
+    pub(crate) fn clear(&self) {
+        // Release as in `unpin`: a sweep that finds none may claim the shard.
+        self.0.store(0, ord!("thread.unpin", Release));
+    }
     pub(crate) fn is_pinned(&self) -> bool {
         // ORDERING(Acquire): what the last `Local` wrote is seen. After the token's end pins only fall, so a 0 stays 0.
         //   pairs: `unpin`'s Release.  loom: m09_local::local_claim; Relaxed fails it.

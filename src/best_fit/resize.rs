@@ -23,6 +23,22 @@ impl BestFit {
         Ok(())
     }
 
+    /// Gives back the first `cut` granules of a used extent, fewer than it has; it then begins that much later.
+    pub(crate) fn cut_front(&mut self, extent: Extent, cut: u32) -> Result<(), FreeError> {
+        self.check(extent)?;
+        if cut >= extent.len {
+            return Err(FreeError::WrongLayout);
+        }
+        if cut > 0 {
+            let at = extent.offset + cut;
+            self.lines.set_start(at);
+            self.lowest = self.lowest.min(at);
+            self.used_extents += 1;
+            self.release(Extent::new(extent.offset, cut));
+        }
+        Ok(())
+    }
+
     /// Lengthens a used extent by `more` granules of its free right neighbour; `false` when that has fewer.
     pub(crate) fn extend(&mut self, extent: Extent, more: u32) -> Result<bool, FreeError> {
         self.check(extent)?;

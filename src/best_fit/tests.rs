@@ -201,7 +201,7 @@ impl Shadow {
         let right = self.extents.get(&extent.end()).filter(|e| !e.1).map_or(0, |e| e.0);
         assert_eq!((self.index.free_left(offset), self.index.free_right(extent)), (left, right));
         assert_eq!(self.index.len_of(offset), Ok(len));
-        let (kept, grown) = match dice.below(3) {
+        let (kept, grown) = match dice.below(4) {
             0 => {
                 let keep = 1 + dice.below(len);
                 assert_eq!(self.index.split(extent, 0), Err(FreeError::WrongLayout));
@@ -214,6 +214,17 @@ impl Shadow {
                 (offset, None)
             }
             1 => {
+                let cut = dice.below(len);
+                assert_eq!(self.index.cut_front(extent, len), Err(FreeError::WrongLayout));
+                assert_eq!(self.index.cut_front(extent, cut), Ok(()));
+                if cut > 0 {
+                    self.extents.insert(offset, (cut, true));
+                    self.extents.insert(offset + cut, (len - cut, true));
+                    self.gave(offset);
+                }
+                (offset + cut, None)
+            }
+            2 => {
                 let more = dice.below(right + 2);
                 assert_eq!(self.index.extend(extent, more), Ok(more <= right));
                 (offset, (more <= right).then_some((extent.end(), more)))

@@ -23,18 +23,12 @@ impl Core {
 
     /// Bytes that one shard may hold idle.
     fn share(&self, body: &Body) -> usize {
-        let shards = body.shards.count();
-        self.budget.share(shards).min(self.region.budget().share(shards))
+        self.region.share(&self.budget, body.shards.count())
     }
 
     /// Leases `bytes` for `shard` under both limits.
     pub(crate) fn grant(&self, body: &Body, shard: &Shard, bytes: usize) -> bool {
-        if shard.held() + bytes > self.share(body) || !self.budget.grant(bytes) {
-            return false;
-        }
-        if !self.region.budget().grant(bytes) {
-            // The passing excess can deny another's lease, never refuse a request.
-            self.budget.end_lease(bytes);
+        if shard.held() + bytes > self.share(body) || !self.region.grant(&self.budget, bytes) {
             return false;
         }
         shard.hold(bytes);
@@ -42,8 +36,7 @@ impl Core {
     }
 
     pub(crate) fn end_lease(&self, bytes: usize) {
-        self.region.budget().end_lease(bytes);
-        self.budget.end_lease(bytes);
+        self.region.end_lease(&self.budget, bytes);
     }
 
     /// An empty magazine for `cap` blocks, halved as often as its lease is denied.

@@ -39,7 +39,7 @@ mod trim;
 
 pub(crate) use account::Account;
 pub use builder::RegionBuilder;
-pub(crate) use request::Wanted;
+pub(crate) use request::{GiveBackOwn, Wanted};
 pub use reservation::RegionReservation;
 use section::Blocker;
 pub(crate) use section::Section;
@@ -301,6 +301,30 @@ impl Region {
     /// Whether no other handle, heap or arena has the region. Only a caller that is about to drop its own may rely on it.
     pub(crate) fn is_last(&mut self) -> bool {
         Arc::get_mut(&mut self.shared).is_some()
+    }
+
+    /// Bytes that one of `shards` shards may hold idle under the limits of `own` and of the region.
+    pub(crate) fn share(&self, own: &Budget, shards: usize) -> usize {
+        own.share(shards).min(self.shared.budget.share(shards))
+    }
+
+    /// Leases `bytes` under both limits.
+    pub(crate) fn grant(&self, own: &Budget, bytes: usize) -> bool {
+        if !own.grant(bytes) {
+            return false;
+        }
+        let granted = self.shared.budget.grant(bytes);
+        if !granted {
+            // The passing excess can deny another's lease, never refuse a request.
+            own.end_lease(bytes);
+        }
+        granted
+    }
+
+    /// Ends what was leased under both limits.
+    pub(crate) fn end_lease(&self, own: &Budget, bytes: usize) {
+        self.shared.budget.end_lease(bytes);
+        own.end_lease(bytes);
     }
 
     /// Runs `body` inside the critical section.

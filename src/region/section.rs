@@ -111,6 +111,26 @@ impl Section<'_> {
         Ok(())
     }
 
+    /// Frees the first `cut` granules of a live extent, which has more.
+    pub(crate) fn cut_front(&mut self, own: &Budget, extent: Extent, cut: u32) -> Result<(), FreeError> {
+        self.check_handed_out(extent.offset)?;
+        self.state.index.cut_front(extent, cut)?;
+        self.refund(own, cut);
+        Ok(())
+    }
+
+    /// Much of `own` was given back at once: pressure ends where there is room again.
+    pub(crate) fn relieve(&mut self, own: &Budget) {
+        own.relieve();
+        self.shared.budget.relieve();
+    }
+
+    /// Longest extent that `own`, the region and the index could give now, in granules.
+    pub(crate) fn most(&self, own: &Budget) -> u32 {
+        let room = own.room().min(self.shared.budget.room()) / GRANULE_BYTES;
+        u32::try_from(room).unwrap_or(u32::MAX).min(self.state.index.largest_free())
+    }
+
     /// Lengthens a live extent by `more` granules without moving its start, if they are free and within the limits.
     pub(crate) fn extend(&mut self, own: &Budget, extent: Extent, more: u32) -> Result<bool, FreeError> {
         self.check_handed_out(extent.offset)?;

@@ -51,6 +51,9 @@ macro_rules! word {
             pub(crate) fn fetch_sub(&self, value: $value, order: Ordering) -> $value {
                 self.word.fetch_sub(value, order)
             }
+            pub(crate) fn swap(&self, value: $value, order: Ordering) -> $value {
+                self.word.swap(value, order)
+            }
             pub(crate) fn compare_exchange(
                 &self,
                 current: $value,
@@ -103,6 +106,16 @@ impl<T> Mutex<T> {
 // SAFETY: the value is used under the lock.
 #[expect(unsafe_code, reason = "a lock beside its value, so that a mutant can leave it out")]
 unsafe impl<T: Send> Sync for Mutex<T> {}
+
+/// One value for all threads: the worst that recycled thread ids can do.
+#[derive(Debug, Default)]
+pub(crate) struct PerThread<T>(OnceLock<T>);
+
+impl<T: Default> PerThread<T> {
+    pub(crate) fn get_or_default(&self) -> Option<&T> {
+        Some(self.0.get_or_init(T::default))
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Ghost(loom::cell::UnsafeCell<()>);

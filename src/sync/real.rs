@@ -40,6 +40,28 @@ impl<T> Mutex<T> {
     }
 }
 
+/// A value per thread. Made at a thread's first use, kept until the table goes: a later thread may get the same one, even
+/// beside the former one's destructors.
+#[derive(Debug)]
+pub(crate) struct PerThread<T: Send>(thread_local::ThreadLocal<T>);
+
+impl<T: Send> Default for PerThread<T> {
+    fn default() -> Self {
+        Self(thread_local::ThreadLocal::new())
+    }
+}
+
+impl<T: Send + Default> PerThread<T> {
+    /// The calling thread's value; none where it cannot have one any more.
+    pub(crate) fn get_or_default(&self) -> Option<&T> {
+        self.0.get().or_else(|| {
+            // The crate panics when a thread first asks for an id in its very last destructors.
+            let made = || self.0.get_or_default();
+            std::panic::catch_unwind(core::panic::AssertUnwindSafe(made)).ok()
+        })
+    }
+}
+
 /// Checked by loom only.
 #[derive(Debug, Default)]
 pub(crate) struct Ghost;

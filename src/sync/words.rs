@@ -26,7 +26,11 @@ pub(crate) struct Figure(AtomicU64);
 // lock, a depot's head, a token's end), never by the words themselves.
 impl Owned32 {
     pub(crate) const fn zero() -> Self {
-        Self(AtomicU32::new(0))
+        Self::new(0)
+    }
+
+    pub(crate) const fn new(value: u32) -> Self {
+        Self(AtomicU32::new(value))
     }
 
     #[inline(always)]
@@ -73,6 +77,10 @@ impl OwnedUsize {
 impl Figure {
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Relaxed)
+    }
+    /// Forgets everything. Whoever has exclusive use of what is counted.
+    pub(crate) fn reset(&self) {
+        self.0.store(0, Relaxed);
     }
     pub(crate) fn add(&self, value: u64) {
         self.0.fetch_add(value, Relaxed);

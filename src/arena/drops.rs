@@ -1,0 +1,132 @@
+//! Values whose destructors run when the arena is reset or dropped: `alloc_dropped`.
+//!
+//! A value lies in one block with the node of its list. Each shard has a list, and so have all threads without one
+//! together; the last value of a list is dropped first.
+//!
+//! - INV-D1: a list's word is one more than the offset of the node to be dropped first, or 0.
+//! - INV-D2: a value is on a list from its initialisation until just before its destructor runs.
+//!
+//! A shard's list is its user's; the other is pushed to by exchanges. Relaxed: lists are followed by who has the arena
+//! exclusively, which whoever ended the last borrow has ordered.
+#![expect(unsafe_code, reason = "writes and drops values in blocks")]
+
+use core::alloc::Layout;
+use core::ptr::NonNull;
+
+use crate::error::AllocError;
+use crate::sync::ord;
+
+use super::blocks::Blocks;
+use super::inner::{Body, Core};
+use super::shard::Shard;
+
+/// What the list knows of a value.
+#[repr(C)]
+struct Node {
+    next: u64,
+    /// Drops the value of the node it is given.
+    drop: unsafe fn(NonNull<Node>),
+}
+
+/// A value and its node, which comes first.
+#[repr(C)]
+struct Dropped<T> {
+    node: Node,
+    value: T,
+}
+
+/// # Safety
+/// `node` begins a `Dropped<T>` whose value is nobody's any more.
+unsafe fn drop_value<T>(node: NonNull<Node>) {
+    // SAFETY: the caller's contract.
+    let value = unsafe { &raw mut (*node.cast::<Dropped<T>>().as_ptr()).value };
+    // SAFETY: initialised by `alloc_dropped`, aligned, dropped once (INV-D2).
+    unsafe { core::ptr::drop_in_place(value) };
+}
+
+impl Core {
+    /// A block for a value of type `T` and its node.
+    pub(super) fn alloc_dropped<T: Send + 'static>(&self, value: T) -> Result<NonNull<T>, (AllocError, T)> {
+        let layout = Layout::new::<Dropped<T>>();
+        let block = match self.here().alloc(layout) {
+            Ok(block) => block.cast::<Dropped<T>>(),
+            Err(error) => return Err((error, value)),
+        };
+        // SAFETY: a fresh block for a `Dropped<T>`.
+        unsafe { block.write(Dropped { node: Node { next: 0, drop: drop_value::<T> }, value }) };
+        if let Some(body) = self.made() {
+            // The request may have found the thread a shard.
+            body.list(self.shard(), block.cast());
+        }
+        // SAFETY: just written.
+        Ok(NonNull::from(unsafe { &mut (*block.as_ptr()).value }))
+    }
+}
+
+impl Body {
+    /// Puts the value of `node` on the list of `shard`'s user.
+    fn list(&self, shard: &Shard, mut node: NonNull<Node>) {
+        let bits = (node.addr().get() - self.memory.base().addr().get()) as u64 + 1;
+        // SAFETY: a node just written, which nobody else has.
+        let next = unsafe { &mut node.as_mut().next };
+        if !shard.is_none() {
+            *next = shard.drops.get();
+            shard.drops.set(bits);
+            return;
+        }
+        let word = &self.outside.drops;
+        *next = word.load(ord!(Relaxed));
+        while let Err(seen) = word.compare_exchange_weak(*next, bits, ord!(Relaxed), ord!(Relaxed)) {
+            *next = seen;
+        }
+    }
+
+    /// Takes the node that `bits` names off its list; gives it and what comes after it.
+    #[expect(clippy::cast_possible_truncation, reason = "an offset in the region")]
+    fn node(&self, bits: u64) -> Option<(NonNull<Node>, u64)> {
+        let node = self.memory.byte(bits.checked_sub(1)? as usize).cast::<Node>();
+        // SAFETY: a node that is on a list is initialised (INV-D1), and its block stands until the reset.
+        let next = unsafe { node.as_ref() }.next;
+        Some((node, next))
+    }
+
+    /// Takes a value off the lists, if there is one left.
+    fn pop_dropped(&self) -> Option<NonNull<Node>> {
+        for shard in self.shards.iter() {
+            if let Some((node, next)) = self.node(shard.drops.get()) {
+                shard.drops.set(next);
+                return Some(node);
+            }
+        }
+        let (node, next) = self.node(self.outside.drops.load(ord!(Relaxed)))?;
+        self.outside.drops.store(next, ord!(Relaxed));
+        Some(node)
+    }
+
+    /// Runs the destructors of all values on the lists. Whoever has the arena exclusively. A destructor that panics does
+    /// not keep the others from running.
+    pub(super) fn drop_values(&self) {
+        Run(self).run();
+    }
+}
+
+/// Goes on with the lists when a destructor has panicked.
+struct Run<'a>(&'a Body);
+
+impl Run<'_> {
+    fn run(&self) {
+        while let Some(node) = self.0.pop_dropped() {
+            // SAFETY: a node of `alloc_dropped`, so `drop` is that of its value; it is on no list any more (INV-D2), and
+            // the arena is the caller's alone, so no borrow of the value is left.
+            let drop = unsafe { node.as_ref() }.drop;
+            // SAFETY: as above.
+            unsafe { drop(node) };
+        }
+    }
+}
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        self.run();
+    }
+}

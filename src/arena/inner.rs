@@ -1,0 +1,254 @@
+//! `Core`: what an arena's handles share, and how a thread finds its shard in it.
+//!
+//! An arena that was never used is this struct alone. Its region (unless one was given), shards and figures (the *body*)
+//! are made at its first use, outside the region's lock.
+//!
+//! - INV-A1: the body, once made, stands as long as the core.
+//! - INV-A2: the body is in its region's list from its making until its drop.
+#![expect(unsafe_code, reason = "the cached shard pointer, the region's list")]
+
+use core::alloc::Layout;
+use core::ptr::NonNull;
+
+use crate::budget::Budget;
+use crate::error::{AllocError, AllocErrorKind, RegionError};
+use crate::region::{Links, Region, ShardSet};
+use crate::sync::{AtomicU64, AtomicUsize, CachePadded, Figure, Mutex, OnceLock, ord};
+use crate::table::try_box;
+use crate::thread::{self, Cache, Guard, OwnedShard, Shards, default_count};
+
+use super::blocks::At;
+use super::extents::{List, Memory};
+use super::shard::Shard;
+use super::shared::SharedChunk;
+
+/// Least and first length of a chunk in bytes, unless the builder says otherwise.
+pub(super) const FIRST_CHUNK_BYTES: usize = 4096;
+/// Greatest length of a chunk in bytes, unless the builder says otherwise.
+pub(super) const MOST_CHUNK_BYTES: usize = 1 << 20;
+
+/// What the builder was told.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    pub(crate) limit: usize,
+    pub(crate) first_chunk: usize,
+    pub(crate) most_chunk: usize,
+    pub(crate) shards: Option<usize>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let (first_chunk, most_chunk) = (FIRST_CHUNK_BYTES, MOST_CHUNK_BYTES);
+        Self { limit: usize::MAX, first_chunk, most_chunk, shards: None }
+    }
+}
+
+/// See the module's header.
+pub(crate) struct Core {
+    /// Never reused, not 0.
+    pub(crate) id: u64,
+    pub(super) options: Options,
+    /// Held by whoever makes the body, which takes the region along: the one to share, or one of the arena's own; none: one
+    /// as large as the machine's memory.
+    making: Mutex<Option<Region>>,
+    body: OnceLock<Box<Body>>,
+}
+
+/// An arena that was used.
+pub(crate) struct Body {
+    pub(crate) region: Region,
+    pub(super) memory: Memory,
+    /// The arena's own usage and limit.
+    pub(crate) budget: Budget,
+    pub(crate) shards: Shards<Shard>,
+    pub(super) first_chunk: usize,
+    pub(super) most_chunk: usize,
+    /// On lines of their own, away from what every refill reads.
+    pub(super) shared: CachePadded<SharedChunk>,
+    pub(super) outside: CachePadded<Outside>,
+    /// All extents but those of scratch stacks.
+    pub(super) extents: List,
+    links: Links,
+}
+
+/// What threads without a shard write.
+#[derive(Debug, Default)]
+pub(super) struct Outside {
+    pub(super) allocated: Figure,
+    pub(super) freed: Figure,
+    /// The value to be dropped first, or 0.
+    pub(super) drops: AtomicU64,
+    /// Bytes of extents in scratch stacks.
+    pub(super) stacks: AtomicUsize,
+}
+
+// SAFETY: `links` is used under the region's lock only; the rest is Send and Sync by itself.
+unsafe impl Send for Body {}
+// SAFETY: as for Send.
+unsafe impl Sync for Body {}
+
+impl Core {
+    pub(crate) fn new(region: Option<Region>, options: Options) -> Self {
+        Self { id: thread::next_id(), options, making: Mutex::new(region), body: OnceLock::new() }
+    }
+
+    /// The arena's own limit, or the region's if that is lower.
+    pub(crate) fn limit(&self) -> usize {
+        let region = || self.making.with(|region| region.as_ref().map_or(usize::MAX, Region::limit));
+        self.made().map_or_else(|| region().min(self.options.limit), Body::limit)
+    }
+
+    /// The body, made at the first call.
+    ///
+    /// # Errors
+    /// The system's, or the global allocator's, refusal; the next call tries again.
+    pub(crate) fn body(&self) -> Result<&Body, RegionError> {
+        match self.body.get() {
+            Some(body) => Ok(body),
+            None => self.make(),
+        }
+    }
+
+    #[cold]
+    fn make(&self) -> Result<&Body, RegionError> {
+        // Nobody else's lock is taken under this one but the region's, and nothing takes this one under that.
+        self.making.with(|region| {
+            if let Some(body) = self.body.get() {
+                return Ok(&**body);
+            }
+            let body = try_box(Body::make(region.clone(), &self.options)?)?;
+            *region = None;
+            let body = &**self.body.get_or_init(|| body);
+            let set = NonNull::from(body as &dyn ShardSet);
+            // SAFETY: the same pointer, its lifetime erased: the body leaves the list before it goes (INV-A2).
+            let set = unsafe { core::mem::transmute::<NonNull<dyn ShardSet + '_>, NonNull<dyn ShardSet>>(set) };
+            // SAFETY: `register`'s contract: a boxed body does not move, and its drop unregisters it.
+            body.region.section(|section| unsafe { section.register(set) });
+            Ok(body)
+        })
+    }
+
+    /// The region, if one was given or made.
+    pub(crate) fn region(&self) -> Option<Region> {
+        self.made().map(|body| body.region.clone()).or_else(|| self.making.with(|region| region.clone()))
+    }
+
+    /// The body, if it was ever made.
+    pub(crate) fn made(&self) -> Option<&Body> {
+        self.body.get().map(|body| &**body)
+    }
+
+    pub(crate) fn made_mut(&mut self) -> Option<&mut Body> {
+        self.body.get_mut().map(|body| &mut **body)
+    }
+
+    // ---- the calling thread's shard -------------------------------------------------------------------------------
+
+    /// The calling thread's shard, or [`OwnedShard::none`].
+    #[inline(always)]
+    pub(crate) fn shard(&self) -> &Shard {
+        self.shard_of(self.id)
+    }
+
+    #[inline(always)]
+    fn shard_of(&self, id: u64) -> &Shard {
+        match thread::cached(id) {
+            // SAFETY: the entry was made by `Shards::find` for this id, which is never reused: it points into this core's
+            // body, which stands (INV-A1), or to the static `Shard::none`.
+            Some(shard) => unsafe { &*shard.cast::<Shard>() },
+            None => self.shard_cold(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn shard_cold(&self) -> &Shard {
+        thread::with_identity(|cache, guard| self.find_shard(cache, guard)).unwrap_or(Shard::none())
+    }
+
+    /// The shard of the thread that has `cache` and `guard`.
+    pub(crate) fn find_shard(&self, cache: &Cache, guard: Option<&Guard>) -> &Shard {
+        match self.body() {
+            Ok(body) => body.shards.find(&body.region, self.id, cache, guard),
+            Err(_) => Shard::none(),
+        }
+    }
+
+    /// The arena through the calling thread's shard.
+    #[inline(always)]
+    pub(super) fn here(&self) -> At<'_> {
+        self.at(self.id)
+    }
+
+    /// As [`Core::here`]; `id` is this core's.
+    #[inline(always)]
+    pub(super) fn at(&self, id: u64) -> At<'_> {
+        At { core: self, shard: self.shard_of(id) }
+    }
+
+    // ---- requests -------------------------------------------------------------------------------------------------
+
+    /// The request that `shard`'s chunk has no room for.
+    pub(crate) fn alloc_cold(&self, shard: &Shard, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        let body =
+            self.body().map_err(|_| self.refusal(layout.size(), layout.align(), AllocErrorKind::LimitReached))?;
+        // Threads may have ended since this one looked for a shard.
+        let shard = if shard.is_none() && body.shards.may_adopt() { self.shard_cold() } else { shard };
+        if shard.is_none() {
+            return body.alloc_outside(layout);
+        }
+        shard.enter();
+        shard.bump(layout).map_or_else(|| body.refill(shard, layout), Ok)
+    }
+
+    /// The figures of a refusal.
+    #[cold]
+    pub(crate) fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
+        let (usage, limit) = self.made().map_or((0, 0), |body| (body.budget.usage(), body.limit()));
+        AllocError { requested, align, usage, limit, largest_free: 0, kind }
+    }
+}
+
+impl Body {
+    fn make(region: Option<Region>, options: &Options) -> Result<Self, RegionError> {
+        let region = region.map_or_else(Region::machine, Ok)?;
+        let shards = Shards::reserve(options.shards.unwrap_or_else(|| default_count(region.capacity())))?;
+        Ok(Self {
+            memory: Memory::new(region.base()),
+            budget: Budget::new(options.limit, region.capacity(), region.slack_divisor()),
+            shards,
+            first_chunk: options.first_chunk,
+            most_chunk: options.most_chunk,
+            shared: CachePadded::default(),
+            outside: CachePadded::default(),
+            extents: List::default(),
+            links: Links::default(),
+            region,
+        })
+    }
+
+    /// The arena's own limit, or the region's if that is lower.
+    pub(crate) fn limit(&self) -> usize {
+        self.budget.limit().min(self.region.limit())
+    }
+
+    /// Bytes of extents in scratch stacks.
+    pub(crate) fn scratch_bytes(&self) -> usize {
+        self.outside.stacks.load(ord!(Relaxed))
+    }
+
+    pub(super) fn links(&self) -> &Links {
+        &self.links
+    }
+
+    /// Bytes that callers hold, as they asked for them.
+    #[cfg(feature = "stats")]
+    pub(crate) fn live_bytes(&self) -> usize {
+        // Frees are read before allocations, so that a block which goes round meanwhile is rather counted twice than as
+        // minus one; the loads are Relaxed, so the sum is bounded below as well.
+        let freed = self.shards.iter().map(Shard::freed).fold(self.outside.freed.get(), u64::wrapping_add);
+        let allocated = self.shards.iter().map(Shard::allocated).fold(self.outside.allocated.get(), u64::wrapping_add);
+        let live = allocated.wrapping_sub(freed);
+        if live > u64::MAX / 2 { 0 } else { usize::try_from(live).unwrap_or(usize::MAX) }
+    }
+}

@@ -1,0 +1,289 @@
+//! `Arena`: bump allocation from any thread through one `&Arena`, freed all at once.
+//!
+//! One request walks through the files like this: the thread's shard (`inner.rs`, `thread.rs`), a bump in its chunk
+//! (`shard.rs`); no room there: a new chunk, the shared one (`shared.rs`) or an extent of its own (`refill.rs`).
+//! `extents.rs` is the list of all that was taken, `blocks.rs` resizes and frees the last block, `drops.rs` keeps values
+//! that have destructors to run, `reset.rs` gives back. `local.rs` is the handle that skips the look-up, `allocator.rs`
+//! speaks allocator-api2, `set.rs` is the arena as its region sees it. `scratch/` is one thread's arena with stages, and
+//! `recycle.rs` lends them.
+//!
+//! After the sharded bump chunks of RocksDB's `ConcurrentArena`, without its locks and with the idle memory bounded; the
+//! cursor moves down as in bumpalo.
+#![expect(unsafe_code, reason = "a value just moved into the arena is referred to")]
+
+use core::fmt;
+
+use crate::error::{AllocValueError, RegionError, VerifyError};
+use crate::region::Region;
+use crate::stats::ArenaStats;
+use crate::sync::{Arc, OnceLock};
+use crate::thread::OwnedShard;
+
+mod allocator;
+mod blocks;
+mod builder;
+
+mod drops;
+mod extents;
+mod inner;
+mod local;
+mod recycle;
+mod refill;
+mod reset;
+mod scratch;
+mod set;
+mod shard;
+mod shared;
+
+pub(crate) use blocks::Blocks;
+pub use builder::ArenaBuilder;
+pub(crate) use inner::Core;
+use inner::Options;
+pub use local::Local;
+use recycle::Recycled;
+pub use recycle::ScratchGuard;
+pub use scratch::{Checkpoint, Scope, Scratch};
+use shard::Shard;
+
+/// Memory that all threads allocate from through one `&Arena`, freed all at once by [`reset`](Self::reset) or drop.
+///
+/// A request that its thread's chunk has room for takes no lock and no atomic read-modify-write. What it hands out lives as
+/// long as the arena's borrow, whichever thread made it. `Send` and `Sync`; `&Arena` is an
+/// [`Allocator`](allocator_api2::alloc::Allocator), whose collections may be dropped on any thread.
+///
+/// Values are **not dropped**, except those of [`alloc_dropped`](Self::alloc_dropped) and of
+/// [`boxed::Box`](crate::boxed::Box). A block freed through the allocator is reused only if it is its chunk's last.
+///
+/// ```
+/// use sharded_arena::Arena;
+///
+/// let mut arena = Arena::new();
+/// let words: Vec<&str> = std::thread::scope(|scope| {
+///     let threads: Vec<_> = ["lock", "free"].map(|word| scope.spawn(|| &*arena.alloc_str(word))).into();
+///     threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+/// });
+/// assert_eq!(words.concat(), "lockfree"); // the threads are gone, their words are not
+/// arena.reset(); // now they are: a use of `words` below would not compile
+/// ```
+pub struct Arena {
+    core: Arc<Core>,
+    /// The core's, one load nearer.
+    id: u64,
+    /// Made at the first use.
+    recycled: OnceLock<Box<Recycled>>,
+}
+
+impl fmt::Debug for Arena {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arena")
+            .field("limit", &self.limit())
+            .field("memory_usage", &self.memory_usage())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for Arena {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Arena {
+    /// An arena without a limit of its own. Reserves nothing until it is used; then as much address space as the machine
+    /// has memory (at most 64 GiB), of which a page becomes memory when it is first touched.
+    #[must_use]
+    pub fn new() -> Arena {
+        Self::with_options(None, Options::default())
+    }
+
+    /// An arena that shares `region` and its limit with other arenas and heaps. Takes nothing until used.
+    #[must_use]
+    pub fn in_region(region: &Region) -> Arena {
+        Self::with_options(Some(region.clone()), Options::default())
+    }
+
+    /// An arena with a region of its own, whose capacity and limit is `bytes`.
+    ///
+    /// # Errors
+    /// `ZeroCapacity` below 4 KiB, `TooLarge` above 64 GiB − 4 KiB, `System` if the operating system refuses.
+    pub fn with_capacity(bytes: usize) -> Result<Arena, RegionError> {
+        Self::builder().capacity(bytes).build()
+    }
+
+    /// An arena with options.
+    pub fn builder() -> ArenaBuilder {
+        ArenaBuilder::default()
+    }
+
+    fn with_options(region: Option<Region>, options: Options) -> Arena {
+        let core = Core::new(region, options);
+        Arena { id: core.id, core: Arc::new(core), recycled: OnceLock::new() }
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    // ---- handles --------------------------------------------------------------------------------------------------
+
+    /// A handle for the calling thread that skips the look-up of its shard.
+    #[must_use]
+    pub fn local(&self) -> Local<'_> {
+        Local::new(self)
+    }
+
+    /// Lends the calling thread a stack of scratch memory, used again by its next call after the guard is dropped. Charged
+    /// to this arena, freed scope by scope. A call while others are lent to the thread gives another stack.
+    #[must_use]
+    pub fn scratch(&self) -> ScratchGuard<'_> {
+        self.recycled.get_or_init(Box::default).lend(&self.core)
+    }
+
+    // ---- values with destructors ----------------------------------------------------------------------------------
+
+    /// Moves `value` into the arena and runs its destructor when the arena is reset or dropped, on the thread that does
+    /// that: the last value first, each thread's values by themselves. Two words more than [`alloc`](Self::alloc).
+    ///
+    /// # Panics
+    /// If the memory is refused.
+    #[track_caller]
+    #[expect(clippy::mut_from_ref, reason = "each call gives another value")]
+    pub fn alloc_dropped<T: Send + 'static>(&self, value: T) -> &mut T {
+        match self.core.alloc_dropped(value) {
+            // SAFETY: a fresh block that holds a `T`; it stands until the reset or the drop, which the borrow rules out.
+            Ok(mut value) => unsafe { value.as_mut() },
+            Err((error, _)) => panic!("{error}"),
+        }
+    }
+
+    /// As [`alloc_dropped`](Self::alloc_dropped), giving the value back if the memory is refused.
+    ///
+    /// # Errors
+    /// [`AllocValueError`] with the figures of the refusal and the value.
+    #[expect(clippy::mut_from_ref, reason = "each call gives another value")]
+    pub fn try_alloc_dropped<T: Send + 'static>(&self, value: T) -> Result<&mut T, AllocValueError<T>> {
+        match self.core.alloc_dropped(value) {
+            // SAFETY: as in `alloc_dropped`.
+            Ok(mut value) => Ok(unsafe { value.as_mut() }),
+            Err((error, value)) => Err(AllocValueError { error, value }),
+        }
+    }
+
+    // ---- everything at once ---------------------------------------------------------------------------------------
+
+    /// Frees everything at once: runs the destructors of [`alloc_dropped`](Self::alloc_dropped), gives the extents back to
+    /// the region and keeps each thread's chunk, as far as idle memory may go. Pages stay committed, so the next round asks
+    /// the operating system for nothing. One lock for 64 extents.
+    ///
+    /// # Panics
+    /// With the first destructor that panics, after all others have run and everything was freed.
+    pub fn reset(&mut self) {
+        if let Some(body) = self.core.made() {
+            let _then = Then(|| body.reset(true));
+            body.drop_values();
+        }
+    }
+
+    /// Gives back what is idle, and the free pages of the region to the operating system but for `keep_bytes` of them; gives
+    /// the bytes returned. What is handed out stays.
+    #[expect(clippy::must_use_candidate, reason = "called for its effect")]
+    pub fn trim(&mut self, keep_bytes: usize) -> usize {
+        self.recycled.take();
+        self.core.made().map_or(0, |body| body.trim(keep_bytes))
+    }
+
+    // ---- figures --------------------------------------------------------------------------------------------------
+
+    /// The region the arena is in; none before the first use of one made by [`Arena::new`].
+    #[must_use]
+    pub fn region(&self) -> Option<Region> {
+        self.core.region()
+    }
+
+    /// The arena's own limit, or its region's if that is lower, in bytes. `usize::MAX` before the first use of an arena
+    /// made by [`Arena::new`].
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.core.limit()
+    }
+
+    /// Bytes the arena has taken from its region: live blocks, their rounding, chunks, scratch stacks. Exact. One load.
+    #[must_use]
+    pub fn memory_usage(&self) -> usize {
+        self.core.made().map_or(0, |body| body.budget.usage())
+    }
+
+    /// Greatest [`memory_usage`](Self::memory_usage) so far. One load.
+    #[must_use]
+    pub fn peak_memory_usage(&self) -> usize {
+        self.core.made().map_or(0, |body| body.budget.peak())
+    }
+
+    /// Bytes in blocks that callers hold, as they asked for them; what was freed through the allocator is not among them,
+    /// nor what lies in scratch stacks. Exact when quiet, never below zero beside running threads. Two loads a shard.
+    #[cfg(feature = "stats")]
+    #[must_use]
+    pub fn live_bytes(&self) -> usize {
+        self.core.made().map_or(0, self::inner::Body::live_bytes)
+    }
+
+    /// The arena's figures. A few loads a shard, no lock.
+    #[must_use]
+    pub fn stats(&self) -> ArenaStats {
+        let body = self.core.made();
+        ArenaStats {
+            limit: self.limit(),
+            usage: self.memory_usage(),
+            peak: self.peak_memory_usage(),
+            #[cfg(feature = "stats")]
+            live_bytes: self.live_bytes(),
+            scratch_bytes: body.map_or(0, self::inner::Body::scratch_bytes),
+            leased: body.map_or(0, |body| body.budget.leased()),
+            shards_owned: body.map_or(0, |body| body.shards.count_owned()),
+            shards: body.map_or(0, |body| body.shards.count()),
+        }
+    }
+
+    /// Proves that what the arena has taken from its region is what it has on its lists. For tests and debugging: visits
+    /// every extent.
+    ///
+    /// # Errors
+    /// The first thing found that does not hold, with its figures.
+    pub fn verify(&mut self) -> Result<(), VerifyError> {
+        self.core.made().map_or(Ok(()), self::inner::Body::verify)
+    }
+
+    /// What the typed methods stand on.
+    #[inline(always)]
+    pub(crate) fn blocks(&self) -> impl Blocks + '_ {
+        self.core.at(self.id)
+    }
+}
+
+/// Runs its closure when it goes, a panic included.
+struct Then<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for Then<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        self.recycled.take();
+        // Without other users the region goes as a whole, its extents with it.
+        let alone = Arc::get_mut(&mut self.core).and_then(Core::made_mut).is_some_and(|body| body.region.is_last());
+        if let Some(body) = self.core.made() {
+            let _then = Then(|| {
+                if !alone {
+                    body.reset(false);
+                }
+            });
+            body.drop_values();
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -1,0 +1,275 @@
+//! A request that the chunk has no room for: a new chunk, the shared one, or an extent of its own.
+//!
+//! - INV-L1: `leased` covers the length of every current chunk: granted before it is taken, in the section that takes it,
+//!   and returned after its unused front was given back, in the section that gives it back.
+//! - INV-L2: a shard records the pressure it acts upon before any grant of that pass: a lease taken beside the beginning of
+//!   pressure is returned at the shard's next slow path.
+//!
+//! A chunk is 1/16 of what its shard has taken since the last reset, so that what it leaves idle is small beside what it
+//! serves; after a reset as long as what the shard took before it, so that a second round hardly comes here. Never more
+//! than the shard may hold idle. A request above a quarter of the chunk gets an extent of its own and leaves the chunk as
+//! it is. Without a lease, or without a shard, a thread bumps through the shared chunk; under pressure every request gets
+//! an extent of its own.
+
+use core::alloc::Layout;
+use core::ptr::NonNull;
+
+use crate::error::AllocError;
+use crate::extent::Extent;
+use crate::region::{GiveBackOwn, Section, Wanted};
+use crate::size_class::GRANULE_BYTES;
+use crate::sync::mutant;
+
+use super::extents::{List, NODE_BYTES};
+use super::inner::Body;
+use super::shard::Shard;
+use super::shared::Free;
+
+/// A chunk shorter than this is not worth its node.
+const LEAST_CHUNK_BYTES: usize = if cfg!(all(test, loom)) { 64 } else { 256 };
+
+/// A shared chunk's room fits half a word.
+const MOST_SHARED_BYTES: usize = 1 << 31;
+
+/// A chunk just taken: its extent, and what its node must name as the next.
+pub(super) struct Taken {
+    pub(super) extent: Extent,
+    pub(super) next: u32,
+}
+
+/// Bytes of a chunk that a request may take: more of it, and the request gets an extent of its own.
+pub(super) fn most_of(chunk: usize) -> usize {
+    chunk / 4
+}
+
+/// Bytes that a request may take of a chunk, the gap to its alignment included.
+pub(super) fn need(layout: Layout) -> usize {
+    layout.size().saturating_add(layout.align().saturating_sub(GRANULE_BYTES))
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a chunk is far shorter than 2^32 granules")]
+fn granules(bytes: usize) -> u32 {
+    (bytes / GRANULE_BYTES) as u32
+}
+
+impl Body {
+    /// A block for `layout`, whose shard, the caller's, has no room for it.
+    pub(super) fn refill(&self, shard: &Shard, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        let pressure = self.budget.pressure_with(self.region.budget());
+        if pressure.value != shard.seen.get() {
+            if !mutant!("rule.arena.seen-after-grant") {
+                shard.seen.set(pressure.value);
+            }
+            if pressure.on {
+                self.region.section(|section| self.retire(section, shard));
+            }
+        }
+        let block = if pressure.on { None } else { self.bump_anew(shard, layout) };
+        if let Some(block) = block {
+            return Ok(block);
+        }
+        let mut own = |section: &mut Section<'_>, others: bool| self.give_back_own(section, shard, others);
+        let block = self.exact(&self.extents, layout, &mut own)?.1;
+        shard.count_outside(layout.size());
+        Ok(block)
+    }
+
+    /// A block for `layout`, for a thread without a shard.
+    pub(super) fn alloc_outside(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        let pressed = self.budget.pressure_with(self.region.budget()).on;
+        let shared = if pressed { None } else { self.take_shared(layout) };
+        let block = match shared {
+            Some(block) => block,
+            None => self.exact(&self.extents, layout, &mut |_, _| false)?.1,
+        };
+        self.count_outside(layout.size(), 0);
+        Ok(block)
+    }
+
+    /// A block from a new chunk of `shard`, or from the shared one.
+    fn bump_anew(&self, shard: &Shard, layout: Layout) -> Option<NonNull<u8>> {
+        let (used, expected) = (shard.used.get(), shard.expected.get());
+        let want = self.chunk_bytes(used, expected);
+        let may_hold = self.region.share(&self.budget, self.shards.count());
+        // What its present chunk has leased comes back with it.
+        let want = want.min(may_hold.max(shard.lease()));
+        if need(layout) > most_of(want) {
+            return self.take_shared(layout).inspect(|_| shard.count_outside(layout.size()));
+        }
+        let taken = self.region.section(|section| {
+            let lease = shard.lease();
+            let taken = self.take_chunk(section, &self.extents, want, lease, need(layout))?;
+            if mutant!("rule.arena.seen-after-grant") {
+                shard.seen.set(self.budget.pressure_with(self.region.budget()).value);
+            }
+            self.cut_unused(section, shard);
+            shard.close();
+            self.settle(lease, taken.extent);
+            Some(taken)
+        });
+        let Some(Taken { extent, next }) = taken else {
+            return self.take_shared(layout).inspect(|_| shard.count_outside(layout.size()));
+        };
+        self.memory.write_node(extent, next);
+        let len = extent.len as usize * GRANULE_BYTES;
+        shard.open(self.memory.granule(extent.offset), self.memory.top(extent.end()), extent.end(), len);
+        shard.used.set(used + len);
+        shard.bump(layout)
+    }
+
+    /// Length of the next chunk of somebody who has taken `used` bytes, and `expected` in the round before.
+    pub(super) fn chunk_bytes(&self, used: usize, expected: usize) -> usize {
+        let grown = (used / 16).max(expected.saturating_sub(used).saturating_add(NODE_BYTES));
+        grown.max(self.first_chunk).min(self.most_chunk.max(self.first_chunk))
+    }
+
+    /// Takes a chunk of up to `want` bytes and puts it on `list`, of which a request needs `need`, whoever gives up `lease` bytes for it. Grants
+    /// what is more than that.
+    pub(super) fn take_chunk(
+        &self,
+        section: &mut Section<'_>,
+        list: &List,
+        want: usize,
+        lease: usize,
+        need: usize,
+    ) -> Option<Taken> {
+        let most = section.most(&self.budget) as usize * GRANULE_BYTES;
+        let mut len = want.min(most) / GRANULE_BYTES * GRANULE_BYTES;
+        if len > lease && !self.region.grant(&self.budget, len - lease) {
+            len = lease;
+        }
+        let taken = if len < LEAST_CHUNK_BYTES || need > most_of(len) {
+            None
+        } else {
+            section.take(&self.budget, granules(len), 1)
+        };
+        match taken {
+            Some(offset) => {
+                let extent = Extent::new(offset, granules(len));
+                Some(Taken { extent, next: list.push(extent.end()) })
+            }
+            None => {
+                self.region.end_lease(&self.budget, len.saturating_sub(lease));
+                None
+            }
+        }
+    }
+
+    /// Ends what `lease`, the former chunk's, has more than the new one's length.
+    pub(super) fn settle(&self, lease: usize, extent: Extent) {
+        let more = lease.saturating_sub(extent.len as usize * GRANULE_BYTES);
+        if more > 0 {
+            self.region.end_lease(&self.budget, more);
+        }
+    }
+
+    // ---- giving back what is idle ---------------------------------------------------------------------------------
+
+    /// Gives the unused front of `shard`'s chunk back; `false` if it has none. The lease stays.
+    pub(super) fn cut_unused(&self, section: &mut Section<'_>, shard: &Shard) {
+        if let Some(end) = shard.chunk_end() {
+            let (start, room) = shard.room();
+            self.cut(section, self.memory.granule_at(start), room, end);
+        }
+    }
+
+    /// Gives back the whole granules of `room` unused bytes, from granule `start` on, of the extent that ends at `end`.
+    fn cut(&self, section: &mut Section<'_>, start: u32, room: usize, end: u32) {
+        let (len, unused) = (end - start, granules(room));
+        let cut = section.cut_front(&self.budget, Extent::new(start, len), unused);
+        debug_assert!(cut.is_ok(), "an arena's extents are live until it gives them back");
+        if cut.is_ok() {
+            self.memory.set_len(end, len - unused);
+        }
+    }
+
+    /// `shard` has no chunk any more: what was unused goes back. By its user. `false` if it had none.
+    pub(super) fn retire(&self, section: &mut Section<'_>, shard: &Shard) -> bool {
+        let had = shard.chunk_end().is_some();
+        if had {
+            self.cut_unused(section, shard);
+            self.region.end_lease(&self.budget, shard.close());
+        }
+        had
+    }
+
+    /// There is no shared chunk any more: what was unused goes back. `false` if there was none.
+    pub(super) fn retire_shared(&self, section: &mut Section<'_>) -> bool {
+        let had = self.shared.end.get() != 0;
+        if had {
+            let lease = self.exchange_shared(section, Free::default(), 0, 0);
+            self.region.end_lease(&self.budget, lease);
+        }
+        had
+    }
+
+    /// Puts another chunk in the place of the shared one, whose unused front goes back; gives the former's lease.
+    fn exchange_shared(&self, section: &mut Section<'_>, next: Free, end: u32, lease: usize) -> usize {
+        let (shared, before) = (&*self.shared, self.shared.end.get());
+        let unused = shared.replace(next);
+        if before != 0 {
+            self.cut(section, unused.start, unused.room as usize, before);
+        }
+        shared.end.set(end);
+        let former = shared.lease.get();
+        shared.lease.set(lease);
+        former
+    }
+
+    // ---- the shared chunk, and extents of one block ---------------------------------------------------------------
+
+    /// A block from the shared chunk, which is replaced when it is exhausted.
+    fn take_shared(&self, layout: Layout) -> Option<NonNull<u8>> {
+        let base = self.memory.base().addr().get();
+        loop {
+            let seen = self.shared.free();
+            if let Some(offset) = self.shared.take(base, layout) {
+                return Some(self.memory.byte(offset));
+            }
+            let may_hold = self.region.share(&self.budget, self.shards.count());
+            let taken = self.region.section(|section| {
+                let shared = &*self.shared;
+                if shared.free() != seen && !mutant!("rule.shared.replaced-twice") {
+                    return Some(None);
+                }
+                let lease = shared.lease.get();
+                let want = self.chunk_bytes(shared.used.get(), 0).min(may_hold.max(lease)).min(MOST_SHARED_BYTES);
+                let taken = self.take_chunk(section, &self.extents, want, lease, need(layout))?;
+                let Extent { offset, len } = taken.extent;
+                let bytes = len as usize * GRANULE_BYTES;
+                shared.used.set(shared.used.get() + bytes);
+                self.memory.write_node(taken.extent, taken.next);
+                let room = u32::try_from(bytes - NODE_BYTES).unwrap_or(0);
+                let former = self.exchange_shared(section, Free { start: offset, room }, offset + len, bytes);
+                self.settle(former, taken.extent);
+                Some(Some(()))
+            });
+            taken?;
+        }
+    }
+
+    /// An extent for `layout` alone, put on `list`, and its first byte.
+    pub(super) fn exact(
+        &self,
+        list: &List,
+        layout: Layout,
+        own: GiveBackOwn<'_>,
+    ) -> Result<(Extent, NonNull<u8>), AllocError> {
+        let wanted = layout.size().checked_add(NODE_BYTES).and_then(|bytes| Wanted::new(bytes, layout));
+        let Some(wanted) = wanted.filter(|_| layout.size() <= self.region.capacity()) else {
+            return Err(self.region.section(|section| section.refuse_outright(&self.budget, layout)));
+        };
+        let mut next = 0;
+        let took = |_: &mut Section<'_>, granule: u32| next = list.push(granule + wanted.len);
+        let granule = self.region.take_or_refuse(self, wanted, own, took)?;
+        let extent = Extent::new(granule, wanted.len);
+        self.memory.write_node(extent, next);
+        Ok((extent, self.memory.granule(granule)))
+    }
+
+    /// Gives back what the caller's shard has idle, or, if `others`, what its thread has in other heaps and arenas.
+    fn give_back_own(&self, section: &mut Section<'_>, shard: &Shard, others: bool) -> bool {
+        self.retire(section, shard)
+            || (others && self.shards.owner_of(shard).is_some_and(|owner| section.drain_owned(owner.bits())))
+    }
+}

@@ -1,0 +1,126 @@
+//! Everything freed at once: reset, trim, drop. All of it has the arena exclusively, so nobody allocates meanwhile; other
+//! users of the region may give back what its ended threads' shards have idle, under the lock.
+
+use crate::error::VerifyError;
+use crate::extent::Extent;
+use crate::region::Section;
+use crate::size_class::GRANULE_BYTES;
+use crate::sync::ord;
+use crate::thread::OwnedShard;
+
+use super::inner::Body;
+use super::shard::Shard;
+
+/// Extents given back under one hold of the lock.
+const SECTION: usize = 64;
+
+impl Body {
+    /// Nothing is handed out any more. Keeps each shard's chunk if `keep`, as far as the leases are within the slack, so
+    /// that the next round finds its memory warm; gives back everything else.
+    pub(super) fn reset(&self, keep: bool) {
+        let ended: usize = self.region.section(|section| {
+            let leases = self.shards.iter().map(|shard| self.reset_shard(shard, keep && self.is_in_slack()));
+            let ended: usize = leases.sum();
+            self.shared.used.set(0);
+            // Its extent is on the list, and goes with it.
+            self.shared.replace(super::shared::Free::default());
+            self.shared.end.set(0);
+            let shared = self.shared.lease.get();
+            self.shared.lease.set(0);
+            let _ = section;
+            ended + shared
+        });
+        self.outside.allocated.reset();
+        self.outside.freed.reset();
+        self.keep_extents(|end, _| self.memory.is_kept(end));
+        self.region.end_lease(&self.budget, ended);
+        self.region.section(|section| section.relieve(&self.budget));
+    }
+
+    fn is_in_slack(&self) -> bool {
+        let within = |budget: &crate::budget::Budget| budget.leased() <= budget.slack();
+        within(&self.budget) && within(self.region.budget())
+    }
+
+    /// Forgets what `shard` has handed out; gives the lease that ends with its chunk unless it keeps that.
+    fn reset_shard(&self, shard: &Shard, keep: bool) -> usize {
+        shard.enter();
+        shard.pins.clear();
+        shard.set_live(0);
+        shard.expected.set(shard.used.get());
+        shard.used.set(0);
+        let Some(end) = shard.chunk_end() else { return 0 };
+        if !keep {
+            return shard.close();
+        }
+        self.memory.set_kept(end, true);
+        shard.rewind(self.memory.top(end).addr().get());
+        shard.used.set(shard.lease());
+        0
+    }
+
+    /// Gives back all extents of the list but those for which `keep` says so, told where they end.
+    fn keep_extents(&self, keep: impl Fn(u32, Extent) -> bool) {
+        let mut batch = [Extent::new(0, 0); SECTION];
+        let (mut at, mut count) = (self.extents.take(), 0);
+        while at != 0 {
+            let (extent, next) = self.memory.read_node(at);
+            if keep(at, extent) {
+                self.memory.set_kept(at, false);
+                self.memory.set_next(at, self.extents.push(at));
+            } else {
+                batch[count] = extent;
+                count += 1;
+            }
+            if count == SECTION {
+                self.give_back(&mut batch);
+                count = 0;
+            }
+            at = next;
+        }
+        self.give_back(&mut batch[..count]);
+    }
+
+    fn give_back(&self, extents: &mut [Extent]) {
+        if extents.is_empty() {
+            return;
+        }
+        let invalid = self.region.section(|section| section.give_back_list(&self.budget, extents));
+        debug_assert_eq!(invalid, 0, "an arena's extents are live until it gives them back");
+    }
+
+    /// Gives back what is idle, whole pages of it to the operating system but for `keep_bytes`; gives the bytes returned.
+    pub(super) fn trim(&self, keep_bytes: usize) -> usize {
+        self.region.section(|section| {
+            for shard in self.shards.iter() {
+                shard.enter();
+                self.retire(section, shard);
+            }
+            self.retire_shared(section);
+        });
+        // A chunk that nothing was taken from is its node alone now.
+        self.keep_extents(|_, extent| extent.len > 1);
+        self.region.trim(keep_bytes)
+    }
+
+    /// Proves that the extents of the list and of the scratch stacks are all that the arena has taken.
+    pub(super) fn verify(&self) -> Result<(), VerifyError> {
+        let (mut at, mut sum) = (self.extents.head(), self.outside.stacks.load(ord!(Relaxed)));
+        while at != 0 {
+            let (extent, next) = self.memory.read_node(at);
+            let offset = extent.offset as usize * GRANULE_BYTES;
+            let found = self.region.section(|section: &mut Section<'_>| section.len_of(extent.offset)).unwrap_or(0);
+            if found != extent.len {
+                let (expected, found) = (extent.len as usize, found as usize);
+                return Err(VerifyError { what: "an arena's extent is live in its length", offset, expected, found });
+            }
+            sum += extent.len as usize * GRANULE_BYTES;
+            at = next;
+        }
+        let found = self.budget.usage();
+        if sum == found {
+            return Ok(());
+        }
+        Err(VerifyError { what: "an arena's usage is the sum of its extents", offset: 0, expected: sum, found })
+    }
+}

@@ -1,0 +1,162 @@
+//! `Scratch`: one thread's arena, freed in stages.
+//!
+//! Three ways to free a part, and none can free what somebody still refers to: `scope`, whose results cannot leave it;
+//! `rewind` to a checkpoint, which needs `&mut`, so no result is left; `stage`, which keeps what it returns or undoes
+//! everything. `stack.rs` is the memory, `scope.rs` the handle inside a scope, `checkpoint.rs` tells which checkpoints
+//! still hold.
+
+use core::fmt;
+
+use crate::error::{RegionError, RewindError};
+use crate::region::Region;
+use crate::sync::Arc;
+
+use super::blocks::Blocks;
+use super::inner::{Core, Options};
+
+mod checkpoint;
+mod scope;
+mod stack;
+
+pub use checkpoint::Checkpoint;
+use checkpoint::Timeline;
+pub use scope::Scope;
+use stack::Stack;
+
+/// One thread's arena, freed in stages; see [`Arena::scratch`](super::Arena::scratch) for one that is lent. `Send`, not
+/// `Sync`. No lock while its chunk has room; values are not dropped.
+///
+/// ```
+/// use sharded_arena::Scratch;
+///
+/// let mut scratch = Scratch::new();
+/// let kept = scratch.checkpoint();
+/// let total: u64 = scratch.scope(|scope| {
+///     let squares = scope.alloc_slice_fill_with(1_000, |n| (n * n) as u64);
+///     squares.iter().sum() // the squares are gone with the scope
+/// });
+/// assert_eq!((total, scratch.live_bytes()), (332_833_500, 0));
+///
+/// let parsed: Result<&mut [u8], &str> = scratch.stage(|stage| match stage.alloc_slice_copy(b"odd") {
+///     bytes if bytes.len() % 2 == 0 => Ok(bytes),
+///     _ => Err("odd"), // nothing of the stage is left
+/// });
+/// assert_eq!(parsed.unwrap_err(), "odd");
+///
+/// scratch.alloc(7u64);
+/// scratch.rewind(kept)?;
+/// assert_eq!(scratch.live_bytes(), 0);
+/// # Ok::<(), sharded_arena::RewindError>(())
+/// ```
+pub struct Scratch {
+    stack: Stack,
+    timeline: Timeline,
+}
+
+impl fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scratch").field("memory_usage", &self.memory_usage()).finish_non_exhaustive()
+    }
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Scratch {
+    /// A scratch stack without a limit of its own; reserves nothing until it is used, as [`Arena::new`](super::Arena::new).
+    #[must_use]
+    pub fn new() -> Scratch {
+        Self::on(Arc::new(Core::new(None, Options::default())))
+    }
+
+    /// A scratch stack that shares `region` and its limit.
+    #[must_use]
+    pub fn in_region(region: &Region) -> Scratch {
+        Self::on(Arc::new(Core::new(Some(region.clone()), Options::default())))
+    }
+
+    /// A scratch stack with a region of its own, whose capacity and limit is `bytes`.
+    ///
+    /// # Errors
+    /// `ZeroCapacity` below 4 KiB, `TooLarge` above 64 GiB − 4 KiB, `System` if the operating system refuses.
+    pub fn with_capacity(bytes: usize) -> Result<Scratch, RegionError> {
+        Region::with_capacity(bytes).map(|region| Self::in_region(&region))
+    }
+
+    /// A stack whose memory is charged to the arena of `core`.
+    pub(super) fn on(core: Arc<Core>) -> Self {
+        Self { stack: Stack::new(core), timeline: Timeline::new() }
+    }
+
+    pub(super) fn is_of(&self, core: &Arc<Core>) -> bool {
+        self.stack.is_of(core)
+    }
+
+    /// Runs `f` with a scope and frees all that was allocated in it, if it panics too. Results of the scope cannot leave
+    /// it; those allocated before stay.
+    ///
+    /// No lock, unless the scope took a chunk or a large block.
+    pub fn scope<R>(&mut self, f: impl for<'s> FnOnce(&mut Scope<'s>) -> R) -> R {
+        scope::scope(&self.stack, f)
+    }
+
+    /// Runs `f` with a scope; keeps what was allocated in it if it gives `Ok`, frees it if it gives `Err` or panics.
+    ///
+    /// # Errors
+    /// Those of `f`.
+    pub fn stage<T: ?Sized, E>(
+        &mut self,
+        f: impl for<'s> FnOnce(&mut Scope<'s>) -> Result<&'s mut T, E>,
+    ) -> Result<&mut T, E> {
+        scope::stage(&self.stack, f)
+    }
+
+    /// The place to which [`rewind`](Self::rewind) goes back. Takes no memory.
+    pub fn checkpoint(&self) -> Checkpoint {
+        self.timeline.checkpoint(self.stack.mark())
+    }
+
+    /// Frees all that was allocated since `to`, which stays valid; later checkpoints do not.
+    ///
+    /// # Errors
+    /// `Foreign` for a checkpoint of another scratch stack, `Stale` for one from before a reset, `OutOfOrder` for one that
+    /// an earlier rewind has undone. Nothing was changed.
+    pub fn rewind(&mut self, to: Checkpoint) -> Result<(), RewindError> {
+        let mark = self.timeline.go_back(to)?;
+        self.stack.rewind(mark);
+        Ok(())
+    }
+
+    /// Frees everything at once, but keeps the chunk used last for the next round. All checkpoints become stale.
+    pub fn reset(&mut self) {
+        self.timeline.reset();
+        self.stack.rewind(Stack::bottom());
+    }
+
+    /// Gives back what is idle if there is pressure.
+    pub(super) fn calm(&mut self) {
+        self.stack.calm(false);
+    }
+
+    /// Bytes taken from the region.
+    #[must_use]
+    pub fn memory_usage(&self) -> usize {
+        self.stack.held()
+    }
+
+    /// Bytes in blocks, as they were asked for.
+    #[cfg(feature = "stats")]
+    #[must_use]
+    pub fn live_bytes(&self) -> usize {
+        usize::try_from(self.stack.live()).unwrap_or(usize::MAX)
+    }
+
+    /// What the typed methods stand on.
+    #[inline(always)]
+    pub(crate) fn blocks(&self) -> &impl Blocks {
+        &self.stack
+    }
+}

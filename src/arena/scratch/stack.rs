@@ -1,0 +1,312 @@
+//! `Stack`: one thread's chunks and large blocks, the last of which are given back first.
+//!
+//! It bumps through a [`Shard`] of its own that no other thread knows. What was taken is on a list, the last in front; a
+//! [`Mark`] is a place on it and in the chunk that was current then.
+//!
+//! - INV-K1: the current chunk is leased in its length; so is the spare one. No other extent of the list has idle bytes.
+//! - INV-K2: a mark's chunk is on the list, and ends above the mark's cursor, until a rewind to an earlier mark.
+//! - INV-K3: `held = 16 × Σ len` of the list and the spare, part of the arena's `stacks`.
+//!
+//! The spare is the last chunk that a rewind left: a scope that needs one chunk more again and again takes it without the
+//! lock.
+
+use core::alloc::Layout;
+use core::cell::Cell;
+use core::ptr::NonNull;
+
+use crate::error::{AllocError, AllocErrorKind};
+use crate::extent::Extent;
+use crate::region::Section;
+use crate::size_class::GRANULE_BYTES;
+use crate::sync::{Arc, ord};
+use crate::table::Zeroable;
+use crate::thread::{self, OwnedShard};
+
+use super::super::blocks::Blocks;
+use super::super::extents::List;
+use super::super::inner::{Body, Core};
+use super::super::refill::{Taken, most_of, need};
+use super::super::shard::Shard;
+
+/// A place in a stack to go back to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    /// The end of the extent taken last.
+    head: u32,
+    /// The end of the chunk that was current, or none.
+    chunk: Option<u32>,
+    /// Where the cursor stood in it.
+    cursor: usize,
+    /// Bytes in blocks, as they were asked for.
+    live: u64,
+}
+
+/// See the module's header.
+pub(super) struct Stack {
+    core: Arc<Core>,
+    shard: Shard,
+    extents: List,
+    /// A chunk that is on no list; its lease is its length.
+    spare: Cell<Option<Extent>>,
+    held: Cell<usize>,
+}
+
+fn bytes(extent: Extent) -> usize {
+    extent.len as usize * GRANULE_BYTES
+}
+
+impl Stack {
+    pub(super) fn new(core: Arc<Core>) -> Self {
+        let (spare, held) = (Cell::new(None), Cell::new(0));
+        Self { core, shard: Shard::zeroed(), extents: List::default(), spare, held }
+    }
+
+    /// Whether it takes its memory from the arena of `core`.
+    pub(super) fn is_of(&self, core: &Arc<Core>) -> bool {
+        Arc::ptr_eq(&self.core, core)
+    }
+
+    /// Bytes taken from the region.
+    pub(super) fn held(&self) -> usize {
+        self.held.get()
+    }
+
+    /// Bytes in blocks, as they were asked for.
+    pub(super) fn live(&self) -> u64 {
+        self.shard.live()
+    }
+
+    // ---- requests -------------------------------------------------------------------------------------------------
+
+    /// A block for `layout`, for which the current chunk has no room.
+    fn refill(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        let refusal = |_| self.core.refusal(layout.size(), layout.align(), AllocErrorKind::LimitReached);
+        let body = self.core.body().map_err(refusal)?;
+        self.shard.enter();
+        let pressure = body.budget.pressure_with(body.region.budget());
+        let changed = pressure.value != self.shard.seen.get();
+        self.shard.seen.set(pressure.value);
+        if changed && pressure.on {
+            body.region.section(|section| {
+                self.give_back_spare(body, section);
+                self.retire(body, section);
+            });
+        }
+        if !pressure.on
+            && let Some(block) = self.bump_anew(body, layout)
+        {
+            return Ok(block);
+        }
+        let mut own = |section: &mut Section<'_>, others: bool| self.give_back_own(body, section, others);
+        let (extent, block) = body.exact(&self.extents, layout, &mut own)?;
+        self.hold(body, bytes(extent));
+        self.shard.count_outside(layout.size());
+        Ok(block)
+    }
+
+    /// A block from the spare chunk or a new one.
+    fn bump_anew(&self, body: &Body, layout: Layout) -> Option<NonNull<u8>> {
+        let fits = |extent: &Extent| need(layout) <= most_of(bytes(*extent));
+        if let Some(spare) = self.spare.get().filter(fits) {
+            self.spare.set(None);
+            if self.shard.room().1 >= GRANULE_BYTES {
+                body.region.section(|section| self.cut_unused(body, section));
+            }
+            let former = self.shard.close();
+            if former > 0 {
+                body.region.end_lease(&body.budget, former);
+            }
+            body.memory.write_node(spare, self.extents.push(spare.end()));
+            self.open(body, spare, bytes(spare));
+            return self.shard.bump(layout);
+        }
+        let may_hold = body.region.share(&body.budget, body.shards.count());
+        let lease = self.shard.lease();
+        let want = body.chunk_bytes(self.held(), self.shard.expected.get()).min(may_hold.max(lease));
+        if need(layout) > most_of(want) {
+            return None;
+        }
+        let Taken { extent, next } = body.region.section(|section| {
+            let taken = body.take_chunk(section, &self.extents, want, lease, need(layout))?;
+            self.cut_unused(body, section);
+            self.shard.close();
+            body.settle(lease, taken.extent);
+            Some(taken)
+        })?;
+        body.memory.write_node(extent, next);
+        self.hold(body, bytes(extent));
+        self.open(body, extent, bytes(extent));
+        self.shard.bump(layout)
+    }
+
+    /// Makes `extent` the current chunk, nothing of it in use but its node.
+    fn open(&self, body: &Body, extent: Extent, lease: usize) {
+        self.shard.open(body.memory.granule(extent.offset), body.memory.top(extent.end()), extent.end(), lease);
+    }
+
+    // ---- idle memory ----------------------------------------------------------------------------------------------
+
+    /// Gives the unused front of the current chunk back.
+    fn cut_unused(&self, body: &Body, section: &mut Section<'_>) {
+        let unused = self.shard.room().1 / GRANULE_BYTES * GRANULE_BYTES;
+        body.cut_unused(section, &self.shard);
+        self.release(body, unused);
+    }
+
+    /// There is no current chunk any more: its unused front goes back. `false` if there was none.
+    fn retire(&self, body: &Body, section: &mut Section<'_>) -> bool {
+        let had = self.shard.chunk_end().is_some();
+        if had {
+            self.cut_unused(body, section);
+            body.region.end_lease(&body.budget, self.shard.close());
+        }
+        had
+    }
+
+    /// Gives the spare chunk back; `false` if there is none.
+    fn give_back_spare(&self, body: &Body, section: &mut Section<'_>) -> bool {
+        let Some(spare) = self.spare.take() else { return false };
+        let given = section.give_back(&body.budget, spare);
+        debug_assert!(given.is_ok(), "the spare is live");
+        body.region.end_lease(&body.budget, bytes(spare));
+        self.release(body, bytes(spare));
+        true
+    }
+
+    /// Gives back something idle of the caller's own: here, or, if `others`, what its thread has in heaps and arenas.
+    fn give_back_own(&self, body: &Body, section: &mut Section<'_>, others: bool) -> bool {
+        self.give_back_spare(body, section)
+            || self.retire(body, section)
+            || (others && thread::own_token().is_some_and(|owner| section.drain_owned(owner.bits())))
+    }
+
+    /// Gives back what is idle here if there is pressure, or anyway.
+    pub(super) fn calm(&self, anyway: bool) {
+        let Some(body) = self.core.made() else { return };
+        if anyway || body.budget.pressure_with(body.region.budget()).on {
+            body.region.section(|section| {
+                self.give_back_spare(body, section);
+                self.retire(body, section);
+            });
+        }
+    }
+
+    fn hold(&self, body: &Body, bytes: usize) {
+        self.held.set(self.held() + bytes);
+        body.outside.stacks.fetch_add(bytes, ord!(Relaxed));
+    }
+
+    fn release(&self, body: &Body, bytes: usize) {
+        debug_assert!(bytes <= self.held(), "INV-K3");
+        self.held.set(self.held() - bytes);
+        body.outside.stacks.fetch_sub(bytes, ord!(Relaxed));
+    }
+
+    // ---- marks ----------------------------------------------------------------------------------------------------
+
+    /// The place now.
+    pub(super) fn mark(&self) -> Mark {
+        let (start, room) = self.shard.room();
+        Mark { head: self.extents.head(), chunk: self.shard.chunk_end(), cursor: start + room, live: self.live() }
+    }
+
+    /// The place before anything was taken.
+    pub(super) fn bottom() -> Mark {
+        Mark { head: 0, chunk: None, cursor: 0, live: 0 }
+    }
+
+    /// Gives back all that was taken since `mark`, which is a place of this stack (INV-K2).
+    #[inline]
+    pub(super) fn rewind(&self, mark: Mark) {
+        self.shard.enter();
+        self.shard.set_live(mark.live);
+        if self.extents.head() == mark.head && self.shard.chunk_end() == mark.chunk {
+            self.shard.rewind(mark.cursor);
+        } else if let Some(body) = self.core.made() {
+            self.rewind_far(body, mark);
+        }
+    }
+
+    /// The mark's chunk, or the extent on top then, is not the present one.
+    #[cold]
+    #[inline(never)]
+    fn rewind_far(&self, body: &Body, mark: Mark) {
+        self.shard.expected.set(self.held());
+        let current = self.shard.chunk_end();
+        if current == mark.chunk {
+            self.give_back_until(body, mark.head, None);
+            self.shard.rewind(mark.cursor);
+            return;
+        }
+        // The current chunk was taken after the mark: it becomes the spare, with its lease, or goes back with the others.
+        let lease = self.shard.close();
+        let spared = self.give_back_until(body, mark.head, current);
+        if !spared && lease > 0 {
+            body.region.end_lease(&body.budget, lease);
+        }
+        if let Some(end) = mark.chunk {
+            self.reopen(body, end, mark.cursor);
+        }
+    }
+
+    /// Makes the chunk that ends at granule `end`, which is on the list, the current one again.
+    fn reopen(&self, body: &Body, end: u32, cursor: usize) {
+        let (extent, _) = body.memory.read_node(end);
+        let lease = bytes(extent);
+        // Idle memory is leased, or it is given back.
+        let leased = body.region.grant(&body.budget, lease) || {
+            body.region.section(|section| self.give_back_spare(body, section));
+            body.region.grant(&body.budget, lease)
+        };
+        self.open(body, extent, if leased { lease } else { 0 });
+        self.shard.rewind(cursor);
+        if !leased {
+            body.region.section(|section| self.retire(body, section));
+        }
+    }
+
+    /// Gives back the extents on top of the one that ends at granule `head`, but for the one that ends at `spare`, if that
+    /// is longer than the present spare: says whether it became the spare.
+    fn give_back_until(&self, body: &Body, head: u32, spare: Option<u32>) -> bool {
+        let (mut at, mut spared) = (self.extents.head(), false);
+        while at != head {
+            let (extent, next) = body.memory.read_node(at);
+            if Some(at) == spare && self.spare.get().is_none_or(|present| present.len < extent.len) {
+                body.region.section(|section| self.give_back_spare(body, section));
+                self.spare.set(Some(extent));
+                spared = true;
+            } else {
+                let given = body.region.section(|section| section.give_back(&body.budget, extent));
+                debug_assert!(given.is_ok(), "the extents of a stack are live");
+                self.release(body, bytes(extent));
+            }
+            at = next;
+        }
+        self.extents.rewind(head);
+        spared
+    }
+}
+
+impl Blocks for Stack {
+    #[inline(always)]
+    fn shard(&self) -> &Shard {
+        &self.shard
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn alloc_cold(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        self.refill(layout)
+    }
+
+    fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
+        self.core.refusal(requested, align, kind)
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        self.rewind(Self::bottom());
+        self.calm(true);
+    }
+}

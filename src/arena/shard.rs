@@ -1,0 +1,239 @@
+//! `Shard`: a thread's private part of an arena: the chunk it bumps through.
+//!
+//! The cursor moves down. A shard without a chunk has `cursor = start = 0`, so no request finds room in it, and the
+//! shared path needs no branch of its own.
+//!
+//! - INV-C1: `start ≤ cursor`; the bytes `[start, cursor)` lie in one extent of the region, which ends at granule `end`,
+//!   and are nobody's.
+//! - INV-C2: `start` is a multiple of the granule; the extent's last granule is its node (`extents.rs`), above the cursor's
+//!   highest place.
+//! - INV-C3: `lease` bytes are leased while the shard has a chunk, at least the chunk's length.
+//!
+//! Used by one thread at a time: the owner, or the holder of the region's lock once the owner is dead (INV-I3). What
+//! others may read as a hint are single-writer words. The models see a ghost.
+#![expect(unsafe_code, reason = "asserts that zero bytes are a shard; a block's address is never null")]
+
+use core::alloc::Layout;
+use core::ptr::NonNull;
+
+use crate::layout::bump_down;
+use crate::size_class::GRANULE_BYTES;
+use crate::sync::{AtomicU64, Ghost, Owned32, Owned64, OwnedPtr, OwnedUsize, shared_static};
+use crate::table::Zeroable;
+use crate::thread::{OwnedShard, Pins};
+
+/// See the module's header.
+#[repr(C, align(128))]
+pub(crate) struct Shard {
+    cursor: OwnedPtr,
+    start: OwnedUsize,
+    /// Bytes ever handed out and taken back through this shard, as asked for; both wrap.
+    allocated: Owned64,
+    freed: Owned64,
+    ghost: Ghost,
+    /// The granule behind the chunk; 0 without one.
+    end: Owned32,
+    lease: OwnedUsize,
+    /// Bytes of chunks taken since the last reset, and between the last two.
+    pub(super) used: OwnedUsize,
+    pub(super) expected: OwnedUsize,
+    /// Pressure last acted upon.
+    pub(super) seen: Owned64,
+    /// The value to be dropped first, or 0.
+    pub(super) drops: Owned64,
+    pub(super) pins: Pins,
+}
+
+/// A constant only outside the model checker, so no function can give it in both builds.
+macro_rules! empty {
+    () => {
+        Shard {
+            cursor: OwnedPtr::null(),
+            start: OwnedUsize::new(0),
+            allocated: Owned64::zero(),
+            freed: Owned64::zero(),
+            ghost: Ghost::new(),
+            end: Owned32::zero(),
+            lease: OwnedUsize::new(0),
+            used: OwnedUsize::new(0),
+            expected: OwnedUsize::new(0),
+            seen: Owned64::zero(),
+            drops: Owned64::zero(),
+            pins: Pins::new(AtomicU64::new(0)),
+        }
+    };
+}
+
+// SAFETY: atomic integers and pointers, and a ghost (zero-sized outside the model checker).
+unsafe impl Zeroable for Shard {
+    fn zeroed() -> Self {
+        empty!()
+    }
+}
+
+shared_static! {
+    /// What a thread without a shard uses: no request finds room in it, so it is never written.
+    static NO_SHARD: Shard = empty!();
+}
+
+impl OwnedShard for Shard {
+    fn pins(&self) -> &Pins {
+        &self.pins
+    }
+    #[inline(always)]
+    fn enter(&self) {
+        self.ghost.enter();
+    }
+    fn none() -> &'static Self {
+        &NO_SHARD
+    }
+}
+
+impl Shard {
+    /// Whether this is the shard of threads that have none.
+    pub(crate) fn is_none(&self) -> bool {
+        core::ptr::eq(self, Self::none())
+    }
+
+    // ---- fast paths -----------------------------------------------------------------------------------------------
+
+    /// A block for `layout`, whose size is not zero, if the chunk has room.
+    #[inline(always)]
+    pub(crate) fn bump(&self, layout: Layout) -> Option<NonNull<u8>> {
+        let cursor = self.cursor.get();
+        let at = bump_down::<usize, GRANULE_BYTES>(self.start.get(), cursor.addr(), layout.size(), layout.align())?;
+        self.enter();
+        let block = cursor.with_addr(at);
+        self.cursor.set(block);
+        self.count_alloc(layout.size());
+        // SAFETY: `start <= at < cursor`, for the size is not zero, and a chunk does not begin at address 0 (INV-C1).
+        Some(unsafe { NonNull::new_unchecked(block) })
+    }
+
+    /// Counts `bytes` handed out.
+    #[inline(always)]
+    fn count_alloc(&self, bytes: usize) {
+        if cfg!(feature = "stats") {
+            self.allocated.set(self.allocated.get().wrapping_add(bytes as u64));
+        }
+    }
+
+    /// Counts `bytes` taken back.
+    #[inline(always)]
+    fn count_free(&self, bytes: usize) {
+        if cfg!(feature = "stats") {
+            self.freed.set(self.freed.get().wrapping_add(bytes as u64));
+        }
+    }
+
+    /// Counts a block of `bytes` bytes that was not bumped from the chunk.
+    pub(super) fn count_outside(&self, bytes: usize) {
+        self.count_alloc(bytes);
+    }
+
+    /// Counts a block that was resized.
+    pub(super) fn count_resized(&self, old: usize, new: usize) {
+        self.count_alloc(new);
+        self.count_free(old);
+    }
+
+    // ---- the last block -------------------------------------------------------------------------------------------
+
+    /// Whether the block at `ptr` is the last of the chunk: it begins at the cursor.
+    #[inline(always)]
+    fn is_last(&self, ptr: NonNull<u8>) -> bool {
+        core::ptr::addr_eq(self.cursor.get(), ptr.as_ptr())
+    }
+
+    /// Takes back the block at `ptr`: its room too if it is the last.
+    #[inline]
+    pub(super) fn free(&self, ptr: NonNull<u8>, layout: Layout) {
+        self.count_free(layout.size());
+        if self.is_last(ptr) {
+            self.enter();
+            self.cursor.set(self.cursor.get().wrapping_add(layout.size()));
+        }
+    }
+
+    /// Where the block at `ptr`, if it is the last, begins as one of `new`: lower if it grows, higher if it shrinks. The
+    /// cursor then stands there; the bytes are the caller's to move, **after** a growing and **before** the next request.
+    #[inline]
+    pub(super) fn resize_last(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
+        if !self.is_last(ptr) {
+            return None;
+        }
+        let cursor = self.cursor.get();
+        let end = cursor.addr() + old.size();
+        let at = bump_down::<usize, GRANULE_BYTES>(self.start.get(), end, new.size(), new.align())?;
+        self.enter();
+        self.cursor.set(cursor.with_addr(at));
+        self.count_resized(old.size(), new.size());
+        NonNull::new(cursor.with_addr(at))
+    }
+
+    // ---- the chunk, by the shard's user ---------------------------------------------------------------------------
+
+    /// Begins to bump through `[start, top)`, whose extent ends at granule `end`; there is no chunk now.
+    pub(super) fn open(&self, start: NonNull<u8>, top: NonNull<u8>, end: u32, lease: usize) {
+        debug_assert!(self.end.get() == 0 && start <= top, "INV-C1");
+        self.start.set(start.addr().get());
+        self.cursor.set(top.as_ptr());
+        self.end.set(end);
+        self.lease.set(lease);
+    }
+
+    /// Has no chunk any more; gives the bytes of lease that end when what was unused has been given back.
+    pub(super) fn close(&self) -> usize {
+        self.start.set(0);
+        self.cursor.set(core::ptr::null_mut());
+        self.end.set(0);
+        let lease = self.lease.get();
+        self.lease.set(0);
+        lease
+    }
+
+    /// The granule behind the chunk, if there is one.
+    pub(super) fn chunk_end(&self) -> Option<u32> {
+        Some(self.end.get()).filter(|end| *end != 0)
+    }
+
+    /// Address of the chunk's first byte and bytes below the cursor.
+    pub(super) fn room(&self) -> (usize, usize) {
+        let start = self.start.get();
+        (start, self.cursor.get().addr() - start)
+    }
+
+    pub(super) fn lease(&self) -> usize {
+        self.lease.get()
+    }
+
+    /// Moves the cursor back up to address `to`, in the chunk or its end: the blocks below are gone.
+    pub(super) fn rewind(&self, to: usize) {
+        self.cursor.set(self.cursor.get().with_addr(to));
+    }
+
+    // ---- figures, for any thread ----------------------------------------------------------------------------------
+
+    /// Bytes ever handed out, wrapping.
+    #[cfg(feature = "stats")]
+    pub(super) fn allocated(&self) -> u64 {
+        self.allocated.get()
+    }
+
+    /// Bytes ever taken back, wrapping.
+    #[cfg(feature = "stats")]
+    pub(super) fn freed(&self) -> u64 {
+        self.freed.get()
+    }
+
+    /// Bytes handed out and not taken back. Its user only.
+    pub(super) fn live(&self) -> u64 {
+        self.allocated.get().wrapping_sub(self.freed.get())
+    }
+
+    /// As many bytes are handed out as at an earlier time.
+    pub(super) fn set_live(&self, bytes: u64) {
+        self.allocated.set(bytes);
+        self.freed.set(0);
+    }
+}

@@ -1,0 +1,174 @@
+//! The bump side below its typed methods: scripts against figures that must hold after every step.
+#![expect(unsafe_code, reason = "blocks are written, resized and freed by hand")]
+
+use core::alloc::Layout;
+use core::ptr::NonNull;
+
+use super::{Arena, Blocks, Scratch};
+use crate::region::Region;
+
+/// Steps of a congruential generator, the high bits.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % bound
+    }
+
+    fn layout(&mut self) -> Layout {
+        let most = [1, 40, 300, 5_000, 70_000][self.below(5)];
+        let align = 1 << [0, 0, 3, 4, 6, 12][self.below(6)];
+        Layout::from_size_align(1 + self.below(most), align).expect("a small layout")
+    }
+}
+
+/// A block filled with bytes of its own.
+#[derive(Debug)]
+struct Filled {
+    ptr: NonNull<u8>,
+    layout: Layout,
+    byte: u8,
+}
+
+impl Filled {
+    fn new(ptr: NonNull<u8>, layout: Layout, byte: u8) -> Self {
+        assert!(ptr.addr().get().is_multiple_of(layout.align()), "{layout:?}");
+        // SAFETY: a fresh block of that length.
+        unsafe { ptr.write_bytes(byte, layout.size()) };
+        Self { ptr, layout, byte }
+    }
+
+    fn check(&self, len: usize) {
+        // SAFETY: a live block of at least that length.
+        let bytes = unsafe { core::slice::from_raw_parts(self.ptr.as_ptr(), len) };
+        assert!(bytes.iter().all(|byte| *byte == self.byte), "{self:?} was written to");
+    }
+}
+
+/// Allocates, resizes and frees at random; every block is checked before it changes and at the end.
+fn script(blocks: &impl Blocks, dice: &mut Dice, steps: usize) -> Vec<Filled> {
+    let mut live: Vec<Filled> = Vec::new();
+    for step in 0..steps {
+        match dice.below(8) {
+            0 | 1 if !live.is_empty() => {
+                // The last one often, for it alone changes in place.
+                let at = if dice.below(2) == 0 { live.len() - 1 } else { dice.below(live.len()) };
+                let old = live.swap_remove(at);
+                old.check(old.layout.size());
+                let new = Layout::from_size_align(dice.layout().size(), old.layout.align()).expect("a small layout");
+                // SAFETY: a live block of `old.layout`, which is forgotten.
+                let Ok(ptr) = (unsafe { blocks.resize(old.ptr, old.layout, new) }) else {
+                    live.push(old);
+                    continue;
+                };
+                Filled { ptr, ..old }.check(old.layout.size().min(new.size()));
+                live.push(Filled::new(ptr, new, step as u8));
+            }
+            2 if !live.is_empty() => {
+                let at = if dice.below(2) == 0 { live.len() - 1 } else { dice.below(live.len()) };
+                let old = live.swap_remove(at);
+                old.check(old.layout.size());
+                // SAFETY: a live block of that layout, which is forgotten.
+                unsafe { blocks.free(old.ptr, old.layout) };
+            }
+            _ => {
+                let layout = dice.layout();
+                if let Ok(ptr) = blocks.alloc(layout) {
+                    live.push(Filled::new(ptr, layout, step as u8));
+                }
+            }
+        }
+    }
+    live.iter().for_each(|block| block.check(block.layout.size()));
+    live
+}
+
+fn bytes(live: &[Filled]) -> usize {
+    live.iter().map(|block| block.layout.size()).sum()
+}
+
+#[test]
+fn a_script_keeps_every_byte_and_every_figure() {
+    let mut dice = Dice(1);
+    for capacity in [4 << 10, 64 << 10, 1 << 20, 16 << 20] {
+        let region = Region::with_capacity(capacity).expect("a region");
+        let mut arena = Arena::in_region(&region);
+        for _round in 0..4 {
+            let live = script(&arena.blocks(), &mut dice, 400);
+            let local = script(&arena.local().blocks(), &mut dice, 400);
+            assert_eq!(arena.live_bytes(), bytes(&live) + bytes(&local));
+            assert!(arena.memory_usage() >= arena.live_bytes());
+            assert_eq!(region.memory_usage(), arena.memory_usage());
+            arena.verify().expect("every extent is on the list");
+            region.verify().expect("every byte is in one place");
+            arena.reset();
+            assert_eq!(arena.live_bytes(), 0);
+            arena.verify().expect("what is kept is on the list");
+            assert!(arena.memory_usage() <= arena.stats().leased, "only chunks are kept");
+            arena.trim(0);
+            assert_eq!((arena.memory_usage(), arena.stats().leased), (0, 0), "an empty arena holds nothing");
+            region.verify().expect("every byte is free");
+        }
+        drop(arena);
+        assert_eq!((region.memory_usage(), region.stats().leased), (0, 0));
+    }
+}
+
+#[test]
+fn threads_without_a_shard_share_a_chunk() {
+    let region = Region::with_capacity(1 << 20).expect("a region");
+    let mut arena = Arena::builder().region(&region).max_shards(1).build().expect("an arena");
+    let first = script(&arena.blocks(), &mut Dice(7), 10);
+    let others: usize = std::thread::scope(|scope| {
+        let arena = &arena;
+        let run = |seed| scope.spawn(move || bytes(&script(&arena.blocks(), &mut Dice(seed), 300)));
+        let threads: Vec<_> = (0..4).map(run).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no thread panics")).sum()
+    });
+    assert_eq!(arena.live_bytes(), bytes(&first) + others);
+    arena.verify().expect("every extent is on the list");
+    first.iter().for_each(|block| block.check(block.layout.size()));
+    arena.reset();
+    arena.trim(0);
+    assert_eq!((arena.memory_usage(), region.stats().leased), (0, 0));
+}
+
+#[test]
+fn scopes_give_back_what_they_took() {
+    let mut dice = Dice(3);
+    for capacity in [4 << 10, 256 << 10, 16 << 20] {
+        let region = Region::with_capacity(capacity).expect("a region");
+        let mut scratch = Scratch::in_region(&region);
+        for _round in 0..30 {
+            let before = scratch.live_bytes();
+            let outer = script(scratch.blocks(), &mut dice, 20);
+            let (live, held) = (scratch.live_bytes(), scratch.memory_usage());
+            assert_eq!((live, held), (before + bytes(&outer), region.memory_usage()));
+            let place = scratch.checkpoint();
+            for _ in 0..3 {
+                scratch.scope(|scope| {
+                    let inner = script(scope.blocks(), &mut dice, 60);
+                    scope.scope(|scope| script(scope.blocks(), &mut dice, 60));
+                    inner.iter().for_each(|block| block.check(block.layout.size()));
+                });
+                assert_eq!(scratch.live_bytes(), live);
+                outer.iter().for_each(|block| block.check(block.layout.size()));
+            }
+            let _ = scratch.stage::<u8, ()>(|stage| {
+                script(stage.blocks(), &mut dice, 60);
+                Err(())
+            });
+            script(scratch.blocks(), &mut dice, 60);
+            scratch.rewind(place).expect("taken from this stack");
+            assert_eq!((scratch.live_bytes(), scratch.memory_usage()), (live, region.memory_usage()));
+            outer.iter().for_each(|block| block.check(block.layout.size()));
+            region.verify().expect("every byte is in one place");
+            if dice.below(3) == 0 {
+                scratch.reset();
+            }
+        }
+        drop(scratch);
+        assert_eq!((region.memory_usage(), region.stats().leased), (0, 0));
+    }
+}
