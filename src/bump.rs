@@ -21,8 +21,9 @@ use core::fmt;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
+use crate::blocks::{Blocks, SharedCursor, resize_shared};
 use crate::error::{AllocError, AllocErrorKind, RegionError};
-use crate::layout::{bump_down, dangling};
+use crate::layout::bump_down;
 use crate::mapping::{Advice, HUGE_FROM_BYTES, Mapping};
 use crate::sync::{AtomicUsize, CachePadded, mutant, ord};
 
@@ -65,9 +66,18 @@ impl SharedBump {
         }
     }
 
-    /// Moves the cursor from `from` to `to` if it stands there: the holder of the last block, which begins at the lower of
-    /// both, makes it longer or shorter, or gives it back.
-    pub(crate) fn shift(&self, from: usize, to: usize) -> bool {
+    /// Makes all `room` bytes free again.
+    pub(crate) fn reset(&mut self, room: usize) {
+        *self = Self::new(room);
+    }
+}
+
+impl SharedCursor for SharedBump {
+    fn top(&self) -> usize {
+        self.room()
+    }
+
+    fn shift(&self, from: usize, to: usize) -> bool {
         if mutant!("rule.bump.shift-unchecked") {
             self.0.store(to, ord!(Relaxed));
             return true;
@@ -77,11 +87,6 @@ impl SharedBump {
         // ORDERING(Acquire, when bytes are taken): as in `take`.  loom: m01_bump::grown.
         // Failure is Relaxed: the caller then does without.
         self.0.compare_exchange(from, to, ord!("bump.shift", AcqRel), ord!(Relaxed)).is_ok()
-    }
-
-    /// Makes all `room` bytes free again.
-    pub(crate) fn reset(&mut self, room: usize) {
-        *self = Self::new(room);
     }
 }
 
@@ -104,7 +109,7 @@ impl SharedBump {
 pub struct BumpRegion {
     base: NonNull<u8>,
     capacity: usize,
-    bump: CachePadded<SharedBump>,
+    room: CachePadded<SharedBump>,
     /// Keeps the memory.
     _memory: Mapping,
 }
@@ -167,8 +172,8 @@ impl BumpRegion {
 
     #[expect(clippy::unnecessary_wraps, reason = "the tail of fallible constructors")]
     fn on(memory: Mapping, capacity: usize) -> Result<Self, RegionError> {
-        let bump = CachePadded::new(SharedBump::new(capacity));
-        Ok(Self { base: memory.base(), capacity, bump, _memory: memory })
+        let room = CachePadded::new(SharedBump::new(capacity));
+        Ok(Self { base: memory.base(), capacity, room, _memory: memory })
     }
 
     /// Bytes there are in all.
@@ -181,12 +186,12 @@ impl BumpRegion {
     /// One load.
     #[must_use]
     pub fn remaining(&self) -> usize {
-        self.bump.room()
+        self.room.room()
     }
 
     /// Frees everything at once; nothing is dropped.
     pub fn reset(&mut self) {
-        self.bump.reset(self.capacity);
+        self.room.reset(self.capacity);
     }
 
     /// Whether `ptr` is an address of the region.
@@ -195,108 +200,43 @@ impl BumpRegion {
         ptr.addr().checked_sub(self.base.addr().get()).is_some_and(|offset| offset < self.capacity)
     }
 
-    // ---- what the typed methods stand on --------------------------------------------------------------------------
+    /// What the typed methods stand on.
+    #[inline(always)]
+    pub(crate) fn blocks(&self) -> &impl Blocks {
+        self
+    }
 
     /// The byte at `offset`.
     fn at(&self, offset: usize) -> NonNull<u8> {
         // SAFETY: `NonNull::add`: an offset that the word gave is at most `capacity` (INV-U2), in one allocated object.
         unsafe { self.base.add(offset) }
     }
+}
 
-    fn offset(&self, ptr: NonNull<u8>) -> usize {
-        ptr.addr().get().wrapping_sub(self.base.addr().get())
+// SAFETY: a block is a range that an exchange took out of the room (INV-U1, INV-U3), in memory that stands with the region.
+unsafe impl Blocks for BumpRegion {
+    #[inline(always)]
+    fn bump(&self, layout: Layout) -> Option<NonNull<u8>> {
+        self.room.take(self.base.addr().get(), layout).map(|offset| self.at(offset))
     }
 
-    #[inline]
-    pub(crate) fn alloc_raw(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        if layout.size() == 0 {
-            return Ok(dangling(layout));
-        }
-        match self.bump.take(self.base.addr().get(), layout) {
-            Some(offset) => Ok(self.at(offset)),
-            None => Err(self.refusal(layout.size(), layout.align(), AllocErrorKind::LimitReached)),
-        }
+    fn alloc_cold(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        Err(self.refusal(layout.size(), layout.align(), AllocErrorKind::LimitReached))
     }
 
-    /// The figures of a refusal.
+    unsafe fn resize_in_place(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
+        // SAFETY: the caller's contract; offsets up to the block's lie in the region.
+        unsafe { resize_shared(&*self.room, self.base.addr().get(), |offset| self.at(offset), ptr, old, new) }
+    }
+
+    unsafe fn free_nonzero(&self, ptr: NonNull<u8>, layout: Layout) {
+        let offset = ptr.addr().get() - self.base.addr().get();
+        self.room.shift(offset, offset + layout.size());
+    }
+
     #[cold]
-    pub(crate) fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
-        let remaining = self.remaining();
-        AllocError {
-            requested,
-            align,
-            usage: self.capacity - remaining,
-            limit: self.capacity,
-            largest_free: remaining,
-            kind,
-        }
-    }
-
-    /// Lengthens a block: in place if it is the last, moving its bytes down, else by copying it.
-    ///
-    /// # Safety
-    /// `ptr` is a block of this region and of `old`, the caller's alone; `new.size() >= old.size()`. On success only the
-    /// new block may be used.
-    pub(crate) unsafe fn grow_raw(
-        &self,
-        ptr: NonNull<u8>,
-        old: Layout,
-        new: Layout,
-    ) -> Result<NonNull<u8>, AllocError> {
-        let offset = self.offset(ptr);
-        if old.size() != 0 && self.bump.room() == offset {
-            let base = self.base.addr().get();
-            let end = base + offset + old.size();
-            if let Some(at) = bump_down::<usize, 1>(base, end, new.size(), new.align())
-                && self.bump.shift(offset, at - base)
-            {
-                let moved = self.at(at - base);
-                // SAFETY: the old block and the bytes below it are the caller's now; they may overlap.
-                unsafe { core::ptr::copy(ptr.as_ptr(), moved.as_ptr(), old.size()) };
-                return Ok(moved);
-            }
-        }
-        let moved = self.alloc_raw(new)?;
-        // SAFETY: the old block is live and as long as `old`, the new one is fresh and at least as long.
-        unsafe { core::ptr::copy_nonoverlapping(ptr.as_ptr(), moved.as_ptr(), old.size()) };
-        Ok(moved)
-    }
-
-    /// Shortens a block; what is cut is free again if it is the last, whose bytes then move up.
-    ///
-    /// # Safety
-    /// As for [`BumpRegion::grow_raw`], with `new.size() <= old.size()` and `new.align() <= old.align()`.
-    pub(crate) unsafe fn shrink_raw(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> NonNull<u8> {
-        let offset = self.offset(ptr);
-        if new.size() == 0 {
-            // SAFETY: the caller's contract.
-            unsafe { self.free_raw(ptr, old) };
-            return dangling(new);
-        }
-        if self.bump.room() != offset {
-            return ptr;
-        }
-        let base = self.base.addr().get();
-        let Some(at) = bump_down::<usize, 1>(base + offset, base + offset + old.size(), new.size(), new.align()) else {
-            return ptr;
-        };
-        let moved = self.at(at - base);
-        // The bytes move before the room is given back: what is given back may be another's at once.
-        // SAFETY: both ranges lie in the old block, which is the caller's alone; they may overlap.
-        unsafe { core::ptr::copy(ptr.as_ptr(), moved.as_ptr(), new.size()) };
-        // If another was faster the block is no longer the last, and what was cut stays in use until the reset.
-        self.bump.shift(offset, at - base);
-        moved
-    }
-
-    /// Gives a block back if it is the last; otherwise it stays in use until the reset.
-    ///
-    /// # Safety
-    /// `ptr` is a block of this region and of `layout`, the caller's alone, and not used afterwards.
-    pub(crate) unsafe fn free_raw(&self, ptr: NonNull<u8>, layout: Layout) {
-        if layout.size() != 0 {
-            let offset = self.offset(ptr);
-            self.bump.shift(offset, offset + layout.size());
-        }
+    fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
+        let (limit, largest_free) = (self.capacity, self.remaining());
+        AllocError { requested, align, usage: limit - largest_free, limit, largest_free, kind }
     }
 }

@@ -57,6 +57,105 @@ impl fmt::Display for AllocError {
 
 impl std::error::Error for AllocError {}
 
+/// A value that no memory was found for, and which comes back.
+///
+/// ```
+/// # use sharded_arena::BumpRegion;
+/// let region = BumpRegion::with_capacity(16)?;
+/// let refused = region.try_alloc([7u8; 17]).unwrap_err();
+/// assert_eq!((refused.error.requested, refused.into_value()), (17, [7; 17]));
+/// # Ok::<(), sharded_arena::RegionError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct AllocValueError<T> {
+    /// Why.
+    pub error: AllocError,
+    /// The value, as it was given.
+    pub value: T,
+}
+
+impl<T> AllocValueError<T> {
+    /// Takes the value back.
+    pub fn into_value(self) -> T {
+        self.value
+    }
+}
+
+impl<T> fmt::Debug for AllocValueError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AllocValueError").field("error", &self.error).finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Display for AllocValueError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<T> std::error::Error for AllocValueError<T> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+/// A value that was not made: for want of memory, or because making it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AllocOrInitError<E> {
+    /// There was no memory for it.
+    Alloc(AllocError),
+    /// There was memory for it, which went back, and what was to make it failed with this.
+    Init(E),
+}
+
+impl<E> From<AllocError> for AllocOrInitError<E> {
+    fn from(error: AllocError) -> Self {
+        Self::Alloc(error)
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for AllocOrInitError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Alloc(error) => error.fmt(f),
+            Self::Init(error) => write!(f, "the value could not be made: {error}"),
+        }
+    }
+}
+
+impl<E: std::error::Error + 'static> std::error::Error for AllocOrInitError<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Alloc(error) => Some(error),
+            Self::Init(error) => Some(error),
+        }
+    }
+}
+
+/// A rewind that was refused. Nothing was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RewindError {
+    /// The checkpoint is another arena's.
+    Foreign,
+    /// The arena was reset since the checkpoint was made.
+    Stale,
+    /// The arena was rewound to before the checkpoint.
+    OutOfOrder,
+}
+
+impl fmt::Display for RewindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Foreign => "invalid rewind: the checkpoint is another arena's",
+            Self::Stale => "invalid rewind: the arena was reset since the checkpoint was made",
+            Self::OutOfOrder => "invalid rewind: the arena was rewound to before the checkpoint",
+        })
+    }
+}
+
+impl std::error::Error for RewindError {}
+
 /// A free that was refused. Nothing was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -152,54 +251,3 @@ impl fmt::Display for VerifyError {
 }
 
 impl std::error::Error for VerifyError {}
-
-/// A refused request for the memory of a value, which comes back.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct AllocValueError<T> {
-    /// Why, with the figures.
-    pub error: AllocError,
-    /// The value that found no memory.
-    pub value: T,
-}
-
-impl<T> fmt::Debug for AllocValueError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AllocValueError").field("error", &self.error).finish_non_exhaustive()
-    }
-}
-
-impl<T> fmt::Display for AllocValueError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
-    }
-}
-
-impl<T> std::error::Error for AllocValueError<T> {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
-    }
-}
-
-/// A checkpoint to which a scratch stack cannot go back. Nothing was changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum RewindError {
-    /// The checkpoint is of another scratch stack.
-    Foreign,
-    /// The stack was reset after the checkpoint was taken.
-    Stale,
-    /// A rewind to an earlier checkpoint has undone this one.
-    OutOfOrder,
-}
-
-impl fmt::Display for RewindError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Foreign => "the checkpoint belongs to another scratch stack",
-            Self::Stale => "the checkpoint is from before a reset of its scratch stack",
-            Self::OutOfOrder => "the checkpoint was undone by a rewind to an earlier one",
-        })
-    }
-}
-
-impl std::error::Error for RewindError {}

@@ -85,6 +85,7 @@ mod table;
 mod best_fit;
 mod budget;
 
+mod blocks;
 mod bump;
 mod depot;
 mod magazine;
@@ -94,6 +95,7 @@ mod arena;
 mod heap;
 mod thread;
 
+mod alloc;
 mod block_arena;
 
 pub use allocator_api2;
@@ -101,7 +103,9 @@ pub use arena::{Arena, ArenaBuilder, Checkpoint, Local, Scope, Scratch, ScratchG
 pub use best_fit::BestFitArena;
 pub use block_arena::{BlockArena, UsageHandle};
 pub use bump::BumpRegion;
-pub use error::{AllocError, AllocErrorKind, AllocValueError, FreeError, RegionError, RewindError, VerifyError};
+pub use error::{
+    AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, FreeError, RegionError, RewindError, VerifyError,
+};
 pub use heap::{Heap, HeapBuilder, LocalHeap};
 pub use region::{Region, RegionBuilder, RegionReservation};
 pub use stats::{ArenaStats, BestFitStats, HeapStats, RegionStats};

@@ -4,8 +4,9 @@ use sharded_arena::allocator_api2::alloc::Allocator;
 use sharded_arena::snapshot::{Extent, Snapshot};
 use sharded_arena::testing::LcgRandom;
 use sharded_arena::{
-    AllocError, AllocErrorKind, BestFitArena, BestFitStats, BlockArena, BumpRegion, FreeError, Heap, HeapBuilder,
-    HeapStats, LocalHeap, Region, RegionBuilder, RegionError, RegionReservation, RegionStats, UsageHandle, VerifyError,
+    AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, BestFitArena, BestFitStats, BlockArena, BumpRegion,
+    FreeError, Heap, HeapBuilder, HeapStats, LocalHeap, Region, RegionBuilder, RegionError, RegionReservation,
+    RegionStats, RewindError, UsageHandle, VerifyError,
 };
 
 /// Compiles if `$type` has `$bound`.
@@ -34,8 +35,8 @@ macro_rules! lacks {
 }
 
 macro_rules! matrix {
-    ($($name:ident $(<$life:lifetime>)?: $send:ident Send, $sync:ident Sync;)*) => {
-        $( $send!($name $(<$life>)?, Send); $sync!($name $(<$life>)?, Sync); )*
+    ($($name:ident $(<$of:tt>)?: $send:ident Send, $sync:ident Sync;)*) => {
+        $( $send!($name $(<$of>)?, Send); $sync!($name $(<$of>)?, Sync); )*
         /// The types above, by name.
         const NAMES: &[&str] = &[$( stringify!($name) ),*];
     };
@@ -58,8 +59,11 @@ matrix! {
     LcgRandom: has Send, has Sync;
     AllocError: has Send, has Sync;
     AllocErrorKind: has Send, has Sync;
+    AllocOrInitError<u8>: has Send, has Sync;
+    AllocValueError<u8>: has Send, has Sync;
     FreeError: has Send, has Sync;
     RegionError: has Send, has Sync;
+    RewindError: has Send, has Sync;
     VerifyError: has Send, has Sync;
     Extent: has Send, has Sync;
     Snapshot: has Send, has Sync;
@@ -92,6 +96,17 @@ has!(AllocError, std::error::Error);
 has!(FreeError, std::error::Error);
 has!(RegionError, std::error::Error);
 has!(VerifyError, std::error::Error);
+has!(RewindError, Copy);
+has!(RewindError, std::error::Error);
+
+// An error that carries a value goes where the value may go, and is an error whatever the value is.
+lacks!(AllocValueError<std::rc::Rc<u8>>, Send);
+lacks!(AllocValueError<std::cell::Cell<u8>>, Sync);
+lacks!(AllocOrInitError<std::rc::Rc<u8>>, Send);
+has!(AllocValueError<u8>, Copy);
+has!(AllocValueError<std::cell::Cell<u8>>, std::error::Error);
+has!(AllocOrInitError<AllocError>, std::error::Error);
+lacks!(BumpRegion, Clone);
 
 /// What the crate's root exports is in the matrix.
 #[test]

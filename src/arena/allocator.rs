@@ -9,7 +9,9 @@ use core::ptr::NonNull;
 
 use allocator_api2::alloc::{AllocError as ApiError, Allocator};
 
-use super::{Arena, Blocks};
+use crate::blocks::Blocks;
+
+use super::Arena;
 
 /// The block at `ptr`, as long as `layout` says.
 fn block(ptr: NonNull<u8>, layout: Layout) -> NonNull<[u8]> {

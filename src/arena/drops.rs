@@ -13,10 +13,10 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
+use crate::blocks::Blocks;
 use crate::error::AllocError;
 use crate::sync::ord;
 
-use super::blocks::Blocks;
 use super::inner::{Body, Core};
 use super::shard::Shard;
 

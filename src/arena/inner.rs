@@ -17,7 +17,7 @@ use crate::sync::{AtomicU64, AtomicUsize, CachePadded, Figure, Mutex, OnceLock, 
 use crate::table::try_box;
 use crate::thread::{self, Cache, Guard, OwnedShard, Shards, default_count};
 
-use super::blocks::At;
+use super::at::At;
 use super::extents::{List, Memory};
 use super::shard::Shard;
 use super::shared::SharedChunk;

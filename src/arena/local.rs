@@ -6,8 +6,10 @@
 use core::fmt;
 use core::marker::PhantomData;
 
+use crate::blocks::Blocks;
+
 use super::Arena;
-use super::blocks::{At, Blocks};
+use super::at::At;
 use super::inner::Core;
 use super::shard::Shard;
 

@@ -2,7 +2,7 @@
 //!
 //! One request walks through the files like this: the thread's shard (`inner.rs`, `thread.rs`), a bump in its chunk
 //! (`shard.rs`); no room there: a new chunk, the shared one (`shared.rs`) or an extent of its own (`refill.rs`).
-//! `extents.rs` is the list of all that was taken, `blocks.rs` resizes and frees the last block, `drops.rs` keeps values
+//! `extents.rs` is the list of all that was taken, `at.rs` is the arena through one shard, `drops.rs` keeps values
 //! that have destructors to run, `reset.rs` gives back. `local.rs` is the handle that skips the look-up, `allocator.rs`
 //! speaks allocator-api2, `set.rs` is the arena as its region sees it. `scratch/` is one thread's arena with stages, and
 //! `recycle.rs` lends them.
@@ -13,14 +13,14 @@
 
 use core::fmt;
 
+use crate::blocks::Blocks;
 use crate::error::{AllocValueError, RegionError, VerifyError};
 use crate::region::Region;
 use crate::stats::ArenaStats;
 use crate::sync::{Arc, OnceLock};
-use crate::thread::OwnedShard;
 
 mod allocator;
-mod blocks;
+mod at;
 mod builder;
 
 mod drops;
@@ -35,7 +35,6 @@ mod set;
 mod shard;
 mod shared;
 
-pub(crate) use blocks::Blocks;
 pub use builder::ArenaBuilder;
 pub(crate) use inner::Core;
 use inner::Options;
@@ -43,7 +42,6 @@ pub use local::Local;
 use recycle::Recycled;
 pub use recycle::ScratchGuard;
 pub use scratch::{Checkpoint, Scope, Scratch};
-use shard::Shard;
 
 /// Memory that all threads allocate from through one `&Arena`, freed all at once by [`reset`](Self::reset) or drop.
 ///

@@ -70,7 +70,7 @@ impl Body {
         }
         let mut own = |section: &mut Section<'_>, others: bool| self.give_back_own(section, shard, others);
         let block = self.exact(&self.extents, layout, &mut own)?.1;
-        shard.count_outside(layout.size());
+        shard.count(layout.size(), 0);
         Ok(block)
     }
 
@@ -94,7 +94,7 @@ impl Body {
         // What its present chunk has leased comes back with it.
         let want = want.min(may_hold.max(shard.lease()));
         if need(layout) > most_of(want) {
-            return self.take_shared(layout).inspect(|_| shard.count_outside(layout.size()));
+            return self.take_shared(layout).inspect(|_| shard.count(layout.size(), 0));
         }
         let taken = self.region.section(|section| {
             let lease = shard.lease();
@@ -108,7 +108,7 @@ impl Body {
             Some(taken)
         });
         let Some(Taken { extent, next }) = taken else {
-            return self.take_shared(layout).inspect(|_| shard.count_outside(layout.size()));
+            return self.take_shared(layout).inspect(|_| shard.count(layout.size(), 0));
         };
         self.memory.write_node(extent, next);
         let len = extent.len as usize * GRANULE_BYTES;

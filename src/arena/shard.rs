@@ -11,11 +11,15 @@
 //!
 //! Used by one thread at a time: the owner, or the holder of the region's lock once the owner is dead (INV-I3). What
 //! others may read as a hint are single-writer words. The models see a ghost.
-#![expect(unsafe_code, reason = "asserts that zero bytes are a shard; a block's address is never null")]
+#![expect(
+    unsafe_code,
+    reason = "asserts that zero bytes are a shard; a block's address is never null; moves bytes of the last block"
+)]
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
+use crate::blocks::move_bytes;
 use crate::layout::bump_down;
 use crate::size_class::GRANULE_BYTES;
 use crate::sync::{AtomicU64, Ghost, Owned32, Owned64, OwnedPtr, OwnedUsize, shared_static};
@@ -126,15 +130,10 @@ impl Shard {
         }
     }
 
-    /// Counts a block of `bytes` bytes that was not bumped from the chunk.
-    pub(super) fn count_outside(&self, bytes: usize) {
-        self.count_alloc(bytes);
-    }
-
-    /// Counts a block that was resized.
-    pub(super) fn count_resized(&self, old: usize, new: usize) {
-        self.count_alloc(new);
-        self.count_free(old);
+    /// Counts bytes handed out and taken back elsewhere than in the chunk.
+    pub(super) fn count(&self, allocated: usize, freed: usize) {
+        self.count_alloc(allocated);
+        self.count_free(freed);
     }
 
     // ---- the last block -------------------------------------------------------------------------------------------
@@ -155,10 +154,12 @@ impl Shard {
         }
     }
 
-    /// Where the block at `ptr`, if it is the last, begins as one of `new`: lower if it grows, higher if it shrinks. The
-    /// cursor then stands there; the bytes are the caller's to move, **after** a growing and **before** the next request.
+    /// Makes the block at `ptr` longer or shorter if it is the last, moving its bytes; neither size is zero.
+    ///
+    /// # Safety
+    /// `ptr` is a block of `old`, the caller's alone. On success only the new block may be used.
     #[inline]
-    pub(super) fn resize_last(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
+    pub(super) unsafe fn resize(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
         if !self.is_last(ptr) {
             return None;
         }
@@ -166,9 +167,12 @@ impl Shard {
         let end = cursor.addr() + old.size();
         let at = bump_down::<usize, GRANULE_BYTES>(self.start.get(), end, new.size(), new.align())?;
         self.enter();
-        self.cursor.set(cursor.with_addr(at));
-        self.count_resized(old.size(), new.size());
-        NonNull::new(cursor.with_addr(at))
+        let moved = NonNull::new(cursor.with_addr(at))?;
+        self.cursor.set(moved.as_ptr());
+        self.count(new.size(), old.size());
+        // SAFETY: both ranges lie in what was the old block and the free bytes below it, all of it this shard's, and nobody
+        // takes from it meanwhile.
+        Some(unsafe { move_bytes(ptr, moved, old.size().min(new.size())) })
     }
 
     // ---- the chunk, by the shard's user ---------------------------------------------------------------------------

@@ -8,6 +8,7 @@
 
 use core::alloc::Layout;
 
+use crate::blocks::SharedCursor;
 use crate::layout::bump_down;
 use crate::size_class::GRANULE_BYTES;
 use crate::sync::{AtomicU64, Owned32, OwnedUsize, mutant, ord};
@@ -83,10 +84,16 @@ impl SharedChunk {
         //   pairs: `take`'s Acquire.  loom: m06_shared::written_before; Relaxed fails it.
         Free::from_bits(self.word.swap(next.bits(), ord!("arena.shared.replace", Release)))
     }
+}
 
-    /// Moves the end of the free bytes from offset `from` to offset `to` (from the region's base) if it stands there: the
-    /// holder of the last block, which begins at the lower of both, makes it longer or shorter, or gives it back.
-    pub(super) fn shift(&self, from: usize, to: usize) -> bool {
+/// Offsets are from the region's base.
+impl SharedCursor for SharedChunk {
+    fn top(&self) -> usize {
+        let Free { start, room } = self.free();
+        start as usize * GRANULE_BYTES + room as usize
+    }
+
+    fn shift(&self, from: usize, to: usize) -> bool {
         let seen = self.word.load(ord!(Relaxed));
         let Free { start, room } = Free::from_bits(seen);
         let floor = start as usize * GRANULE_BYTES;
@@ -100,11 +107,5 @@ impl SharedChunk {
         // Failure is Relaxed: the caller then does without.
         let order = ord!("arena.shared.shift", AcqRel);
         self.word.compare_exchange(seen, Free { start, room }.bits(), order, ord!(Relaxed)).is_ok()
-    }
-
-    /// Where the free bytes end, as an offset from the region's base: there the last block begins.
-    pub(super) fn top(&self) -> usize {
-        let Free { start, room } = self.free();
-        start as usize * GRANULE_BYTES + room as usize
     }
 }

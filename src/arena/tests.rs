@@ -4,7 +4,8 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use super::{Arena, Blocks, Scratch};
+use super::{Arena, Scratch};
+use crate::blocks::Blocks;
 use crate::region::Region;
 
 /// Steps of a congruential generator, the high bits.

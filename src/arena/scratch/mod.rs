@@ -7,11 +7,11 @@
 
 use core::fmt;
 
+use crate::blocks::Blocks;
 use crate::error::{RegionError, RewindError};
 use crate::region::Region;
 use crate::sync::Arc;
 
-use super::blocks::Blocks;
 use super::inner::{Core, Options};
 
 mod checkpoint;

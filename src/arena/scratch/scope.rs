@@ -8,7 +8,8 @@ use core::cell::Cell;
 use core::fmt;
 use core::marker::PhantomData;
 
-use super::super::blocks::Blocks;
+use crate::blocks::Blocks;
+
 use super::stack::{Mark, Stack};
 
 /// Allocates inside [`Scratch::scope`](super::Scratch::scope) or [`Scratch::stage`](super::Scratch::stage); what it hands

@@ -9,11 +9,13 @@
 //!
 //! The spare is the last chunk that a rewind left: a scope that needs one chunk more again and again takes it without the
 //! lock.
+#![expect(unsafe_code, reason = "implements an unsafe trait")]
 
 use core::alloc::Layout;
 use core::cell::Cell;
 use core::ptr::NonNull;
 
+use crate::blocks::Blocks;
 use crate::error::{AllocError, AllocErrorKind};
 use crate::extent::Extent;
 use crate::region::Section;
@@ -22,7 +24,6 @@ use crate::sync::{Arc, ord};
 use crate::table::Zeroable;
 use crate::thread::{self, OwnedShard};
 
-use super::super::blocks::Blocks;
 use super::super::extents::List;
 use super::super::inner::{Body, Core};
 use super::super::refill::{Taken, most_of, need};
@@ -100,7 +101,7 @@ impl Stack {
         let mut own = |section: &mut Section<'_>, others: bool| self.give_back_own(body, section, others);
         let (extent, block) = body.exact(&self.extents, layout, &mut own)?;
         self.hold(body, bytes(extent));
-        self.shard.count_outside(layout.size());
+        self.shard.count(layout.size(), 0);
         Ok(block)
     }
 
@@ -287,16 +288,36 @@ impl Stack {
     }
 }
 
-impl Blocks for Stack {
+// SAFETY: a block is a range of an extent below its chunk's cursor, or an extent of its own; each is handed out once until a
+// rewind (INV-C1), in the region, which stands with the arena.
+unsafe impl Blocks for Stack {
     #[inline(always)]
-    fn shard(&self) -> &Shard {
-        &self.shard
+    fn bump(&self, layout: Layout) -> Option<NonNull<u8>> {
+        self.shard.bump(layout)
     }
 
     #[cold]
     #[inline(never)]
     fn alloc_cold(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         self.refill(layout)
+    }
+
+    #[inline]
+    unsafe fn resize_in_place(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
+        // SAFETY: the caller's contract.
+        if let Some(block) = unsafe { self.shard.resize(ptr, old, new) } {
+            return Some(block);
+        }
+        let stays = new.size() <= old.size() && ptr.addr().get().is_multiple_of(new.align());
+        if stays {
+            self.shard.count(new.size(), old.size());
+        }
+        stays.then_some(ptr)
+    }
+
+    #[inline]
+    unsafe fn free_nonzero(&self, ptr: NonNull<u8>, layout: Layout) {
+        self.shard.free(ptr, layout);
     }
 
     fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {

@@ -1,0 +1,166 @@
+//! The inherent methods that every arena has, those of one value here. Users import no trait; the names are bumpalo's.
+
+/// Gives an arena [`Raw`](super::Raw) and the typed methods.
+///
+/// `typed_methods! { impl BumpRegion }`: results live as long as the borrow of the arena.
+/// `typed_methods! { impl<'a> Local<'a> -> 'a }`: results live for `'a`.
+///
+/// The type has an inherent `blocks`.
+macro_rules! typed_methods {
+    (impl $type:ident) => {
+        typed_methods! { @raw ['r] 'r [&'r $type] $type }
+        typed_methods! { @methods '_ [impl $type] }
+    };
+    (impl<$life:lifetime> $type:ident<$own:lifetime> -> $result:lifetime) => {
+        typed_methods! { @raw [$life] $result [&$type<$own>] $type }
+        typed_methods! { @methods $result [impl<$life> $type<$own>] }
+    };
+    (@raw [$generic:lifetime] $result:lifetime [$($reference:tt)+] $type:ident) => {
+        // SAFETY: what the type hands out stands as long as the borrow, or as long as it says it lives.
+        unsafe impl<$generic> $crate::alloc::Raw<$result> for $($reference)+ {
+            #[inline(always)]
+            fn blocks(self) -> impl $crate::blocks::Blocks {
+                $type::blocks(self)
+            }
+        }
+    };
+    (@methods $r:lifetime [$($head:tt)+]) => {
+        /// # Typed allocation
+        ///
+        /// Results are exclusive, aligned, and never dropped. A method without `try_` panics with the text of the
+        /// [`AllocError`](crate::AllocError) where its twin returns it; a refusal changes nothing. Values that were made
+        /// in vain, because a later one panicked or failed, are dropped, and their memory is given back if it was taken
+        /// last. What makes values may allocate from the same arena.
+        #[allow(clippy::mut_from_ref, reason = "every call hands out memory that nobody else has")]
+        #[allow(clippy::must_use_candidate, reason = "a value may be put in for its address to stand, or for a test")]
+        $($head)+ {
+            /// Moves `value` in.
+            ///
+            /// # Panics
+            /// If there is no memory for it.
+            #[inline(always)]
+            #[track_caller]
+            pub fn alloc<T>(&self, value: T) -> &$r mut T {
+                $crate::alloc::value::slot_or_panic(self).write(value)
+            }
+
+            /// Moves `value` in.
+            ///
+            /// # Errors
+            /// If there is no memory for it; the value comes back in the error.
+            #[inline(always)]
+            pub fn try_alloc<T>(&self, value: T) -> Result<&$r mut T, $crate::AllocValueError<T>> {
+                $crate::alloc::value::moved(self, value)
+            }
+
+            /// Makes a value in its place: its memory is taken before `f` runs.
+            ///
+            /// # Panics
+            /// If there is no memory for it, or `f` panics.
+            #[inline(always)]
+            #[track_caller]
+            pub fn alloc_with<T>(&self, f: impl FnOnce() -> T) -> &$r mut T {
+                $crate::alloc::granted($crate::alloc::value::with(self, f))
+            }
+
+            /// Makes a value in its place: its memory is taken before `f` runs.
+            ///
+            /// # Errors
+            /// If there is no memory for it; `f` is not called then.
+            #[inline(always)]
+            pub fn try_alloc_with<T>(&self, f: impl FnOnce() -> T) -> Result<&$r mut T, $crate::AllocError> {
+                $crate::alloc::value::with(self, f)
+            }
+
+            /// Makes a value that can fail: its memory is taken before `f` runs, and goes back if `f` fails.
+            ///
+            /// # Panics
+            /// If there is no memory for it, or `f` panics.
+            ///
+            /// # Errors
+            /// What `f` fails with.
+            #[inline(always)]
+            #[track_caller]
+            pub fn alloc_try_with<T, E>(&self, f: impl FnOnce() -> Result<T, E>) -> Result<&$r mut T, E> {
+                $crate::alloc::granted_or_init($crate::alloc::value::try_with(self, f))
+            }
+
+            /// Makes a value that can fail: its memory is taken before `f` runs, and goes back if `f` fails.
+            ///
+            /// # Errors
+            /// `Alloc` if there is no memory for it; `f` is not called then. `Init` with what `f` fails with.
+            #[inline(always)]
+            pub fn try_alloc_try_with<T, E>(
+                &self,
+                f: impl FnOnce() -> Result<T, E>,
+            ) -> Result<&$r mut T, $crate::AllocOrInitError<E>> {
+                $crate::alloc::value::try_with(self, f)
+            }
+
+            /// Copies a string.
+            ///
+            /// # Panics
+            /// If there is no memory for it.
+            #[inline(always)]
+            #[track_caller]
+            pub fn alloc_str(&self, s: &str) -> &$r mut str {
+                $crate::alloc::granted($crate::alloc::value::str(self, s))
+            }
+
+            /// Copies a string.
+            ///
+            /// # Errors
+            /// If there is no memory for it.
+            #[inline(always)]
+            pub fn try_alloc_str(&self, s: &str) -> Result<&$r mut str, $crate::AllocError> {
+                $crate::alloc::value::str(self, s)
+            }
+
+            /// Copies a C string, with its zero byte.
+            ///
+            /// # Panics
+            /// If there is no memory for it.
+            #[inline]
+            #[track_caller]
+            pub fn alloc_cstr(&self, s: &core::ffi::CStr) -> &$r core::ffi::CStr {
+                $crate::alloc::granted($crate::alloc::value::cstr(self, s))
+            }
+
+            /// Copies a C string, with its zero byte.
+            ///
+            /// # Errors
+            /// If there is no memory for it.
+            #[inline]
+            pub fn try_alloc_cstr(&self, s: &core::ffi::CStr) -> Result<&$r core::ffi::CStr, $crate::AllocError> {
+                $crate::alloc::value::cstr(self, s)
+            }
+
+            /// Formats a text, as `format!` does: `alloc_fmt(format_args!("{n} blocks"))`. It grows as it is written, and
+            /// what it did not need goes back.
+            ///
+            /// # Panics
+            /// If there is no memory for it, or a `Display` panics or fails.
+            #[inline]
+            #[track_caller]
+            pub fn alloc_fmt(&self, args: core::fmt::Arguments<'_>) -> &$r mut str {
+                $crate::alloc::granted($crate::alloc::slice::format(self, args))
+            }
+
+            /// Formats a text, as `format!` does. It grows as it is written, and what it did not need goes back.
+            ///
+            /// # Errors
+            /// If there is no memory for it.
+            ///
+            /// # Panics
+            /// If a `Display` panics or fails.
+            #[inline]
+            #[track_caller]
+            pub fn try_alloc_fmt(&self, args: core::fmt::Arguments<'_>) -> Result<&$r mut str, $crate::AllocError> {
+                $crate::alloc::slice::format(self, args)
+            }
+        }
+
+        $crate::alloc::slice_methods::slice_methods! { $r [$($head)+] }
+    };
+}
+pub(super) use typed_methods;

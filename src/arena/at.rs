@@ -1,0 +1,91 @@
+//! `At`: an arena through the shard of one thread.
+#![expect(unsafe_code, reason = "implements an unsafe trait")]
+
+use core::alloc::Layout;
+use core::ptr::NonNull;
+
+use crate::blocks::{Blocks, SharedCursor, resize_shared};
+use crate::error::{AllocError, AllocErrorKind};
+
+use super::inner::{Body, Core};
+use super::shard::Shard;
+
+/// An arena and the shard through which one thread uses it.
+#[derive(Clone, Copy)]
+pub(super) struct At<'a> {
+    pub(super) core: &'a Core,
+    pub(super) shard: &'a Shard,
+}
+
+// SAFETY: a block is a range of an extent below its chunk's cursor, of the shared chunk's room, or an extent of its own; each
+// is handed out once until the reset (INV-C1, INV-S1), in the region, which stands with the arena.
+unsafe impl Blocks for At<'_> {
+    #[inline(always)]
+    fn bump(&self, layout: Layout) -> Option<NonNull<u8>> {
+        self.shard.bump(layout)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn alloc_cold(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        self.core.alloc_cold(self.shard, layout)
+    }
+
+    #[inline]
+    unsafe fn resize_in_place(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
+        // SAFETY: the caller's contract.
+        if let Some(block) = unsafe { self.shard.resize(ptr, old, new) } {
+            return Some(block);
+        }
+        // SAFETY: the caller's contract.
+        let block = self.core.made().and_then(|body| unsafe { body.resize_shared(ptr, old, new) });
+        if block.is_some() {
+            self.count(new.size(), old.size());
+        }
+        block
+    }
+
+    #[inline]
+    unsafe fn free_nonzero(&self, ptr: NonNull<u8>, layout: Layout) {
+        if !self.shard.is_none() {
+            self.shard.free(ptr, layout);
+        } else if let Some(body) = self.core.made() {
+            let offset = ptr.addr().get() - body.memory.base().addr().get();
+            body.shared.shift(offset, offset + layout.size());
+            self.count(0, layout.size());
+        }
+    }
+
+    fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
+        self.core.refusal(requested, align, kind)
+    }
+}
+
+impl At<'_> {
+    /// Counts bytes handed out and taken back.
+    fn count(&self, allocated: usize, freed: usize) {
+        if !self.shard.is_none() {
+            self.shard.count(allocated, freed);
+        } else if let Some(body) = self.core.made() {
+            body.count_outside(allocated, freed);
+        }
+    }
+}
+
+impl Body {
+    /// Counts bytes handed out and taken back by a thread without a shard.
+    pub(super) fn count_outside(&self, allocated: usize, freed: usize) {
+        if cfg!(feature = "stats") {
+            self.outside.allocated.add(allocated as u64);
+            self.outside.freed.add(freed as u64);
+        }
+    }
+
+    /// # Safety
+    /// As for [`Blocks::resize_in_place`].
+    unsafe fn resize_shared(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
+        let base = self.memory.base().addr().get();
+        // SAFETY: the caller's contract; offsets down to the shared chunk's start lie in the region.
+        unsafe { resize_shared(&*self.shared, base, |offset| self.memory.byte(offset), ptr, old, new) }
+    }
+}
