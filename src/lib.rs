@@ -77,6 +77,7 @@ mod layout;
 mod size_class;
 pub mod snapshot;
 pub mod stats;
+pub mod testing;
 
 mod mapping;
 mod table;
@@ -95,10 +96,12 @@ mod heap;
 mod thread;
 
 mod alloc;
+mod block_arena;
 
 pub use allocator_api2;
 pub use arena::{Arena, ArenaBuilder, Checkpoint, Local, Scope, Scratch, ScratchGuard};
 pub use best_fit::BestFitArena;
+pub use block_arena::{BlockArena, UsageHandle};
 pub use bump::BumpRegion;
 pub use error::{
     AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, FreeError, RegionError, RewindError, VerifyError,

@@ -22,7 +22,7 @@ pub(crate) fn page_bytes() -> usize {
 }
 
 /// Memory of the machine, in bytes; a fixed figure where the system is not asked.
-pub(crate) fn machine_bytes() -> u64 {
+pub(crate) fn machine_bytes() -> usize {
     system::machine_bytes()
 }
 
@@ -148,13 +148,14 @@ mod system {
         rustix::param::page_size()
     }
 
-    pub(super) fn machine_bytes() -> u64 {
+    pub(super) fn machine_bytes() -> usize {
         if cfg!(all(test, loom)) {
             // The models' tables are built value by value.
             return 64 * 1024;
         }
         let info = rustix::system::sysinfo();
-        u64::try_from(info.totalram).unwrap_or(u64::MAX).saturating_mul(info.mem_unit.into())
+        let (units, unit_bytes) = (usize::try_from(info.totalram), usize::try_from(info.mem_unit));
+        units.unwrap_or(usize::MAX).saturating_mul(unit_bytes.unwrap_or(1))
     }
 
     pub(super) fn reserve(len: usize, guard: usize) -> io::Result<(Reserved, NonNull<u8>)> {
@@ -239,7 +240,7 @@ mod system {
     }
 
     /// What is reserved here is allocated, under Miri for good.
-    pub(super) fn machine_bytes() -> u64 {
+    pub(super) fn machine_bytes() -> usize {
         if cfg!(miri) { 4 << 20 } else { 1 << 30 }
     }
 

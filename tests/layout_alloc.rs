@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{Random, assert_empty, churn, give, give_each, join_all, layout, steps, take};
 use sharded_arena::allocator_api2::vec::Vec as ArenaVec;
-use sharded_arena::{BestFitArena, Heap, Region};
+use sharded_arena::{BestFitArena, BlockArena, Heap, Region};
 
 /// Puts size and alignment in front of every block.
 struct Checking;
@@ -110,6 +110,11 @@ fn everything() {
             numbers.extend(0..50_u64);
             drop(numbers);
             other.flush();
+            assert_empty(&heap);
+            let mut blocks = BlockArena::in_region(heap.region());
+            let taken = (0..200).map_while(|size| blocks.allocate(10 * size + 1).ok()).count();
+            assert!(taken > 4 && blocks.usage_handle().get() == blocks.memory_usage());
+            drop(blocks);
             assert_empty(&heap);
             let snapshot = heap.region().snapshot();
             assert_eq!(snapshot.extents.len(), 1);

@@ -2,10 +2,11 @@
 
 use sharded_arena::allocator_api2::alloc::Allocator;
 use sharded_arena::snapshot::{Extent, Snapshot};
+use sharded_arena::testing::LcgRandom;
 use sharded_arena::{
-    AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, BestFitArena, BestFitStats, BumpRegion, FreeError,
-    Heap, HeapBuilder, HeapStats, LocalHeap, Region, RegionBuilder, RegionError, RegionReservation, RegionStats,
-    RewindError, VerifyError,
+    AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, BestFitArena, BestFitStats, BlockArena, BumpRegion,
+    FreeError, Heap, HeapBuilder, HeapStats, LocalHeap, Region, RegionBuilder, RegionError, RegionReservation,
+    RegionStats, RewindError, UsageHandle, VerifyError,
 };
 
 /// Compiles if `$type` has `$bound`.
@@ -53,6 +54,9 @@ matrix! {
     BestFitArena<'static>: has Send, lacks Sync;
     BestFitStats: has Send, has Sync;
     BumpRegion: has Send, has Sync;
+    BlockArena: has Send, lacks Sync;
+    UsageHandle: has Send, has Sync;
+    LcgRandom: has Send, has Sync;
     AllocError: has Send, has Sync;
     AllocErrorKind: has Send, has Sync;
     AllocOrInitError<u8>: has Send, has Sync;
@@ -78,6 +82,8 @@ lacks!(sharded_arena::allocator_api2::vec::Vec<u8, &'static LocalHeap<'static>>,
 // Handles are `Clone`, a reservation and a thread's own handle are not; only heaps are allocators.
 has!(Heap, Clone);
 has!(Region, Clone);
+has!(UsageHandle, Clone);
+lacks!(BlockArena, Clone);
 lacks!(RegionReservation, Clone);
 lacks!(LocalHeap<'static>, Clone);
 has!(Heap, Allocator);

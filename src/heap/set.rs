@@ -70,8 +70,8 @@ impl ShardSet for Core {
         });
     }
 
-    fn deaths(&self) -> u64 {
-        tokens().deaths()
+    fn deaths(&self) -> Option<u64> {
+        Some(tokens().deaths())
     }
 
     fn metadata_bytes(&self) -> usize {

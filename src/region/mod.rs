@@ -28,6 +28,7 @@ use crate::mapping::Mapping;
 use crate::size_class::GRANULE_BYTES;
 use crate::sync::{Arc, CachePadded, Mutex, yield_now};
 
+mod account;
 mod builder;
 mod insight;
 mod lazy;
@@ -36,6 +37,7 @@ mod reservation;
 mod section;
 mod trim;
 
+pub(crate) use account::Account;
 pub use builder::RegionBuilder;
 pub(crate) use request::{GiveBackOwn, Wanted};
 pub use reservation::RegionReservation;
@@ -64,8 +66,8 @@ pub(crate) trait ShardSet: Sync {
     fn sweep_one(&self, section: &mut Section<'_>) -> Sweep;
     /// Calls `each` for every extent that is cached where nobody else can be at work now.
     fn for_cached(&self, section: &Section<'_>, each: &mut dyn FnMut(Extent));
-    /// Ends of threads counted so far, read before a sweep that shall find them all.
-    fn deaths(&self) -> u64;
+    /// Ends of threads counted so far, read before a sweep that shall find them all; none of a set without shards.
+    fn deaths(&self) -> Option<u64>;
     /// Bytes of nodes and shards.
     fn metadata_bytes(&self) -> usize;
 }

@@ -326,9 +326,12 @@ impl Section<'_> {
 
     /// Gives back at most one magazine of an ended thread; `false` once there is none left.
     pub(crate) fn sweep_one(&mut self) -> bool {
-        let Some(first) = self.state.first else { return false };
-        // SAFETY: INV-R3.
-        let deaths = unsafe { first.as_ref() }.deaths();
+        let mut deaths = None;
+        self.for_sets(|_, set| {
+            deaths = set.deaths();
+            if deaths.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        let Some(deaths) = deaths else { return false };
         if deaths == self.state.swept {
             return false;
         }

@@ -1,0 +1,270 @@
+//! `BlockArena`: `LevelDB`'s arena policy to the byte, over a region.
+//!
+//! Bytes are handed out upwards from the current block, of 4096 bytes. A request that its rest is too short for gets a
+//! block of its own if it is above a quarter of a block, and the current block is kept; otherwise the rest is abandoned and
+//! a new block begins. So at most a quarter of each block is lost. Nothing is freed alone.
+//!
+//! - INV-K1: `[cursor, cursor + remaining)` is the free end of the current block, and nobody's; `remaining` is 0 before the
+//!   first one.
+//! - INV-K2: `blocks` names every extent that the account took, once; its room is reserved before the take.
+//! - INV-K3: `usage` is the sum of length and a pointer's size over all blocks, as `LevelDB` counts; what the region counts
+//!   is each block's length rounded up to 16 bytes.
+//!
+//! One thread at a time: `&mut self` throughout. Any thread reads the usage, one word that the arena alone writes.
+//! Deliberately absent: reset, freeing, alignments above a pointer's. See [`Arena`](crate::Arena) for those.
+#![expect(unsafe_code, reason = "bumps a pointer through blocks of the region")]
+
+use core::alloc::Layout;
+use core::fmt;
+use core::ptr::NonNull;
+
+use crate::error::{AllocError, AllocErrorKind, RegionError};
+use crate::extent::Extent;
+use crate::region::{Account, Region};
+use crate::sync::{Arc, OwnedUsize};
+use crate::thread::{self, Token};
+
+/// A request above this many bytes does not begin a new common block.
+const LARGE_ABOVE_BYTES: usize = BlockArena::BLOCK_BYTES / 4;
+/// What one block costs beside its bytes, as `LevelDB` counts: its pointer in the list.
+const POINTER_BYTES: usize = size_of::<*mut u8>();
+/// Alignment of [`BlockArena::allocate_aligned`], in bytes.
+const ALIGN: usize = if POINTER_BYTES > 8 { POINTER_BYTES } else { 8 };
+
+/// `LevelDB`'s arena: blocks of 4096 bytes, filled from the front and freed all at once, for one thread at a time.
+///
+/// A request costs two comparisons and an addition; one in some dozens takes the region's lock. What is handed out stays
+/// where it is until the arena is dropped, and is not initialised. For one arena that many threads fill, and for typed
+/// methods, see [`Arena`](crate::Arena).
+///
+/// ```
+/// use sharded_arena::BlockArena;
+/// let mut arena = BlockArena::new();
+/// let usage = arena.usage_handle();
+/// assert_eq!(usage.get(), 0);
+///
+/// let key = arena.allocate(100)?;
+/// let node = arena.allocate_aligned(24)?;
+/// assert_eq!(node.addr().get() - key.addr().get(), 104); // one behind the other, 4 bytes lost to the alignment
+/// assert_eq!(arena.memory_usage(), 4096 + size_of::<usize>());
+///
+/// let reader = std::thread::spawn(move || usage.get());
+/// assert_eq!(reader.join().unwrap(), arena.memory_usage());
+/// # Ok::<(), sharded_arena::AllocError>(())
+/// ```
+pub struct BlockArena {
+    cursor: NonNull<u8>,
+    remaining: usize,
+    blocks: Vec<Extent>,
+    usage: Arc<OwnedUsize>,
+    /// Given by the caller; the account has it from the first use on.
+    given: Option<Region>,
+    account: Option<Account>,
+}
+
+// SAFETY: `cursor` points into memory that the account holds and that no other thread was given; it has no thread affinity.
+unsafe impl Send for BlockArena {}
+
+impl Default for BlockArena {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for BlockArena {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BlockArena")
+            .field("memory_usage", &self.memory_usage())
+            .field("blocks", &self.blocks.len())
+            .field("remaining", &self.remaining)
+            .finish_non_exhaustive()
+    }
+}
+
+impl BlockArena {
+    /// Length of a common block, in bytes.
+    pub const BLOCK_BYTES: usize = 4096;
+
+    /// An arena without a limit of its own. Reserves nothing until it is used; then as much address space as the machine
+    /// has memory (at most 64 GiB), of which a page becomes memory when it is first touched.
+    #[must_use]
+    pub fn new() -> BlockArena {
+        Self::with_region(None)
+    }
+
+    /// An arena that shares `region` and its limit with other arenas and heaps. Takes nothing until used.
+    #[must_use]
+    pub fn in_region(region: &Region) -> BlockArena {
+        Self::with_region(Some(region.clone()))
+    }
+
+    /// An arena with a region of its own, whose capacity and limit is `bytes`.
+    ///
+    /// # Errors
+    /// `ZeroCapacity` below 4 KiB, `TooLarge` above 64 GiB − 4 KiB, `System` if the operating system refuses.
+    pub fn with_capacity(bytes: usize) -> Result<BlockArena, RegionError> {
+        Ok(Self::with_region(Some(Region::with_capacity(bytes)?)))
+    }
+
+    fn with_region(given: Option<Region>) -> BlockArena {
+        let usage = Arc::new(OwnedUsize::new(0));
+        BlockArena { cursor: NonNull::dangling(), remaining: 0, blocks: Vec::new(), usage, given, account: None }
+    }
+
+    /// Hands out `bytes` bytes, of no alignment, not initialised, that stay until the arena is dropped. No lock while the
+    /// current block lasts; never initialises, logs or moves anything.
+    ///
+    /// # Errors
+    /// `InvalidLayout` for zero bytes and for more than `isize::MAX`. `LimitReached` or `Fragmented` when a new block is
+    /// needed and the region refuses it, or its list has no memory; then nothing has changed, and a request that the
+    /// current block has room for still succeeds. By `LevelDB`'s policy a small request needs a whole block.
+    #[inline]
+    pub fn allocate(&mut self, bytes: usize) -> Result<NonNull<u8>, AllocError> {
+        if bytes == 0 || bytes > self.remaining {
+            return self.fall_back(bytes, 1);
+        }
+        Ok(self.bump(bytes))
+    }
+
+    /// As [`allocate`](Self::allocate), aligned for a pointer and to 8 bytes at least. What the alignment skips is lost.
+    ///
+    /// # Errors
+    /// As [`allocate`](Self::allocate).
+    #[inline]
+    pub fn allocate_aligned(&mut self, bytes: usize) -> Result<NonNull<u8>, AllocError> {
+        let slop = self.cursor.addr().get().wrapping_neg() % ALIGN;
+        if bytes == 0 || bytes.saturating_add(slop) > self.remaining {
+            return self.fall_back(bytes, ALIGN);
+        }
+        self.bump(slop);
+        Ok(self.bump(bytes))
+    }
+
+    /// Bytes of all blocks, and a pointer's size for each: `LevelDB`'s figure, 0 when nothing was allocated. One load.
+    ///
+    /// The region counts the blocks alone, each rounded up to 16 bytes.
+    #[must_use]
+    pub fn memory_usage(&self) -> usize {
+        self.usage.get()
+    }
+
+    /// A handle that reads [`memory_usage`](Self::memory_usage) on any thread, while the arena works and after it is gone.
+    #[must_use]
+    pub fn usage_handle(&self) -> UsageHandle {
+        UsageHandle { usage: self.usage.clone() }
+    }
+
+    /// The region the arena is in; none before the first use of one made by [`BlockArena::new`].
+    #[must_use]
+    pub fn region(&self) -> Option<Region> {
+        self.account.as_ref().map(Account::region).or(self.given.as_ref()).cloned()
+    }
+
+    /// Hands out the next `bytes` bytes, of which there are `remaining` at least.
+    #[inline(always)]
+    fn bump(&mut self, bytes: usize) -> NonNull<u8> {
+        debug_assert!(bytes <= self.remaining, "INV-K1");
+        let at = self.cursor;
+        // SAFETY: `NonNull::add`: at most `remaining` bytes on, so inside the block or one past it (INV-K1).
+        self.cursor = unsafe { at.add(bytes) };
+        self.remaining -= bytes;
+        at
+    }
+
+    /// The request that the current block has no room for. A new block is aligned to 16 bytes, for either method.
+    #[cold]
+    #[inline(never)]
+    fn fall_back(&mut self, bytes: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
+        let layout = match Layout::from_size_align(bytes, align) {
+            Ok(layout) if bytes > 0 => layout,
+            _ => return Err(self.refusal(bytes, align, AllocErrorKind::InvalidLayout)),
+        };
+        if bytes > LARGE_ABOVE_BYTES {
+            return self.new_block(bytes, layout);
+        }
+        self.cursor = self.new_block(Self::BLOCK_BYTES, layout)?;
+        self.remaining = Self::BLOCK_BYTES;
+        Ok(self.bump(bytes))
+    }
+
+    /// A block of `len` bytes for a request of `layout`, which a refusal names.
+    fn new_block(&mut self, len: usize, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        let listed = self.blocks.try_reserve(1).is_ok();
+        let Some(account) = self.account().filter(|_| listed) else {
+            return Err(self.refusal(layout.size(), layout.align(), AllocErrorKind::LimitReached));
+        };
+        // Asked for outside the lock: a thread's first token may make its list of destructors grow.
+        let owner = thread::own_token().map(Token::bits);
+        let (extent, block) = account.take(len, layout, owner)?;
+        self.blocks.push(extent);
+        self.usage.set(self.usage.get() + len + POINTER_BYTES);
+        Ok(block)
+    }
+
+    /// The account, made at first use, with as many bytes of metadata as the list has; none without memory for it.
+    fn account(&mut self) -> Option<&Account> {
+        if self.account.is_none() {
+            let region = self.given.clone().map_or_else(Region::machine, Ok).ok()?;
+            self.account = Some(Account::open(region).ok()?);
+            // The account's handle is the arena's only one: whether it is the region's last decides what a drop does.
+            self.given = None;
+        }
+        let account = self.account.as_ref()?;
+        account.set_metadata_bytes(self.blocks.capacity() * size_of::<Extent>());
+        Some(account)
+    }
+
+    /// The figures of a refusal that is not the region's: of bytes that nothing could serve, or for want of memory for the
+    /// region or the list.
+    fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
+        match self.region() {
+            Some(region) => region.refusal(requested, align, kind),
+            None => AllocError { requested, align, usage: 0, limit: usize::MAX, largest_free: 0, kind },
+        }
+    }
+}
+
+impl Drop for BlockArena {
+    /// Gives all blocks back, and the usage handles read 0.
+    fn drop(&mut self) {
+        if let Some(account) = self.account.take() {
+            // SAFETY: `close`'s contract: the extents are the account's, each named once (INV-K2); what points into them
+            // may no longer be used, which every method that hands something out says.
+            unsafe { account.close(&mut self.blocks) };
+        }
+        self.usage.set(0);
+    }
+}
+
+/// Reads the memory usage of one [`BlockArena`] on any thread, without a lock; 0 once the arena is gone.
+///
+/// The figure is one that the arena had; it may be about to change. Keeps neither the arena nor its memory.
+///
+/// ```
+/// use sharded_arena::BlockArena;
+/// let mut arena = BlockArena::with_capacity(1 << 20)?;
+/// let usage = arena.usage_handle();
+/// arena.allocate(2000)?;
+/// assert_eq!(usage.get(), 2000 + size_of::<usize>());
+/// drop(arena);
+/// assert_eq!(usage.get(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct UsageHandle {
+    usage: Arc<OwnedUsize>,
+}
+
+impl UsageHandle {
+    /// The arena's [`memory_usage`](BlockArena::memory_usage) in bytes; 0 when it is gone. One load.
+    #[must_use]
+    pub fn get(&self) -> usize {
+        self.usage.get()
+    }
+}
+
+impl fmt::Debug for UsageHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("UsageHandle").field(&self.get()).finish()
+    }
+}

@@ -1,0 +1,166 @@
+//! `Account`: what a client without anything idle is to its region: an own usage, and a place in the region's list.
+//!
+//! An arena of whole blocks, or a table in a region, holds extents and caches none. Its region needs no more of it than
+//! its budget, so that figures add up (INV-R2), and the client no more of the region than extents.
+//!
+//! - INV-N1: the member is in its region's list from `open` until the account's drop, and is boxed and pinned meanwhile.
+//!
+//! Synchronised by the region's lock. The list of extents is the client's business.
+#![expect(unsafe_code, reason = "the region's list; derives addresses from the region's base")]
+
+use core::alloc::Layout;
+use core::pin::Pin;
+use core::ptr::NonNull;
+
+use crate::budget::Budget;
+use crate::error::{AllocError, AllocErrorKind, RegionError};
+use crate::extent::Extent;
+use crate::size_class::GRANULE_BYTES;
+use crate::sync::OwnedUsize;
+use crate::table::try_box;
+
+use super::{Blocker, Links, Region, Section, ShardSet, Sweep, Wanted};
+
+/// Extents given back under one hold of the lock.
+const BATCH: usize = 60;
+
+/// See the module's header.
+pub(crate) struct Account {
+    region: Region,
+    member: Pin<Box<Member>>,
+}
+
+/// The account as its region sees it.
+struct Member {
+    budget: Budget,
+    links: Links,
+    metadata_bytes: OwnedUsize,
+}
+
+// SAFETY: `links` is used under the region's lock only; the rest is Send and Sync by itself.
+unsafe impl Send for Member {}
+// SAFETY: as for Send.
+unsafe impl Sync for Member {}
+
+impl ShardSet for Member {
+    fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    fn links(&self) -> &Links {
+        &self.links
+    }
+
+    fn drain_one(&self, _section: &mut Section<'_>) -> bool {
+        false
+    }
+
+    fn drain_quarantine(&self, _section: &mut Section<'_>) -> bool {
+        false
+    }
+
+    fn drain_owned(&self, _section: &mut Section<'_>, _owner: u64) -> bool {
+        false
+    }
+
+    fn sweep_one(&self, _section: &mut Section<'_>) -> Sweep {
+        Sweep::Clean
+    }
+
+    fn for_cached(&self, _section: &Section<'_>, _each: &mut dyn FnMut(Extent)) {}
+
+    fn deaths(&self) -> Option<u64> {
+        None
+    }
+
+    fn metadata_bytes(&self) -> usize {
+        size_of::<Member>() + self.metadata_bytes.get()
+    }
+}
+
+impl Account {
+    /// An account in `region`, at its first use: takes the lock once.
+    ///
+    /// # Errors
+    /// `System` where the global allocator has no memory.
+    pub(crate) fn open(region: Region) -> Result<Self, RegionError> {
+        let budget = Budget::new(usize::MAX, region.capacity(), region.slack_divisor());
+        let member = Member { budget, links: Links::default(), metadata_bytes: OwnedUsize::new(0) };
+        let member = Box::into_pin(try_box(member)?);
+        let set: NonNull<dyn ShardSet> = NonNull::from(&*member);
+        // SAFETY: `register`'s contract: a pinned box does not move, and the account's drop unregisters it (INV-N1).
+        region.section(|section| unsafe { section.register(set) });
+        Ok(Self { region, member })
+    }
+
+    pub(crate) fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// The account's holder has so many bytes of lists and the like.
+    pub(crate) fn set_metadata_bytes(&self, bytes: usize) {
+        self.member.metadata_bytes.set(bytes);
+    }
+
+    /// Takes an extent of at least `bytes` bytes for a request of `layout`, which an error names; the extent and its first
+    /// byte's address. Before it refuses, what is idle in the region's heaps and arenas was given back, magazines of
+    /// `owner`, the token of the calling thread, among it.
+    pub(crate) fn take(
+        &self,
+        bytes: usize,
+        layout: Layout,
+        owner: Option<u64>,
+    ) -> Result<(Extent, NonNull<u8>), AllocError> {
+        let Some(wanted) = Wanted::new(bytes, layout) else {
+            return Err(self.region.section(|section| section.refuse_outright(&self.member.budget, layout)));
+        };
+        let mut own =
+            |section: &mut Section<'_>, others| others && owner.is_some_and(|owner| section.drain_owned(owner));
+        let granule = self.region.take_or_refuse(&*self.member, wanted, &mut own, |_, _| {})?;
+        Ok((Extent::new(granule, wanted.len), self.address(granule)))
+    }
+
+    fn address(&self, granule: u32) -> NonNull<u8> {
+        // SAFETY: `NonNull::add`: every granule of the index lies inside the mapping (INV-R1).
+        unsafe { self.region.base().add(granule as usize * GRANULE_BYTES) }
+    }
+
+    /// Gives `extents` back, wiped if the region asks for that, 60 under one hold of the lock, and leaves the region's
+    /// list. A region that nobody else has goes as a whole instead.
+    ///
+    /// # Safety
+    /// Each of `extents` is one that `take` gave, is named once, and nothing refers to its memory any more.
+    pub(crate) unsafe fn close(mut self, extents: &mut [Extent]) {
+        if self.region.is_last() {
+            return;
+        }
+        if let Some(byte) = self.region.wipe() {
+            for extent in &*extents {
+                // SAFETY: `write_bytes`: a live extent of this account's, which nothing refers to: the caller's contract.
+                unsafe { self.address(extent.offset).write_bytes(byte, extent.len as usize * GRANULE_BYTES) };
+            }
+        }
+        // Sorted as a whole, so that the neighbours of a batch are each other's.
+        extents.sort_unstable();
+        for batch in extents.chunks_mut(BATCH) {
+            let invalid = self.region.section(|section| section.give_back_list(&self.member.budget, batch));
+            debug_assert_eq!(invalid, 0, "the caller's contract");
+        }
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        if !self.region.is_last() {
+            self.region.section(|section| section.unregister(&*self.member));
+        }
+    }
+}
+
+impl Region {
+    /// The region's figures for a refusal that is not its own.
+    pub(crate) fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
+        let figures = self.section(|section| section.error(self.budget(), Blocker::Region, requested, align));
+        AllocError { kind, ..figures }
+    }
+}
