@@ -77,6 +77,7 @@ mod heap;
 mod thread;
 
 mod alloc;
+pub mod boxed;
 
 pub use allocator_api2;
 pub use best_fit::BestFitArena;

@@ -51,7 +51,7 @@ macro_rules! slice_methods {
             #[inline]
             #[track_caller]
             pub fn alloc_slice_fill_copy<T: Copy>(&self, len: usize, value: T) -> &$r mut [T] {
-                $crate::alloc::granted($crate::alloc::slice::fill(self, len, |_| value))
+                $crate::alloc::granted($crate::alloc::slice::fill_copy(self, len, value))
             }
 
             /// Fills a slice with copies of `value`.
@@ -64,7 +64,7 @@ macro_rules! slice_methods {
                 len: usize,
                 value: T,
             ) -> Result<&$r mut [T], $crate::AllocError> {
-                $crate::alloc::slice::fill(self, len, |_| value)
+                $crate::alloc::slice::fill_copy(self, len, value)
             }
 
             /// Fills a slice with clones of `value`.

@@ -35,8 +35,9 @@ pub(crate) fn moved<'r, R: Raw<'r>, T>(raw: R, value: T) -> Result<&'r mut T, Al
 #[inline(always)]
 pub(crate) fn with<'r, R: Raw<'r>, T>(raw: R, make: impl FnOnce() -> T) -> Result<&'r mut T, AllocError> {
     let block = Block::take(raw, const { Layout::new::<T>() })?;
+    let value = make();
     // SAFETY: a block of `T`'s layout, aligned for it, that holds nothing.
-    unsafe { block.ptr().cast::<T>().write(make()) };
+    unsafe { block.ptr().cast::<T>().write(value) };
     // SAFETY: the value was written, and the block is the caller's alone for `'r` (`Raw`).
     Ok(unsafe { block.keep().cast::<T>().as_mut() })
 }
