@@ -8,39 +8,12 @@
 /// The type has inherent `alloc_raw`, `grow_raw`, `shrink_raw`, `free_raw` and `refusal`, which keep `Raw`'s contract.
 macro_rules! typed_methods {
     (impl $type:ident) => {
-        typed_methods! { @raw ['r] 'r [&'r $type] $type }
+        raw! { ['r] 'r [&'r $type] $type }
         typed_methods! { @methods '_ [impl $type] }
     };
     (impl<$life:lifetime> $type:ident<$own:lifetime> -> $result:lifetime) => {
-        typed_methods! { @raw [$life] $result [&$type<$own>] $type }
+        raw! { [$life] $result [&$type<$own>] $type }
         typed_methods! { @methods $result [impl<$life> $type<$own>] }
-    };
-    (@raw [$generic:lifetime] $result:lifetime [$($reference:tt)+] $type:ident) => {
-        // SAFETY: the type's own methods keep the contract: they are written for it, and say so where they are.
-        unsafe impl<$generic> $crate::alloc::Raw<$result> for $($reference)+ {
-            #[inline(always)]
-            fn alloc_raw(self, layout: core::alloc::Layout) -> Result<core::ptr::NonNull<u8>, $crate::AllocError> {
-                $type::alloc_raw(self, layout)
-            }
-            #[inline]
-            unsafe fn grow_raw(self, ptr: core::ptr::NonNull<u8>, old: core::alloc::Layout, new: core::alloc::Layout) -> Result<core::ptr::NonNull<u8>, $crate::AllocError> {
-                // SAFETY: the caller keeps the trait's contract, which is the method's.
-                unsafe { $type::grow_raw(self, ptr, old, new) }
-            }
-            #[inline]
-            unsafe fn shrink_raw(self, ptr: core::ptr::NonNull<u8>, old: core::alloc::Layout, new: core::alloc::Layout) -> core::ptr::NonNull<u8> {
-                // SAFETY: the caller keeps the trait's contract, which is the method's.
-                unsafe { $type::shrink_raw(self, ptr, old, new) }
-            }
-            #[inline]
-            unsafe fn free_raw(self, ptr: core::ptr::NonNull<u8>, layout: core::alloc::Layout) {
-                // SAFETY: the caller keeps the trait's contract, which is the method's.
-                unsafe { $type::free_raw(self, ptr, layout) }
-            }
-            fn refusal(self, requested: usize, align: usize, kind: $crate::AllocErrorKind) -> $crate::AllocError {
-                $type::refusal(self, requested, align, kind)
-            }
-        }
     };
     (@methods $r:lifetime [$($head:tt)+]) => {
         /// # Typed allocation

@@ -61,6 +61,37 @@ pub(crate) unsafe trait Raw<'r>: Copy {
     fn refusal(self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError;
 }
 
+/// [`Raw`] by the type's inherent methods of the same names, part of `typed_methods!`.
+macro_rules! raw {
+    ([$generic:lifetime] $result:lifetime [$($reference:tt)+] $type:ident) => {
+        // SAFETY: the type's own methods keep the contract: they are written for it, and say so where they are.
+        unsafe impl<$generic> Raw<$result> for $($reference)+ {
+            #[inline(always)]
+            fn alloc_raw(self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+                $type::alloc_raw(self, layout)
+            }
+            #[inline]
+            unsafe fn grow_raw(self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
+                // SAFETY: the caller keeps the trait's contract, which is the method's.
+                unsafe { $type::grow_raw(self, ptr, old, new) }
+            }
+            #[inline]
+            unsafe fn shrink_raw(self, ptr: NonNull<u8>, old: Layout, new: Layout) -> NonNull<u8> {
+                // SAFETY: the caller keeps the trait's contract, which is the method's.
+                unsafe { $type::shrink_raw(self, ptr, old, new) }
+            }
+            #[inline]
+            unsafe fn free_raw(self, ptr: NonNull<u8>, layout: Layout) {
+                // SAFETY: the caller keeps the trait's contract, which is the method's.
+                unsafe { $type::free_raw(self, ptr, layout) }
+            }
+            fn refusal(self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
+                $type::refusal(self, requested, align, kind)
+            }
+        }
+    };
+}
+
 /// Where the infallible methods end: the value, or a panic with the error's text.
 #[inline(always)]
 #[track_caller]
