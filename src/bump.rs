@@ -36,6 +36,7 @@ impl SharedBump {
     }
 
     /// Bytes below the cursor.
+    #[inline]
     pub(crate) fn room(&self) -> usize {
         self.0.load(ord!(Relaxed))
     }
@@ -191,6 +192,7 @@ impl BumpRegion {
     // ---- what the typed methods stand on --------------------------------------------------------------------------
 
     /// The byte at `offset`.
+    #[inline]
     fn at(&self, offset: usize) -> NonNull<u8> {
         // SAFETY: `NonNull::add`: an offset that the word gave is at most `capacity` (INV-U2), in one allocated object.
         unsafe { self.base.add(offset) }
@@ -200,19 +202,26 @@ impl BumpRegion {
         ptr.addr().get().wrapping_sub(self.base.addr().get())
     }
 
+    /// A block, without the figures of a refusal.
+    #[inline(always)]
+    pub(crate) fn fast_raw(&self, layout: Layout) -> Option<NonNull<u8>> {
+        if layout.size() == 0 {
+            return Some(dangling(layout));
+        }
+        Some(self.at(self.bump.take(self.base.addr().get(), layout)?))
+    }
+
     #[inline]
     pub(crate) fn alloc_raw(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        if layout.size() == 0 {
-            return Ok(dangling(layout));
-        }
-        match self.bump.take(self.base.addr().get(), layout) {
-            Some(offset) => Ok(self.at(offset)),
+        match self.fast_raw(layout) {
+            Some(block) => Ok(block),
             None => Err(self.refusal(layout.size(), layout.align(), AllocErrorKind::LimitReached)),
         }
     }
 
     /// The figures of a refusal.
     #[cold]
+    #[inline(never)]
     pub(crate) fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
         let remaining = self.remaining();
         AllocError {

@@ -82,10 +82,10 @@ fn bitena__remaining_exact() {
 /// The original's `reset` takes the region exclusively, so no result outlives it; it drops nothing.
 #[test]
 fn bitena__reset_needs_the_region_exclusively() {
-    let _takes_it_exclusively: fn(&mut BumpRegion) = BumpRegion::reset;
+    let takes_it_exclusively: fn(&mut BumpRegion) = BumpRegion::reset;
     let (mut region, alive) = (region(64), Rc::new(()));
     let first = std::ptr::from_mut(region.alloc(Rc::clone(&alive))).addr();
-    region.reset();
+    takes_it_exclusively(&mut region);
     assert_eq!((region.remaining(), Rc::strong_count(&alive)), (64, 2), "nothing was dropped");
     assert_eq!(std::ptr::from_mut(region.alloc(1u64)).addr(), first, "the memory is used again");
 }

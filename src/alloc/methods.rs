@@ -5,14 +5,17 @@
 /// `typed_methods! { impl BumpRegion }`: results live as long as the borrow of the arena.
 /// `typed_methods! { impl<'a> Local<'a> -> 'a }`: results live for `'a`.
 ///
+/// With `, fast_raw` at the end: the infallible methods try the type's `fast_raw(&self, Layout) -> Option<NonNull<u8>>`
+/// first, and `alloc_raw` only where it gives `None`, out of line.
+///
 /// The type has inherent `alloc_raw`, `grow_raw`, `shrink_raw`, `free_raw` and `refusal`, which keep `Raw`'s contract.
 macro_rules! typed_methods {
-    (impl $type:ident) => {
-        raw! { ['r] 'r [&'r $type] $type }
+    (impl $type:ident $(, $fast:ident)?) => {
+        raw! { ['r] 'r [&'r $type] $type $(, $fast)? }
         typed_methods! { @methods '_ [impl $type] }
     };
-    (impl<$life:lifetime> $type:ident<$own:lifetime> -> $result:lifetime) => {
-        raw! { [$life] $result [&$type<$own>] $type }
+    (impl<$life:lifetime> $type:ident<$own:lifetime> -> $result:lifetime $(, $fast:ident)?) => {
+        raw! { [$life] $result [&$type<$own>] $type $(, $fast)? }
         typed_methods! { @methods $result [impl<$life> $type<$own>] }
     };
     (@methods $r:lifetime [$($head:tt)+]) => {
@@ -32,7 +35,7 @@ macro_rules! typed_methods {
             #[inline(always)]
             #[track_caller]
             pub fn alloc<T>(&self, value: T) -> &$r mut T {
-                $crate::alloc::granted($crate::alloc::value::slot(self)).write(value)
+                $crate::alloc::value::granted_slot(self).write(value)
             }
 
             /// Moves `value` in.
@@ -44,17 +47,17 @@ macro_rules! typed_methods {
                 $crate::alloc::value::moved(self, value)
             }
 
-            /// Makes a value in its place: its memory is taken before `f` runs.
+            /// Makes a value: its memory is taken before `f` runs, so that it may be made where it stays.
             ///
             /// # Panics
             /// If there is no memory for it, or `f` panics.
             #[inline(always)]
             #[track_caller]
             pub fn alloc_with<T>(&self, f: impl FnOnce() -> T) -> &$r mut T {
-                $crate::alloc::granted($crate::alloc::value::with(self, f))
+                $crate::alloc::value::granted_with(self, f)
             }
 
-            /// Makes a value in its place: its memory is taken before `f` runs.
+            /// Makes a value: its memory is taken before `f` runs, so that it may be made where it stays.
             ///
             /// # Errors
             /// If there is no memory for it; `f` is not called then.
@@ -73,7 +76,7 @@ macro_rules! typed_methods {
             #[inline(always)]
             #[track_caller]
             pub fn alloc_try_with<T, E>(&self, f: impl FnOnce() -> Result<T, E>) -> Result<&$r mut T, E> {
-                $crate::alloc::granted_or_init($crate::alloc::value::try_with(self, f))
+                $crate::alloc::value::granted_try_with(self, f)
             }
 
             /// Makes a value that can fail: its memory is taken before `f` runs, and goes back if `f` fails.
@@ -95,7 +98,7 @@ macro_rules! typed_methods {
             #[inline(always)]
             #[track_caller]
             pub fn alloc_str(&self, s: &str) -> &$r mut str {
-                $crate::alloc::granted($crate::alloc::value::str(self, s))
+                $crate::alloc::value::granted_str(self, s)
             }
 
             /// Copies a string.

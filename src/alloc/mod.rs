@@ -38,6 +38,16 @@ pub(crate) unsafe trait Raw<'r>: Copy {
     /// A block for `layout`; for a size of zero a dangling pointer, aligned.
     fn alloc_raw(self, layout: Layout) -> Result<NonNull<u8>, AllocError>;
 
+    /// A block for `layout`, or a panic with the text of the refusal.
+    ///
+    /// An arena with a path of a few instructions has its own, in which that path ends without a `Result`: an `AllocError`
+    /// is as large as six words, and the address would go through memory beside it.
+    #[inline(always)]
+    #[track_caller]
+    fn granted_raw(self, layout: Layout) -> NonNull<u8> {
+        granted(self.alloc_raw(layout))
+    }
+
     /// Lengthens a block. On `Ok` only the new one may be used, on `Err` the old one stands.
     ///
     /// # Safety
@@ -63,13 +73,23 @@ pub(crate) unsafe trait Raw<'r>: Copy {
 
 /// [`Raw`] by the type's inherent methods of the same names, part of `typed_methods!`.
 macro_rules! raw {
-    ([$generic:lifetime] $result:lifetime [$($reference:tt)+] $type:ident) => {
+    ([$generic:lifetime] $result:lifetime [$($reference:tt)+] $type:ident $(, $fast:ident)?) => {
         // SAFETY: the type's own methods keep the contract: they are written for it, and say so where they are.
         unsafe impl<$generic> Raw<$result> for $($reference)+ {
             #[inline(always)]
             fn alloc_raw(self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
                 $type::alloc_raw(self, layout)
             }
+            $(
+                #[inline(always)]
+                #[track_caller]
+                fn granted_raw(self, layout: Layout) -> NonNull<u8> {
+                    match $type::$fast(self, layout) {
+                        Some(block) => block,
+                        None => granted_slowly(self, layout),
+                    }
+                }
+            )?
             #[inline]
             unsafe fn grow_raw(self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
                 // SAFETY: the caller keeps the trait's contract, which is the method's.
@@ -113,6 +133,14 @@ pub(crate) fn granted_or_init<T, E>(answer: Result<T, AllocOrInitError<E>>) -> R
     }
 }
 
+/// What follows the path of a few instructions.
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn granted_slowly<'r, R: Raw<'r>>(raw: R, layout: Layout) -> NonNull<u8> {
+    granted(raw.alloc_raw(layout))
+}
+
 #[cold]
 #[inline(never)]
 #[track_caller]
@@ -121,4 +149,4 @@ fn refused(error: &AllocError) -> ! {
 }
 
 // Every arena of the crate: results live as long as the borrow of the arena, or for the lifetime behind the arrow.
-typed_methods! { impl BumpRegion }
+typed_methods! { impl BumpRegion, fast_raw }

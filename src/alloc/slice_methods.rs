@@ -13,7 +13,7 @@ macro_rules! slice_methods {
             #[inline(always)]
             #[track_caller]
             pub fn alloc_slice_copy<T: Copy>(&self, src: &[T]) -> &$r mut [T] {
-                $crate::alloc::granted($crate::alloc::value::copy(self, src))
+                $crate::alloc::value::granted_copy(self, src)
             }
 
             /// Copies a slice.
@@ -258,7 +258,7 @@ macro_rules! slice_methods {
             #[inline(always)]
             #[track_caller]
             pub fn alloc_uninit<T>(&self) -> &$r mut core::mem::MaybeUninit<T> {
-                $crate::alloc::granted($crate::alloc::value::slot(self))
+                $crate::alloc::value::granted_slot(self)
             }
 
             /// Takes a place for one `T`, to be written later.
@@ -300,7 +300,7 @@ macro_rules! slice_methods {
             #[inline(always)]
             #[track_caller]
             pub fn alloc_layout(&self, layout: core::alloc::Layout) -> core::ptr::NonNull<u8> {
-                $crate::alloc::granted(self.try_alloc_layout(layout))
+                $crate::alloc::Raw::granted_raw(self, layout)
             }
 
             /// Takes bytes as `layout` says, which stay as long as other results would. None are taken for a size of zero:
