@@ -97,6 +97,7 @@ mod thread;
 
 mod alloc;
 mod block_arena;
+pub mod boxed;
 
 pub use allocator_api2;
 pub use arena::{Arena, ArenaBuilder, Checkpoint, Local, Scope, Scratch, ScratchGuard};

@@ -79,6 +79,19 @@ has!(sharded_arena::allocator_api2::vec::Vec<u8, &'static Heap>, Sync);
 lacks!(sharded_arena::allocator_api2::vec::Vec<std::rc::Rc<u8>, Heap>, Send);
 lacks!(sharded_arena::allocator_api2::vec::Vec<u8, &'static LocalHeap<'static>>, Send);
 
+// A box goes, and is shared, where both its value and its allocator may.
+has!(sharded_arena::boxed::Box<u8, Heap>, Send);
+has!(sharded_arena::boxed::Box<u8, &'static Heap>, Sync);
+has!(sharded_arena::boxed::Box<std::cell::Cell<u8>, Heap>, Send);
+lacks!(sharded_arena::boxed::Box<std::cell::Cell<u8>, Heap>, Sync);
+lacks!(sharded_arena::boxed::Box<std::rc::Rc<u8>, Heap>, Send);
+lacks!(sharded_arena::boxed::Box<u8, &'static LocalHeap<'static>>, Send);
+lacks!(sharded_arena::boxed::Box<u8, &'static LocalHeap<'static>>, Sync);
+has!(sharded_arena::boxed::Box<std::marker::PhantomPinned, Heap>, Unpin);
+lacks!(sharded_arena::boxed::Box<std::rc::Rc<u8>, Heap>, Copy);
+has!(sharded_arena::boxed::TryNewError<u8>, Send);
+lacks!(sharded_arena::boxed::TryNewError<std::rc::Rc<u8>>, Send);
+
 // Handles are `Clone`, a reservation and a thread's own handle are not; only heaps are allocators.
 has!(Heap, Clone);
 has!(Region, Clone);

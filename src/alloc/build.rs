@@ -30,6 +30,14 @@ impl<'r, R: Raw<'r>> Block<'r, R> {
         Ok(Self { raw, ptr, layout, _life: PhantomData })
     }
 
+    /// As [`Block::take`], or a panic with the text of the refusal.
+    #[inline(always)]
+    #[track_caller]
+    pub(super) fn granted(raw: R, layout: Layout) -> Self {
+        let ptr = raw.blocks().alloc_or_panic(layout);
+        Self { raw, ptr, layout, _life: PhantomData }
+    }
+
     #[inline(always)]
     pub(super) fn ptr(&self) -> NonNull<u8> {
         self.ptr

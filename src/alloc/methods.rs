@@ -8,21 +8,12 @@
 /// The type has an inherent `blocks`.
 macro_rules! typed_methods {
     (impl $type:ident) => {
-        typed_methods! { @raw ['r] 'r [&'r $type] $type }
+        raw! { ['r] 'r [&'r $type] $type }
         typed_methods! { @methods '_ [impl $type] }
     };
     (impl<$life:lifetime> $type:ident<$own:lifetime> -> $result:lifetime) => {
-        typed_methods! { @raw [$life] $result [&$type<$own>] $type }
+        raw! { [$life] $result [&$type<$own>] $type }
         typed_methods! { @methods $result [impl<$life> $type<$own>] }
-    };
-    (@raw [$generic:lifetime] $result:lifetime [$($reference:tt)+] $type:ident) => {
-        // SAFETY: what the type hands out stands as long as the borrow, or as long as it says it lives.
-        unsafe impl<$generic> $crate::alloc::Raw<$result> for $($reference)+ {
-            #[inline(always)]
-            fn blocks(self) -> impl $crate::blocks::Blocks {
-                $type::blocks(self)
-            }
-        }
     };
     (@methods $r:lifetime [$($head:tt)+]) => {
         /// # Typed allocation
@@ -41,7 +32,7 @@ macro_rules! typed_methods {
             #[inline(always)]
             #[track_caller]
             pub fn alloc<T>(&self, value: T) -> &$r mut T {
-                $crate::alloc::value::slot_or_panic(self).write(value)
+                $crate::alloc::value::granted_slot(self).write(value)
             }
 
             /// Moves `value` in.
@@ -53,17 +44,17 @@ macro_rules! typed_methods {
                 $crate::alloc::value::moved(self, value)
             }
 
-            /// Makes a value in its place: its memory is taken before `f` runs.
+            /// Makes a value: its memory is taken before `f` runs, so that it may be made where it stays.
             ///
             /// # Panics
             /// If there is no memory for it, or `f` panics.
             #[inline(always)]
             #[track_caller]
             pub fn alloc_with<T>(&self, f: impl FnOnce() -> T) -> &$r mut T {
-                $crate::alloc::granted($crate::alloc::value::with(self, f))
+                $crate::alloc::value::granted_with(self, f)
             }
 
-            /// Makes a value in its place: its memory is taken before `f` runs.
+            /// Makes a value: its memory is taken before `f` runs, so that it may be made where it stays.
             ///
             /// # Errors
             /// If there is no memory for it; `f` is not called then.
@@ -82,7 +73,7 @@ macro_rules! typed_methods {
             #[inline(always)]
             #[track_caller]
             pub fn alloc_try_with<T, E>(&self, f: impl FnOnce() -> Result<T, E>) -> Result<&$r mut T, E> {
-                $crate::alloc::granted_or_init($crate::alloc::value::try_with(self, f))
+                $crate::alloc::value::granted_try_with(self, f)
             }
 
             /// Makes a value that can fail: its memory is taken before `f` runs, and goes back if `f` fails.
@@ -104,7 +95,7 @@ macro_rules! typed_methods {
             #[inline(always)]
             #[track_caller]
             pub fn alloc_str(&self, s: &str) -> &$r mut str {
-                $crate::alloc::granted($crate::alloc::value::str(self, s))
+                $crate::alloc::value::granted_str(self, s)
             }
 
             /// Copies a string.

@@ -31,10 +31,23 @@ use methods::typed_methods;
 /// A source of blocks that live for `'r`: a reference to an arena.
 ///
 /// # Safety
-/// The blocks stand for all of `'r`.
+/// The blocks of [`Raw::blocks`] stand for all of `'r`, unless they are resized or freed there.
 pub(crate) unsafe trait Raw<'r>: Copy {
     /// Who hands out the blocks.
     fn blocks(self) -> impl Blocks;
+}
+
+/// [`Raw`] by the type's inherent `blocks`, part of `typed_methods!`.
+macro_rules! raw {
+    ([$generic:lifetime] $result:lifetime [$($reference:tt)+] $type:ident) => {
+        // SAFETY: what the type hands out stands as long as its borrow, or as long as it says it lives.
+        unsafe impl<$generic> Raw<$result> for $($reference)+ {
+            #[inline(always)]
+            fn blocks(self) -> impl Blocks {
+                $type::blocks(self)
+            }
+        }
+    };
 }
 
 /// Where the infallible methods end: the value, or a panic with the error's text.

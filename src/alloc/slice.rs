@@ -20,6 +20,19 @@ pub(crate) fn uninit<'r, R: Raw<'r>, T>(raw: R, len: usize) -> Result<&'r mut [M
     Ok(unsafe { places.as_mut() })
 }
 
+/// `len` copies of a value.
+#[inline]
+pub(crate) fn fill_copy<'r, R: Raw<'r>, T: Copy>(raw: R, len: usize, value: T) -> Result<&'r mut [T], AllocError> {
+    let places = uninit::<R, T>(raw, len)?;
+    // Values of no size are there already, however many.
+    if len < 1000 {
+        places.fill(MaybeUninit::new(value));
+    }
+    // SAFETY: every place was written, or has no bytes, and `value` shows that its type has values. A place is laid out as
+    // its value; the slice is the caller's alone for `'r`.
+    Ok(unsafe { &mut *(core::ptr::from_mut(places) as *mut [T]) })
+}
+
 /// `len` values, each made in its place from its index. `make` is dropped before the values are handed on, so that a
 /// panic there undoes them too.
 #[inline]

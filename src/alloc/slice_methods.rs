@@ -13,7 +13,7 @@ macro_rules! slice_methods {
             #[inline(always)]
             #[track_caller]
             pub fn alloc_slice_copy<T: Copy>(&self, src: &[T]) -> &$r mut [T] {
-                $crate::alloc::granted($crate::alloc::value::copy(self, src))
+                $crate::alloc::value::granted_copy(self, src)
             }
 
             /// Copies a slice.
@@ -51,7 +51,7 @@ macro_rules! slice_methods {
             #[inline]
             #[track_caller]
             pub fn alloc_slice_fill_copy<T: Copy>(&self, len: usize, value: T) -> &$r mut [T] {
-                $crate::alloc::granted($crate::alloc::slice::fill(self, len, |_| value))
+                $crate::alloc::granted($crate::alloc::slice::fill_copy(self, len, value))
             }
 
             /// Fills a slice with copies of `value`.
@@ -64,7 +64,7 @@ macro_rules! slice_methods {
                 len: usize,
                 value: T,
             ) -> Result<&$r mut [T], $crate::AllocError> {
-                $crate::alloc::slice::fill(self, len, |_| value)
+                $crate::alloc::slice::fill_copy(self, len, value)
             }
 
             /// Fills a slice with clones of `value`.
@@ -258,7 +258,7 @@ macro_rules! slice_methods {
             #[inline(always)]
             #[track_caller]
             pub fn alloc_uninit<T>(&self) -> &$r mut core::mem::MaybeUninit<T> {
-                $crate::alloc::granted($crate::alloc::value::slot(self))
+                $crate::alloc::value::granted_slot(self)
             }
 
             /// Takes a place for one `T`, to be written later.
@@ -300,7 +300,7 @@ macro_rules! slice_methods {
             #[inline(always)]
             #[track_caller]
             pub fn alloc_layout(&self, layout: core::alloc::Layout) -> core::ptr::NonNull<u8> {
-                $crate::alloc::granted(self.try_alloc_layout(layout))
+                $crate::blocks::Blocks::alloc_or_panic($crate::alloc::Raw::blocks(self), layout)
             }
 
             /// Takes bytes as `layout` says, which stay as long as other results would. None are taken for a size of zero:

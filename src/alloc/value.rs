@@ -3,33 +3,50 @@
 
 use core::alloc::Layout;
 use core::ffi::CStr;
+use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
 use super::Raw;
 use super::build::Block;
-use crate::blocks::Blocks;
 use crate::error::{AllocError, AllocOrInitError, AllocValueError};
 
-/// A place for one `T`. Values of no size take no memory, which is decided when this is compiled.
-#[inline(always)]
-pub(crate) fn slot<'r, R: Raw<'r>, T>(raw: R) -> Result<&'r mut MaybeUninit<T>, AllocError> {
-    let mut place = if size_of::<T>() == 0 {
-        NonNull::dangling()
-    } else {
-        raw.blocks().alloc(const { Layout::new::<T>() })?.cast::<MaybeUninit<T>>()
-    };
-    // SAFETY: a block of `T`'s layout, the caller's alone for `'r` (`Raw`), or no bytes; it need not be initialised.
-    Ok(unsafe { place.as_mut() })
+/// A block of `T`'s layout, given back unless it is kept. Values of no size take no memory, which is decided when this is
+/// compiled.
+struct Place<'r, R: Raw<'r>, T> {
+    block: Block<'r, R>,
+    _for: PhantomData<T>,
 }
 
-/// As [`slot`], or a panic with the refusal's text.
+impl<'r, R: Raw<'r>, T> Place<'r, R, T> {
+    #[inline(always)]
+    fn take(raw: R) -> Result<Self, AllocError> {
+        Ok(Self { block: Block::take(raw, const { Layout::new::<T>() })?, _for: PhantomData })
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    fn granted(raw: R) -> Self {
+        Self { block: Block::granted(raw, const { Layout::new::<T>() }), _for: PhantomData }
+    }
+
+    #[inline(always)]
+    fn keep(self) -> &'r mut MaybeUninit<T> {
+        // SAFETY: a block of `T`'s layout, the caller's alone for `'r` (`Raw`), or no bytes; it need not be initialised.
+        unsafe { self.block.keep().cast::<MaybeUninit<T>>().as_mut() }
+    }
+}
+
+/// A place for one `T`.
+#[inline(always)]
+pub(crate) fn slot<'r, R: Raw<'r>, T>(raw: R) -> Result<&'r mut MaybeUninit<T>, AllocError> {
+    Ok(Place::take(raw)?.keep())
+}
+
 #[inline(always)]
 #[track_caller]
-pub(crate) fn slot_or_panic<'r, R: Raw<'r>, T>(raw: R) -> &'r mut MaybeUninit<T> {
-    let mut place = raw.blocks().alloc_or_panic(const { Layout::new::<T>() }).cast::<MaybeUninit<T>>();
-    // SAFETY: as in `slot`.
-    unsafe { place.as_mut() }
+pub(crate) fn granted_slot<'r, R: Raw<'r>, T>(raw: R) -> &'r mut MaybeUninit<T> {
+    Place::granted(raw).keep()
 }
 
 /// A value that moves in, or comes back.
@@ -41,14 +58,20 @@ pub(crate) fn moved<'r, R: Raw<'r>, T>(raw: R, value: T) -> Result<&'r mut T, Al
     }
 }
 
-/// A value made in its place. The place goes back if making it panics.
+/// A value made by a closure. Its place goes back if that panics.
 #[inline(always)]
 pub(crate) fn with<'r, R: Raw<'r>, T>(raw: R, make: impl FnOnce() -> T) -> Result<&'r mut T, AllocError> {
-    let block = Block::take(raw, const { Layout::new::<T>() })?;
-    // SAFETY: a block of `T`'s layout, aligned for it, that holds nothing.
-    unsafe { block.ptr().cast::<T>().write(make()) };
-    // SAFETY: the value was written, and the block is the caller's alone for `'r` (`Raw`).
-    Ok(unsafe { block.keep().cast::<T>().as_mut() })
+    let place = Place::take(raw)?;
+    let value = make();
+    Ok(place.keep().write(value))
+}
+
+#[inline(always)]
+#[track_caller]
+pub(crate) fn granted_with<'r, R: Raw<'r>, T>(raw: R, make: impl FnOnce() -> T) -> &'r mut T {
+    let place = Place::granted(raw);
+    let value = make();
+    place.keep().write(value)
 }
 
 /// As [`with`]; the place also goes back if making the value fails.
@@ -57,23 +80,50 @@ pub(crate) fn try_with<'r, R: Raw<'r>, T, E>(
     raw: R,
     make: impl FnOnce() -> Result<T, E>,
 ) -> Result<&'r mut T, AllocOrInitError<E>> {
-    let block = Block::take(raw, const { Layout::new::<T>() })?;
+    let place = Place::take(raw)?;
     let value = make().map_err(AllocOrInitError::Init)?;
-    // SAFETY: a block of `T`'s layout, aligned for it, that holds nothing.
-    unsafe { block.ptr().cast::<T>().write(value) };
-    // SAFETY: the value was written, and the block is the caller's alone for `'r` (`Raw`).
-    Ok(unsafe { block.keep().cast::<T>().as_mut() })
+    Ok(place.keep().write(value))
+}
+
+#[inline(always)]
+#[track_caller]
+pub(crate) fn granted_try_with<'r, R: Raw<'r>, T, E>(
+    raw: R,
+    make: impl FnOnce() -> Result<T, E>,
+) -> Result<&'r mut T, E> {
+    let place = Place::granted(raw);
+    let value = make()?;
+    Ok(place.keep().write(value))
 }
 
 /// A copy of values that are only bytes.
 #[inline(always)]
 pub(crate) fn copy<'r, R: Raw<'r>, T: Copy>(raw: R, source: &[T]) -> Result<&'r mut [T], AllocError> {
-    let copy = raw.blocks().alloc(Layout::for_value(source))?.cast::<T>();
+    let block = Block::take(raw, Layout::for_value(source))?;
+    // SAFETY: a block of `source`'s layout.
+    Ok(unsafe { copy_into(block, source) })
+}
+
+#[inline(always)]
+#[track_caller]
+pub(crate) fn granted_copy<'r, R: Raw<'r>, T: Copy>(raw: R, source: &[T]) -> &'r mut [T] {
+    let block = Block::granted(raw, Layout::for_value(source));
+    // SAFETY: a block of `source`'s layout.
+    unsafe { copy_into(block, source) }
+}
+
+/// Copies `source`.
+///
+/// # Safety
+/// The block has `source`'s layout.
+#[inline(always)]
+unsafe fn copy_into<'r, R: Raw<'r>, T: Copy>(block: Block<'r, R>, source: &[T]) -> &'r mut [T] {
+    let copy = block.keep().cast::<T>();
     // SAFETY: a fresh block of `source`'s layout, so they do not overlap.
     unsafe { copy.copy_from_nonoverlapping(NonNull::from(source).cast(), source.len()) };
     let mut copy = NonNull::slice_from_raw_parts(copy, source.len());
     // SAFETY: as many values were copied, and the block is the caller's alone for `'r` (`Raw`).
-    Ok(unsafe { copy.as_mut() })
+    unsafe { copy.as_mut() }
 }
 
 #[inline(always)]
@@ -81,6 +131,14 @@ pub(crate) fn str<'r, R: Raw<'r>>(raw: R, source: &str) -> Result<&'r mut str, A
     let bytes = copy(raw, source.as_bytes())?;
     // SAFETY: a copy of bytes that are UTF-8.
     Ok(unsafe { core::str::from_utf8_unchecked_mut(bytes) })
+}
+
+#[inline(always)]
+#[track_caller]
+pub(crate) fn granted_str<'r, R: Raw<'r>>(raw: R, source: &str) -> &'r mut str {
+    let bytes = granted_copy(raw, source.as_bytes());
+    // SAFETY: a copy of bytes that are UTF-8.
+    unsafe { core::str::from_utf8_unchecked_mut(bytes) }
 }
 
 #[inline]

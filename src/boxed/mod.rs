@@ -1,0 +1,224 @@
+//! A box over any allocator: one value that is owned, dropped, and whose memory comes back.
+//!
+//! It is not `allocator_api2::boxed::Box`, which leaks its block when the value's destructor panics. Here the block goes
+//! back first in order and last in time: what frees it exists before the destructor runs, and frees while the panic
+//! passes.
+//!
+//! - INV-X1: `ptr` is a live block of `alloc`, of the value's layout, that nobody else uses; the value in it is
+//!   initialised. A value of no size has no block.
+#![expect(unsafe_code, reason = "owns a value in a block of an allocator")]
+
+mod traits;
+
+use core::alloc::Layout;
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
+use core::pin::Pin;
+use core::ptr::NonNull;
+
+use allocator_api2::alloc::Allocator;
+
+/// A value in a block of `A`, dropped and freed with the box.
+///
+/// As large as a pointer and the allocator's handle. `&Heap` is the handle to choose: it may be copied for nothing, and the
+/// box may go to another thread and be dropped there. A `Heap` by value keeps the heap alive instead.
+///
+/// ```
+/// use sharded_arena::{Heap, boxed::Box};
+/// let heap = Heap::with_capacity(1 << 20)?;
+/// let number = Box::new_in(41, &heap);
+/// std::thread::scope(|scope| scope.spawn(move || assert_eq!(*number + 1, 42)).join()).unwrap();
+/// heap.flush();
+/// assert_eq!(heap.live_bytes(), 0);
+/// # Ok::<(), sharded_arena::RegionError>(())
+/// ```
+pub struct Box<T: ?Sized, A: Allocator> {
+    ptr: NonNull<T>,
+    alloc: A,
+    /// The box owns, and drops, a `T`.
+    _owns: PhantomData<T>,
+}
+
+// SAFETY: the box is a `T` and an `A`, held by nobody else (INV-X1); the pointer adds nothing of its own.
+unsafe impl<T: ?Sized + Send, A: Allocator + Send> Send for Box<T, A> {}
+// SAFETY: a shared box gives a shared `T` and a shared `A`, no more.
+unsafe impl<T: ?Sized + Sync, A: Allocator + Sync> Sync for Box<T, A> {}
+
+/// A value that a box found no memory for, and which comes back.
+///
+/// ```
+/// use sharded_arena::{Heap, boxed::Box};
+/// let heap = Heap::with_capacity(4096)?;
+/// let refused = Box::try_new_in([7u8; 5000], &heap).unwrap_err();
+/// assert_eq!(refused.into_value().len(), 5000);
+/// # Ok::<(), sharded_arena::RegionError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct TryNewError<T> {
+    /// The value, as it was given.
+    pub value: T,
+}
+
+impl<T> TryNewError<T> {
+    /// Takes the value back.
+    pub fn into_value(self) -> T {
+        self.value
+    }
+}
+
+impl<T> fmt::Debug for TryNewError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TryNewError").field("layout", &Layout::new::<T>()).finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Display for TryNewError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (size, align) = (size_of::<T>(), align_of::<T>());
+        write!(f, "the allocator refused a box of {size} bytes (alignment {align})")
+    }
+}
+
+impl<T> std::error::Error for TryNewError<T> {}
+
+/// A block that goes back when this is dropped.
+struct Block<'a, A: Allocator> {
+    alloc: &'a A,
+    ptr: NonNull<u8>,
+    layout: Layout,
+}
+
+impl<A: Allocator> Drop for Block<'_, A> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.layout.size() != 0 {
+            // SAFETY: whoever made this guard owns a live block of `alloc` and of `layout`, and uses it no more.
+            unsafe { self.alloc.deallocate(self.ptr, self.layout) };
+        }
+    }
+}
+
+impl<T, A: Allocator> Box<T, A> {
+    /// Moves `value` into a block of `alloc`. A value of no size needs none.
+    ///
+    /// # Panics
+    /// If the allocator refuses.
+    #[inline]
+    #[track_caller]
+    pub fn new_in(value: T, alloc: A) -> Self {
+        match Self::try_new_in(value, alloc) {
+            Ok(this) => this,
+            Err(error) => refused(&error),
+        }
+    }
+
+    /// Moves `value` into a block of `alloc`. A value of no size needs none.
+    ///
+    /// # Errors
+    /// If the allocator refuses; the value comes back in the error.
+    #[inline]
+    pub fn try_new_in(value: T, alloc: A) -> Result<Self, TryNewError<T>> {
+        let ptr = if size_of::<T>() == 0 {
+            NonNull::dangling()
+        } else {
+            match alloc.allocate(const { Layout::new::<T>() }) {
+                Ok(block) => block.cast::<T>(),
+                Err(_) => return Err(TryNewError { value }),
+            }
+        };
+        // SAFETY: a fresh block of `T`'s layout, or no bytes at an aligned address.
+        unsafe { ptr.write(value) };
+        Ok(Self { ptr, alloc, _owns: PhantomData })
+    }
+
+    /// Takes the value out; its block goes back.
+    #[must_use = "drop the box if the value is not wanted"]
+    pub fn into_inner(this: Self) -> T {
+        let (ptr, alloc) = this.into_parts();
+        let _block = Block { alloc: &alloc, ptr: ptr.cast(), layout: Layout::new::<T>() };
+        // SAFETY: INV-X1: the value is there, and the box that owned it is gone. The block goes back afterwards.
+        unsafe { ptr.read() }
+    }
+}
+
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn refused<T>(error: &TryNewError<T>) -> ! {
+    panic!("{error}")
+}
+
+impl<T: ?Sized, A: Allocator> Box<T, A> {
+    /// A box of a value that [`into_raw_with_allocator`](Self::into_raw_with_allocator) gave, or that was written into a
+    /// block by hand: so a slice or a trait object, which no constructor makes, comes into a box.
+    ///
+    /// # Safety
+    /// `raw` points to an initialised value in a live block of `alloc`, whose layout is the value's, and which nobody else
+    /// uses. For a value of no size, which has no block, it is not null and aligned.
+    #[inline]
+    pub unsafe fn from_raw_in(raw: *mut T, alloc: A) -> Self {
+        // SAFETY: not null, by this function's contract.
+        let ptr = unsafe { NonNull::new_unchecked(raw) };
+        Self { ptr, alloc, _owns: PhantomData }
+    }
+
+    /// Gives the value's address and the allocator away; nothing is dropped or freed any more.
+    #[inline]
+    #[must_use = "the value would be leaked"]
+    pub fn into_raw_with_allocator(this: Self) -> (*mut T, A) {
+        let (ptr, alloc) = this.into_parts();
+        (ptr.as_ptr(), alloc)
+    }
+
+    /// Gives the value away for as long as the allocator's memory may live; it is never dropped. The handle is leaked too:
+    /// a `Heap` by value never ends.
+    #[inline]
+    pub fn leak<'a>(this: Self) -> &'a mut T
+    where
+        A: 'a,
+    {
+        let mut this = ManuallyDrop::new(this);
+        // SAFETY: INV-X1: the value is this box's alone; the allocator, valid for `'a` and never dropped, keeps its memory.
+        unsafe { this.ptr.as_mut() }
+    }
+
+    /// Pins the value. An allocator that lives for ever cannot be reset under a box that was forgotten.
+    #[inline]
+    #[must_use]
+    pub fn into_pin(this: Self) -> Pin<Self>
+    where
+        A: 'static,
+    {
+        // SAFETY: the value never moves while the box stands, for only its block holds it. Its memory is not used again
+        // before it was dropped: the block goes back after the destructor, and a box that is forgotten keeps a handle that
+        // is `'static`, so nothing that it borrows can end.
+        unsafe { Pin::new_unchecked(this) }
+    }
+
+    /// The allocator. A function of the type, so that it hides no method of the value.
+    #[inline]
+    #[must_use]
+    pub fn allocator(this: &Self) -> &A {
+        &this.alloc
+    }
+
+    #[inline]
+    fn into_parts(self) -> (NonNull<T>, A) {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: the box is forgotten, so its allocator is moved out of it, not copied.
+        let alloc = unsafe { core::ptr::read(&raw const this.alloc) };
+        (this.ptr, alloc)
+    }
+}
+
+impl<T: ?Sized, A: Allocator> Drop for Box<T, A> {
+    #[inline]
+    fn drop(&mut self) {
+        // The layout is read while there is a value to read it from.
+        let layout = Layout::for_value::<T>(self);
+        let _block = Block { alloc: &self.alloc, ptr: self.ptr.cast(), layout };
+        // SAFETY: INV-X1: the box's own value, dropped once. The guard above frees its block, also if this panics.
+        unsafe { self.ptr.drop_in_place() };
+    }
+}
