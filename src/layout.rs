@@ -12,15 +12,13 @@ use core::ops::{BitAnd, Not};
 use core::ptr::NonNull;
 
 /// An unsigned word that addresses, or numbers of granules, are made of.
-pub(crate) trait Word: Copy + PartialOrd + BitAnd<Output = Self> + Not<Output = Self> {
+pub(crate) trait Word: Copy + PartialOrd + From<u8> + BitAnd<Output = Self> + Not<Output = Self> {
     /// `self + other`, or `None` past the end of the word.
     fn checked_sum(self, other: Self) -> Option<Self>;
     /// `self - other`, which is not below zero.
     fn difference(self, other: Self) -> Self;
     /// `self - 1` for a power of two, else `None`.
     fn mask_below(self) -> Option<Self>;
-    /// Whether `self <= other`.
-    fn is_at_most(self, other: usize) -> bool;
 }
 
 macro_rules! word {
@@ -34,12 +32,6 @@ macro_rules! word {
             fn difference(self, other: Self) -> Self {
                 debug_assert!(other <= self);
                 self.wrapping_sub(other)
-            }
-            #[inline]
-            fn is_at_most(self, other: usize) -> bool {
-                #[allow(clippy::cast_possible_truncation, clippy::unnecessary_cast, reason = "one macro, words of several widths")]
-                let bound = if other as u128 > Self::MAX as u128 { Self::MAX } else { other as Self };
-                self <= bound
             }
             #[inline]
             fn mask_below(self) -> Option<Self> {
@@ -70,14 +62,14 @@ pub(crate) fn align_down<W: Word>(value: W, align: W) -> Option<W> {
 ///
 /// - INV-A4: `start ≤ cursor` and `Some(at)` ⟹ `start ≤ at`, `at + size ≤ cursor`, and `at` is a multiple of `align`.
 #[inline(always)]
-pub(crate) fn bump_down<W: Word, const START_ALIGN: usize>(start: W, cursor: W, size: W, align: W) -> Option<W> {
+pub(crate) fn bump_down<W: Word, const START_ALIGN: u8>(start: W, cursor: W, size: W, align: W) -> Option<W> {
     if cursor.difference(start) < size {
         return None;
     }
     // The size is at most the room, so at most the cursor.
     let at = align_down(cursor.difference(size), align)?;
     // Rounding down to a multiple that `start` is one of cannot pass it.
-    (align.is_at_most(START_ALIGN) || at >= start).then_some(at)
+    (align <= W::from(START_ALIGN) || at >= start).then_some(at)
 }
 
 /// A block of a zero-sized layout: aligned, not null, no memory.
@@ -113,7 +105,7 @@ mod tests {
 
     #[test]
     fn every_free_range_size_and_alignment_of_an_8_bit_word() {
-        fn check<const START_ALIGN: usize>(step: usize) {
+        fn check<const START_ALIGN: u8>(step: usize) {
             for start in (0..=u8::MAX).step_by(step) {
                 for cursor in start..=u8::MAX {
                     for size in 0..=u8::MAX {

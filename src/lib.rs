@@ -23,7 +23,7 @@
 //! - [`Region`]: the memory, its limit and its figures; heaps and arenas may share one.
 //! - [`BestFitArena`]: the region's index alone, over any memory, even memory that does not exist.
 //!
-//! The heap is Bonwick and Adams' *Magazines and Vmem* (USENIX 2001) over an exact best-fit region; the arena is RocksDB's
+//! The heap is Bonwick and Adams' *Magazines and Vmem* (USENIX 2001) over an exact best-fit region; the arena is `RocksDB`'s
 //! `ConcurrentArena` without its locks and its waste. Who may enter a shard
 //! is decided in `thread.rs`; how much all threads together may hold idle (1/16 of the limit), in `budget.rs`.
 //!

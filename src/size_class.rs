@@ -12,7 +12,10 @@
 use core::alloc::Layout;
 
 /// Unit of extents in a region, in bytes.
-pub(crate) const GRANULE_BYTES: usize = 16;
+pub(crate) const GRANULE_BYTES: usize = START_ALIGN as usize;
+
+/// Alignment of an extent's start: a granule.
+pub(crate) const START_ALIGN: u8 = 16;
 
 /// A size class: an index below [`COUNT`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -7,7 +7,7 @@
 //! speaks allocator-api2, `set.rs` is the arena as its region sees it. `scratch/` is one thread's arena with stages, and
 //! `recycle.rs` lends them.
 //!
-//! After the sharded bump chunks of RocksDB's `ConcurrentArena`, without its locks and with the idle memory bounded; the
+//! After the sharded bump chunks of `RocksDB`'s `ConcurrentArena`, without its locks and with the idle memory bounded; the
 //! cursor moves down as in bumpalo.
 #![expect(unsafe_code, reason = "a value just moved into the arena is referred to")]
 
@@ -186,7 +186,6 @@ impl Arena {
 
     /// Gives back what is idle, and the free pages of the region to the operating system but for `keep_bytes` of them; gives
     /// the bytes returned. What is handed out stays.
-    #[expect(clippy::must_use_candidate, reason = "called for its effect")]
     pub fn trim(&mut self, keep_bytes: usize) -> usize {
         self.recycled.take();
         self.core.made().map_or(0, |body| body.trim(keep_bytes))

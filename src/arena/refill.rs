@@ -144,16 +144,12 @@ impl Body {
         } else {
             section.take(&self.budget, granules(len), 1)
         };
-        match taken {
-            Some(offset) => {
-                let extent = Extent::new(offset, granules(len));
-                Some(Taken { extent, next: list.push(extent.end()) })
-            }
-            None => {
-                self.region.end_lease(&self.budget, len.saturating_sub(lease));
-                None
-            }
-        }
+        let Some(offset) = taken else {
+            self.region.end_lease(&self.budget, len.saturating_sub(lease));
+            return None;
+        };
+        let extent = Extent::new(offset, granules(len));
+        Some(Taken { extent, next: list.push(extent.end()) })
     }
 
     /// Ends what `lease`, the former chunk's, has more than the new one's length.

@@ -14,17 +14,14 @@
 //!
 //! Used by one thread at a time: the owner, or the holder of the region's lock once the owner is dead (INV-I3). What
 //! others may read as a hint are single-writer words. The models see a ghost.
-#![expect(
-    unsafe_code,
-    reason = "asserts that zero bytes are a shard; a block's address is never null; moves bytes of the last block"
-)]
+#![expect(unsafe_code, reason = "zero bytes are a shard; addresses are not null; bytes of the last block move")]
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
 use crate::blocks::move_bytes;
 use crate::layout::bump_down;
-use crate::size_class::GRANULE_BYTES;
+use crate::size_class::START_ALIGN;
 use crate::sync::{AtomicU64, Ghost, Owned32, Owned64, OwnedPtr, OwnedUsize, shared_static};
 use crate::table::Zeroable;
 use crate::thread::{OwnedShard, Pins};
@@ -116,7 +113,7 @@ impl Shard {
     #[inline(always)]
     pub(crate) fn bump(&self, layout: Layout) -> Option<NonNull<u8>> {
         let cursor = self.cursor.get();
-        let at = bump_down::<usize, GRANULE_BYTES>(self.start.get(), cursor.addr(), layout.size(), layout.align())?;
+        let at = bump_down::<usize, START_ALIGN>(self.start.get(), cursor.addr(), layout.size(), layout.align())?;
         self.enter();
         let block = cursor.with_addr(at);
         self.cursor.set(block);
@@ -172,7 +169,7 @@ impl Shard {
         }
         let cursor = self.cursor.get();
         let end = cursor.addr() + old.size();
-        let at = bump_down::<usize, GRANULE_BYTES>(self.start.get(), end, new.size(), new.align())?;
+        let at = bump_down::<usize, START_ALIGN>(self.start.get(), end, new.size(), new.align())?;
         self.enter();
         let moved = NonNull::new(cursor.with_addr(at))?;
         self.cursor.set(moved.as_ptr());

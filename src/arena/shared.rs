@@ -10,7 +10,7 @@ use core::alloc::Layout;
 
 use crate::blocks::SharedCursor;
 use crate::layout::bump_down;
-use crate::size_class::GRANULE_BYTES;
+use crate::size_class::{GRANULE_BYTES, START_ALIGN};
 use crate::sync::{AtomicU64, Owned32, OwnedUsize, mutant, ord};
 
 /// Free bytes of a chunk: `room` bytes from granule `start` on.
@@ -55,7 +55,7 @@ impl SharedChunk {
             let Free { start, room } = Free::from_bits(seen);
             let offset = start as usize * GRANULE_BYTES;
             let floor = base + offset;
-            let at = bump_down::<usize, GRANULE_BYTES>(floor, floor + room as usize, layout.size(), layout.align())?;
+            let at = bump_down::<usize, START_ALIGN>(floor, floor + room as usize, layout.size(), layout.align())?;
             #[expect(clippy::cast_possible_truncation, reason = "less than the room before")]
             let left = Free { start, room: (at - floor) as u32 };
             // ORDERING(Acquire): what the chunk's former holders wrote, which its grower saw under the lock, precedes its

@@ -1,5 +1,6 @@
 //! The bump side below its typed methods: scripts against figures that must hold after every step.
 #![expect(unsafe_code, reason = "blocks are written, resized and freed by hand")]
+#![expect(clippy::cast_possible_truncation, reason = "a step's low bits are its bytes")]
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
@@ -81,8 +82,14 @@ fn script(blocks: impl Blocks, dice: &mut Dice, steps: usize) -> Vec<Filled> {
             }
         }
     }
-    live.iter().for_each(|block| block.check(block.layout.size()));
+    check_all(&live);
     live
+}
+
+fn check_all(live: &[Filled]) {
+    for block in live {
+        block.check(block.layout.size());
+    }
 }
 
 fn bytes(live: &[Filled]) -> usize {
@@ -132,7 +139,7 @@ fn threads_without_a_shard_share_a_chunk() {
     });
     assert_eq!(arena.live_bytes(), bytes(&first) + others);
     arena.verify().expect("every extent is on the list");
-    first.iter().for_each(|block| block.check(block.layout.size()));
+    check_all(&first);
     arena.reset();
     arena.trim(0);
     assert_eq!((arena.memory_usage(), region.stats().leased), (0, 0));
@@ -154,10 +161,10 @@ fn scopes_give_back_what_they_took() {
                 scratch.scope(|scope| {
                     let inner = script(scope.blocks(), &mut dice, 60);
                     scope.scope(|scope| script(scope.blocks(), &mut dice, 60));
-                    inner.iter().for_each(|block| block.check(block.layout.size()));
+                    check_all(&inner);
                 });
                 assert_eq!(scratch.live_bytes(), live);
-                outer.iter().for_each(|block| block.check(block.layout.size()));
+                check_all(&outer);
             }
             let _ = scratch.stage::<u8, ()>(|stage| {
                 script(stage.blocks(), &mut dice, 60);
@@ -166,7 +173,7 @@ fn scopes_give_back_what_they_took() {
             script(scratch.blocks(), &mut dice, 60);
             scratch.rewind(place).expect("taken from this stack");
             assert_eq!((scratch.live_bytes(), scratch.memory_usage()), (live, region.memory_usage()));
-            outer.iter().for_each(|block| block.check(block.layout.size()));
+            check_all(&outer);
             region.verify().expect("every byte is in one place");
             if dice.below(3) == 0 {
                 scratch.reset();

@@ -25,7 +25,7 @@ pub(crate) trait OwnedShard: Zeroable + 'static {
 /// See the module's header.
 pub(crate) struct Shards<S> {
     owners: Table<Owner>,
-    shards: Table<S>,
+    all: Table<S>,
     /// One more than the deaths when a thread last found no shard to adopt.
     adopt_failed: CachePadded<AtomicU64>,
 }
@@ -33,8 +33,8 @@ pub(crate) struct Shards<S> {
 impl<S: OwnedShard> Shards<S> {
     /// `count` shards without an owner.
     pub(crate) fn reserve(count: usize) -> Result<Self, RegionError> {
-        let (owners, shards) = (Table::reserve(count)?, Table::reserve(count)?);
-        Ok(Self { owners, shards, adopt_failed: CachePadded::default() })
+        let (owners, all) = (Table::reserve(count)?, Table::reserve(count)?);
+        Ok(Self { owners, all, adopt_failed: CachePadded::default() })
     }
 
     /// Number of shards.
@@ -49,7 +49,7 @@ impl<S: OwnedShard> Shards<S> {
 
     /// All shards. What of them may be read is the caller's business.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &S> {
-        self.shards.iter()
+        self.all.iter()
     }
 
     /// The shard of the thread that has `cache` and `guard`, adopting one if need be, and remembered in the cache under
@@ -93,7 +93,7 @@ impl<S: OwnedShard> Shards<S> {
         if index.is_none() {
             self.adopt_failed.store(deaths + 1, ord!(Relaxed));
         }
-        index.map(|index| &self.shards[index])
+        index.map(|index| &self.all[index])
     }
 
     /// Index of the shard whose search for `token` begins at its slot.
@@ -104,7 +104,7 @@ impl<S: OwnedShard> Shards<S> {
 
     /// The shard that `token` owns.
     pub(crate) fn owned_by(&self, token: Token) -> Option<&S> {
-        self.probe(token).find(|index| self.owners[*index].get() == Some(token)).map(|index| &self.shards[index])
+        self.probe(token).find(|index| self.owners[*index].get() == Some(token)).map(|index| &self.all[index])
     }
 
     /// The first shard that may be given to `token` in this section.
@@ -114,17 +114,17 @@ impl<S: OwnedShard> Shards<S> {
 
     /// Whose `shard` is.
     pub(crate) fn owner_of(&self, shard: &S) -> Option<Token> {
-        self.shards.iter().position(|other| core::ptr::eq(other, shard)).and_then(|index| self.owners[index].get())
+        self.all.iter().position(|other| core::ptr::eq(other, shard)).and_then(|index| self.owners[index].get())
     }
 
     /// Whether the holder of the region's lock may use shard `index`.
     fn claim(&self, index: usize) -> Claim {
-        claim(tokens(), &self.owners[index], self.shards[index].pins())
+        claim(tokens(), &self.owners[index], self.all[index].pins())
     }
 
     /// The shards that nobody but the lock's holder may use now.
     pub(crate) fn claimed<'a>(&'a self, _locked: &'a Section<'_>) -> impl Iterator<Item = &'a S> {
-        let shards = self.shards.iter().enumerate();
+        let shards = self.all.iter().enumerate();
         shards
             .filter(|(index, _)| self.claim(*index) == Claim::Claimable)
             .map(|(_, shard)| shard)
@@ -138,7 +138,7 @@ impl<S: OwnedShard> Shards<S> {
         mut give_back: impl FnMut(&mut Section<'_>, &S) -> bool,
     ) -> Sweep {
         let mut outcome = Sweep::Clean;
-        for (index, (owner, shard)) in self.owners.iter().zip(self.shards.iter()).enumerate() {
+        for (index, (owner, shard)) in self.owners.iter().zip(self.all.iter()).enumerate() {
             if owner.get().is_none() {
                 continue;
             }
@@ -159,13 +159,13 @@ impl<S: OwnedShard> Shards<S> {
 
     /// Bytes of shards and owner words.
     pub(crate) fn metadata_bytes(&self) -> usize {
-        self.shards.len() * (size_of::<S>() + size_of::<Owner>())
+        self.all.len() * (size_of::<S>() + size_of::<Owner>())
     }
 
     /// The owner of shard `index` and the shard.
     #[cfg(all(test, loom))]
     pub(crate) fn at(&self, index: usize) -> (Option<Token>, &S) {
-        (self.owners[index].get(), &self.shards[index])
+        (self.owners[index].get(), &self.all[index])
     }
 }
 

@@ -1,0 +1,78 @@
+//! `Cache`: which shard of which heap or arena is the calling thread's own, found without a look at the owner words.
+//!
+//! Four entries by id, and one for the arena found last. An id is never reused, so an entry can be stale in one way only:
+//! its thread's token has ended, and then the cache is empty (INV-I4).
+
+use core::cell::Cell;
+
+use crate::sync::{AtomicU64, ord, shared_static};
+
+/// Between two ids: the length of a cache entry's word.
+pub(super) const ID_STEP: u64 = size_of::<u64>() as u64;
+
+/// An id for a heap or an arena, never given twice, never 0, a multiple of [`ID_STEP`].
+pub(crate) fn next_id() -> u64 {
+    shared_static! {
+        static NEXT: AtomicU64 = AtomicU64::new(ID_STEP);
+    }
+    // Relaxed: only the number matters; an id reaches other threads by its owner's publication.
+    NEXT.fetch_add(ID_STEP, ord!(Relaxed))
+}
+
+/// A thread's cache: which shard of which heap or arena is its own. `S` is the shard's type.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    hot_id: Cell<u64>,
+    hot_shard: Cell<*const ()>,
+    ids: [Cell<u64>; Self::ENTRIES],
+    shards: [Cell<*const ()>; Self::ENTRIES],
+}
+
+impl Cache {
+    const ENTRIES: usize = 4;
+
+    pub(crate) const fn new() -> Self {
+        Self {
+            hot_id: Cell::new(0),
+            hot_shard: Cell::new(core::ptr::null()),
+            ids: [const { Cell::new(0) }; Self::ENTRIES],
+            shards: [const { Cell::new(core::ptr::null()) }; Self::ENTRIES],
+        }
+    }
+
+    /// The entry of `id`: heaps and arenas made one after the other have entries of their own. As ids are multiples of
+    /// [`ID_STEP`], its offset is a part of the id's bits as they stand.
+    #[inline(always)]
+    fn entry(id: u64) -> usize {
+        (id / ID_STEP) as usize % Self::ENTRIES
+    }
+
+    /// The address kept for `id`, which is not 0.
+    #[inline(always)]
+    pub(crate) fn get(&self, id: u64) -> Option<*const ()> {
+        let entry = Self::entry(id);
+        (self.ids[entry].get() == id).then(|| self.shards[entry].get())
+    }
+
+    pub(crate) fn set(&self, id: u64, value: *const ()) {
+        let entry = Self::entry(id);
+        self.ids[entry].set(id);
+        self.shards[entry].set(value);
+    }
+
+    /// As [`Cache::get`], looking first where [`Cache::set_hot`] put it last.
+    #[inline(always)]
+    pub(crate) fn get_hot(&self, id: u64) -> Option<*const ()> {
+        if self.hot_id.get() == id { Some(self.hot_shard.get()) } else { self.get(id) }
+    }
+
+    pub(crate) fn set_hot(&self, id: u64, value: *const ()) {
+        self.hot_id.set(id);
+        self.hot_shard.set(value);
+    }
+
+    pub(super) fn clear(&self) {
+        self.hot_id.set(0);
+        self.ids.iter().for_each(|id| id.set(0));
+    }
+}
