@@ -81,6 +81,7 @@ macro_rules! suite {
                     clones[0].push('!');
                     assert_eq!((&clones[0][..], &names[0][..]), ("a!", "a"));
                     assert_eq!(arena.alloc_slice_fill_copy(3, 7u32), [7; 3]);
+                    assert_eq!(arena.try_alloc_slice_fill_copy(2000, 8u8).as_deref(), Ok(&[8; 2000][..]));
                     assert_eq!(*arena.alloc_slice_fill_clone(2, &names[1]), [names[1].clone(), names[1].clone()]);
                     assert_eq!(arena.alloc_slice_fill_default::<u64>(4), [0; 4]);
                     assert_eq!(arena.alloc_slice_fill_with(4, |index| index * index), [0, 1, 4, 9]);
