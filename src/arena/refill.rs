@@ -19,6 +19,7 @@ use crate::extent::Extent;
 use crate::region::{GiveBackOwn, Section, Wanted};
 use crate::size_class::GRANULE_BYTES;
 use crate::sync::mutant;
+use crate::thread;
 
 use super::extents::{List, NODE_BYTES};
 use super::inner::Body;
@@ -80,7 +81,14 @@ impl Body {
         let shared = if pressed { None } else { self.take_shared(layout) };
         let block = match shared {
             Some(block) => block,
-            None => self.exact(&self.extents, layout, &mut |_, _| false)?.1,
+            None => {
+                // Found before the lock is held: the first look at a thread's guard may allocate.
+                let owner = thread::own_token();
+                let mut own = |section: &mut Section<'_>, others: bool| {
+                    others && owner.is_some_and(|owner| section.drain_owned(owner.bits()))
+                };
+                self.exact(&self.extents, layout, &mut own)?.1
+            }
         };
         self.count_outside(layout.size(), 0);
         Ok(block)

@@ -54,12 +54,32 @@ impl<T: Send> Default for PerThread<T> {
 impl<T: Send + Default> PerThread<T> {
     /// The calling thread's value; none where it cannot have one any more.
     pub(crate) fn get_or_default(&self) -> Option<&T> {
+        if OVER.get() {
+            return None;
+        }
         self.0.get().or_else(|| {
-            // The crate panics when a thread first asks for an id in its very last destructors.
+            // The crate panics when a thread asks for an id after its own guard has gone. That was registered before ours
+            // where the thread's first id was asked for here; where it was not, the panic is caught.
             let made = || self.0.get_or_default();
-            std::panic::catch_unwind(core::panic::AssertUnwindSafe(made)).ok()
+            let value = std::panic::catch_unwind(core::panic::AssertUnwindSafe(made)).ok();
+            let _registered = END.try_with(|_| ());
+            value
         })
     }
+}
+
+/// The thread's values end: its destructor is registered behind that of the `thread_local` crate's guard, so it runs first.
+struct End;
+
+impl Drop for End {
+    fn drop(&mut self) {
+        OVER.set(true);
+    }
+}
+
+std::thread_local! {
+    static END: End = const { End };
+    static OVER: core::cell::Cell<bool> = const { core::cell::Cell::new(false) };
 }
 
 /// Checked by loom only.

@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sharded_arena::{AllocError, FreeError, Heap, LocalHeap, RegionReservation};
 
+pub(crate) mod arenas;
+
 /// Debug builds run a part of what release builds run.
 pub(crate) fn steps(release: usize) -> usize {
     if cfg!(debug_assertions) { release / 4 } else { release }

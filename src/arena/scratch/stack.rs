@@ -22,7 +22,7 @@ use crate::region::Section;
 use crate::size_class::GRANULE_BYTES;
 use crate::sync::{Arc, ord};
 use crate::table::Zeroable;
-use crate::thread::{self, OwnedShard};
+use crate::thread::{self, OwnedShard, Token};
 
 use super::super::extents::List;
 use super::super::inner::{Body, Core};
@@ -98,7 +98,10 @@ impl Stack {
         {
             return Ok(block);
         }
-        let mut own = |section: &mut Section<'_>, others: bool| self.give_back_own(body, section, others);
+        // Found before the lock is held: the first look at a thread's guard may allocate.
+        let owner = thread::own_token();
+        let mut own =
+            |section: &mut Section<'_>, others: bool| self.give_back_own(body, section, owner.filter(|_| others));
         let (extent, block) = body.exact(&self.extents, layout, &mut own)?;
         self.hold(body, bytes(extent));
         self.shard.count(layout.size(), 0);
@@ -174,11 +177,11 @@ impl Stack {
         true
     }
 
-    /// Gives back something idle of the caller's own: here, or, if `others`, what its thread has in heaps and arenas.
-    fn give_back_own(&self, body: &Body, section: &mut Section<'_>, others: bool) -> bool {
+    /// Gives back something idle of the caller's own: here, or, in other heaps and arenas, what `owner` has, its thread.
+    fn give_back_own(&self, body: &Body, section: &mut Section<'_>, owner: Option<Token>) -> bool {
         self.give_back_spare(body, section)
             || self.retire(body, section)
-            || (others && thread::own_token().is_some_and(|owner| section.drain_owned(owner.bits())))
+            || owner.is_some_and(|owner| section.drain_owned(owner.bits()))
     }
 
     /// Gives back what is idle here if there is pressure, or anyway.
