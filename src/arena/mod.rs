@@ -17,16 +17,16 @@ use crate::error::{AllocValueError, RegionError, VerifyError};
 use crate::region::Region;
 use crate::stats::ArenaStats;
 use crate::sync::Arc;
-use crate::thread::OwnedShard;
 
 mod allocator;
 mod blocks;
 mod builder;
-
 mod drops;
 mod extents;
 mod inner;
 mod local;
+#[cfg(all(test, loom))]
+mod model;
 mod recycle;
 mod refill;
 mod reset;
@@ -43,7 +43,6 @@ pub use local::Local;
 use recycle::Recycled;
 pub use recycle::ScratchGuard;
 pub use scratch::{Checkpoint, Scope, Scratch};
-use shard::Shard;
 
 /// Memory that all threads allocate from through one `&Arena`, freed all at once by [`reset`](Self::reset) or drop.
 ///
