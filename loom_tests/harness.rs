@@ -120,6 +120,27 @@ pub(crate) fn region_with(bytes: usize, limit: usize, slack_divisor: usize) -> R
     Region::on(mapping, limit, slack_divisor, None).expect("a small region")
 }
 
+/// As [`region_with`], over memory that is this model's alone: arenas keep their nodes in it, which loom does not see.
+pub(crate) fn own_region(bytes: usize, limit: usize, slack_divisor: usize) -> Region {
+    // SAFETY: memory of that length; the region of the execution before is gone.
+    let mapping = unsafe { Mapping::from_caller(own_memory(bytes), bytes) };
+    Region::on(mapping, limit, slack_divisor, None).expect("a small region")
+}
+
+/// Memory of `bytes` bytes that is this model's alone, the same in every execution: all threads of a model run on the
+/// system thread of its test.
+pub(crate) fn own_memory(bytes: usize) -> core::ptr::NonNull<u8> {
+    const BYTES: usize = 1 << 14;
+    #[repr(C, align(4096))]
+    struct Memory([u8; BYTES]);
+    std::thread_local! {
+        static MEMORY: core::ptr::NonNull<u8> =
+            core::ptr::NonNull::from(Box::leak(Box::new(Memory([0; BYTES])))).cast();
+    }
+    assert!(bytes <= BYTES);
+    MEMORY.with(|memory| *memory)
+}
+
 /// A cell per granule: whoever holds a block has its cell alone.
 pub(crate) struct Blocks(Vec<UnsafeCell<u32>>);
 
@@ -143,6 +164,15 @@ impl Blocks {
     pub(crate) fn free(&self, index: usize) {
         let before = self.exchange(index, 0);
         assert_eq!(before, 1, "block {index} was freed by somebody who does not hold it");
+    }
+
+    /// Whether somebody holds the block at `index`. No role runs any more.
+    pub(crate) fn is_held(&self, index: usize) -> bool {
+        self.0[index].with(|held| {
+            // SAFETY: loom checks that nobody writes; the pointer is the cell's.
+            let held = unsafe { held.read() };
+            held != 0
+        })
     }
 
     fn exchange(&self, index: usize, value: u32) -> u32 {

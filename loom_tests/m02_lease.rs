@@ -10,6 +10,7 @@ use super::fixture::Fixture;
 use super::harness::{BOUNDED, Blocks, SMALL, explore, region};
 use crate::budget::Budget;
 use crate::sync::forced_weak_failure;
+use crate::thread::OwnedShard;
 
 // ---- one budget -------------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@
 
 use super::fixture::{Fixture, class};
 use super::harness::{LARGE, explore};
+use crate::thread::OwnedShard;
 
 struct State {
     fixture: Fixture,

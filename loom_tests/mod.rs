@@ -11,6 +11,7 @@
 
 mod fixture;
 mod harness;
+mod m01_bump;
 mod m02_lease;
 mod m03_depot;
 mod m04_aba;

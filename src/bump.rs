@@ -37,6 +37,7 @@ impl SharedBump {
     }
 
     /// Bytes below the cursor.
+    #[inline]
     pub(crate) fn room(&self) -> usize {
         self.0.load(ord!(Relaxed))
     }
@@ -207,6 +208,7 @@ impl BumpRegion {
     }
 
     /// The byte at `offset`.
+    #[inline]
     fn at(&self, offset: usize) -> NonNull<u8> {
         // SAFETY: `NonNull::add`: an offset that the word gave is at most `capacity` (INV-U2), in one allocated object.
         unsafe { self.base.add(offset) }

@@ -4,9 +4,10 @@ use sharded_arena::allocator_api2::alloc::Allocator;
 use sharded_arena::snapshot::{Extent, Snapshot};
 use sharded_arena::testing::LcgRandom;
 use sharded_arena::{
-    AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, BestFitArena, BestFitStats, BlockArena, BumpRegion,
-    FreeError, Heap, HeapBuilder, HeapStats, LocalHeap, Region, RegionBuilder, RegionError, RegionReservation,
-    RegionStats, RewindError, UsageHandle, VerifyError,
+    AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, Arena, ArenaBuilder, ArenaStats, BestFitArena,
+    BestFitStats, BlockArena, BumpRegion, Checkpoint, FreeError, Heap, HeapBuilder, HeapStats, Local, LocalHeap,
+    Region, RegionBuilder, RegionError, RegionReservation, RegionStats, RewindError, Scope, Scratch, ScratchGuard,
+    UsageHandle, VerifyError,
 };
 
 /// Compiles if `$type` has `$bound`.
@@ -53,6 +54,14 @@ matrix! {
     RegionStats: has Send, has Sync;
     BestFitArena<'static>: has Send, lacks Sync;
     BestFitStats: has Send, has Sync;
+    Arena: has Send, has Sync;
+    ArenaBuilder: has Send, has Sync;
+    ArenaStats: has Send, has Sync;
+    Local<'static>: lacks Send, lacks Sync;
+    Scratch: has Send, lacks Sync;
+    Scope<'static>: lacks Send, lacks Sync;
+    ScratchGuard<'static>: lacks Send, lacks Sync;
+    Checkpoint: has Send, has Sync;
     BumpRegion: has Send, has Sync;
     BlockArena: has Send, lacks Sync;
     UsageHandle: has Send, has Sync;
@@ -120,6 +129,20 @@ has!(AllocValueError<u8>, Copy);
 has!(AllocValueError<std::cell::Cell<u8>>, std::error::Error);
 has!(AllocOrInitError<AllocError>, std::error::Error);
 lacks!(BumpRegion, Clone);
+lacks!(Arena, Clone);
+lacks!(Scratch, Clone);
+lacks!(Local<'static>, Clone);
+has!(Checkpoint, Copy);
+
+// Only a shared reference to an arena is an allocator: by value it could be reset under its blocks.
+has!(&'static Arena, Allocator);
+lacks!(Arena, Allocator);
+lacks!(Scratch, Allocator);
+lacks!(BumpRegion, Allocator);
+has!(sharded_arena::allocator_api2::vec::Vec<u8, &'static Arena>, Send);
+has!(sharded_arena::allocator_api2::vec::Vec<u8, &'static Arena>, Sync);
+lacks!(sharded_arena::allocator_api2::vec::Vec<std::rc::Rc<u8>, &'static Arena>, Send);
+lacks!(sharded_arena::allocator_api2::vec::Vec<std::cell::Cell<u8>, &'static Arena>, Sync);
 
 /// What the crate's root exports is in the matrix.
 #[test]

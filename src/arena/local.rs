@@ -39,7 +39,11 @@ impl fmt::Debug for Local<'_> {
 
 impl<'a> Local<'a> {
     pub(super) fn new(arena: &'a Arena) -> Self {
-        let at = arena.blocks();
+        Self::on(arena.blocks())
+    }
+
+    /// A handle through a shard that is the calling thread's or none's.
+    pub(super) fn on(at: At<'a>) -> Self {
         if !at.shard.is_none() {
             at.shard.pins.pin();
         }

@@ -22,11 +22,12 @@ use crate::thread;
 mod allocator;
 mod at;
 mod builder;
-
 mod drops;
 mod extents;
 mod inner;
 mod local;
+#[cfg(all(test, loom))]
+mod model;
 mod recycle;
 mod refill;
 mod reset;
