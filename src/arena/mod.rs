@@ -35,6 +35,7 @@ mod scratch;
 mod set;
 mod shard;
 mod shared;
+mod wipe;
 
 use at::At;
 pub use builder::ArenaBuilder;
@@ -284,7 +285,8 @@ impl Drop for Arena {
     fn drop(&mut self) {
         self.recycled.take();
         // Without other users the region goes as a whole, its extents with it.
-        let alone = Arc::get_mut(&mut self.core).and_then(Core::made_mut).is_some_and(|body| body.region.is_last());
+        let goes = |body: &mut inner::Body| body.wiping().is_none() && body.region.is_last();
+        let alone = Arc::get_mut(&mut self.core).and_then(Core::made_mut).is_some_and(goes);
         if let Some(body) = self.core.made() {
             let _then = Then(|| {
                 if !alone {

@@ -1,5 +1,6 @@
 //! Everything freed at once: reset, trim, drop. All of it has the arena exclusively, so nobody allocates meanwhile; other
 //! users of the region may give back what its ended threads' shards have idle, under the lock.
+#![expect(unsafe_code, reason = "extents that nobody uses any more are wiped")]
 
 use crate::error::VerifyError;
 use crate::extent::Extent;
@@ -19,6 +20,7 @@ impl Body {
     /// that the next round finds its memory warm; gives back everything else.
     pub(super) fn reset(&self, keep: bool) {
         let ended: usize = self.region.section(|section| {
+            let keep = keep && self.wiping().is_none();
             let leases = self.shards.iter().map(|shard| self.reset_shard(shard, keep && self.is_in_slack()));
             let ended: usize = leases.sum();
             self.shared.used.set(0);
@@ -69,6 +71,8 @@ impl Body {
                 self.memory.set_kept(at, false);
                 self.memory.set_next(at, self.extents.push(at));
             } else {
+                // SAFETY: all callers have the arena exclusively; the node was just read.
+                unsafe { self.wipe_extent(extent) };
                 batch[count] = extent;
                 count += 1;
             }

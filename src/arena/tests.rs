@@ -183,3 +183,37 @@ fn scopes_give_back_what_they_took() {
         assert_eq!((region.memory_usage(), region.stats().leased), (0, 0));
     }
 }
+
+/// Bytes of `region` that are not zero.
+fn dirty(region: &Region) -> usize {
+    // SAFETY: the region's memory is mapped, and initialised: by the system, or by who had it.
+    let memory = unsafe { core::slice::from_raw_parts(region.base().as_ptr(), region.capacity()) };
+    memory.iter().filter(|byte| **byte != 0).count()
+}
+
+#[test]
+fn what_is_freed_is_wiped() {
+    let region = Region::builder().capacity(1 << 20).zero_on_free(true).build().expect("a region");
+    let mut dice = Dice(11);
+    let mut arena = Arena::builder().region(&region).max_shards(1).build().expect("an arena");
+    for _round in 0..3 {
+        script(arena.blocks(), &mut dice, 300);
+        std::thread::scope(|scope| scope.spawn(|| drop(script(arena.blocks(), &mut Dice(5), 300))).join())
+            .expect("a thread on the shared chunk");
+        assert!(dirty(&region) > 10_000, "blocks are filled");
+        arena.reset();
+        assert_eq!((dirty(&region), region.memory_usage()), (0, 0));
+    }
+    let mut scratch = Scratch::in_region(&region);
+    for _round in 0..5 {
+        script(scratch.blocks(), &mut dice, 100);
+        let (place, before) = (scratch.checkpoint(), dirty(&region));
+        scratch.scope(|scope| drop(script(scope.blocks(), &mut dice, 100)));
+        assert!(dirty(&region) <= before, "the blocks of a scope are wiped when it ends");
+        script(scratch.blocks(), &mut dice, 100);
+        scratch.rewind(place).expect("taken from this stack");
+        assert!(dirty(&region) <= before, "and those of a rewind");
+    }
+    drop(scratch);
+    assert_eq!((dirty(&region), region.memory_usage()), (0, 0));
+}
