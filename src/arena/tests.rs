@@ -205,6 +205,13 @@ fn what_is_freed_is_wiped() {
         assert_eq!((dirty(&region), region.memory_usage()), (0, 0));
     }
     let mut scratch = Scratch::in_region(&region);
+    scratch.alloc([1u8; 600]);
+    let before = dirty(&region);
+    scratch.scope(|scope| {
+        scope.alloc([1u8; 600]);
+        assert_eq!(dirty(&region), before + 600, "in the same chunk");
+    });
+    assert_eq!(dirty(&region), before);
     for _round in 0..5 {
         script(scratch.blocks(), &mut dice, 100);
         let (place, before) = (scratch.checkpoint(), dirty(&region));
