@@ -173,10 +173,16 @@ fn m01_given_back() {
         let block = state.take(8, 1).expect("eight bytes are free all the time");
         AGAIN.hit_if(block == state.first[0]);
     };
-    explore("m01_bump::given_back", SMALL, || State::with(&[8]), &[gives, takes], |state| {
-        drain(state);
-        assert!(matches!(lost(state), 0 | 8));
-    });
+    explore(
+        "m01_bump::given_back",
+        SMALL,
+        || State::with(&[8]),
+        &[gives, takes],
+        |state| {
+            drain(state);
+            assert!(matches!(lost(state), 0 | 8));
+        },
+    );
     AGAIN.happened("given what another gave back");
 }
 
@@ -189,10 +195,16 @@ fn m01_cut() {
         let block = state.take(8, 1).expect("eight bytes are free all the time");
         AGAIN.hit_if(state.bytes(block, 8).end == 13);
     };
-    explore("m01_bump::cut", SMALL, || State::with(&[8]), &[cuts, takes], |state| {
-        drain(state);
-        assert!(matches!(lost(state), 0 | 5));
-    });
+    explore(
+        "m01_bump::cut",
+        SMALL,
+        || State::with(&[8]),
+        &[cuts, takes],
+        |state| {
+            drain(state);
+            assert!(matches!(lost(state), 0 | 5));
+        },
+    );
     AGAIN.happened("given what another has cut");
 }
 
@@ -211,9 +223,15 @@ fn m01_grown() {
         state.hold(8);
         GROWN.hit_if(state.bytes(moved, 8).end == BYTES);
     };
-    explore("m01_bump::grown", SMALL, || State::with(&[4, 4]), &[gives, grows], |state| {
-        drain(state);
-        assert!(matches!(lost(state), 0 | 4 | 8));
-    });
+    explore(
+        "m01_bump::grown",
+        SMALL,
+        || State::with(&[4, 4]),
+        &[gives, grows],
+        |state| {
+            drain(state);
+            assert!(matches!(lost(state), 0 | 4 | 8));
+        },
+    );
     GROWN.happened("grown in place, into what another gave back");
 }
