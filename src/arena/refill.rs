@@ -19,6 +19,7 @@ use crate::extent::Extent;
 use crate::region::{GiveBackOwn, Section, Wanted};
 use crate::size_class::GRANULE_BYTES;
 use crate::sync::mutant;
+use crate::thread;
 
 use super::extents::{List, NODE_BYTES};
 use super::inner::Body;
@@ -77,7 +78,7 @@ impl Body {
         let shared = if pressed { None } else { self.take_shared(layout) };
         let block = match shared {
             Some(block) => block,
-            None => self.exact(&self.extents, layout, &mut |_, _| false)?.1,
+            None => self.exact(&self.extents, layout, &mut give_back_elsewhere)?.1,
         };
         self.count_outside(layout.size(), 0);
         Ok(block)
@@ -269,4 +270,9 @@ impl Body {
         self.retire(section, shard)
             || (others && self.shards.owner_of(shard).is_some_and(|owner| section.drain_owned(owner.bits())))
     }
+}
+
+/// Gives back, if `others`, what the calling thread, which has no shard here, has idle in other heaps and arenas.
+fn give_back_elsewhere(section: &mut Section<'_>, others: bool) -> bool {
+    others && thread::own_token().is_some_and(|owner| section.drain_owned(owner.bits()))
 }
