@@ -245,7 +245,9 @@ impl Drop for Ground {
         }
         self.arena = None;
         let kept = self.kept.lock().expect("no role panicked with it").split_off(0);
-        kept.into_iter().for_each(|block| self.heap_free(block));
+        for block in kept {
+            self.heap_free(block);
+        }
         assert_eq!(self.usage(), 0, "bytes left behind");
         // SAFETY: allocated in `new` with this layout, and freed once.
         unsafe { self.heap.free(self.filler.ptr, self.filler.layout()) };

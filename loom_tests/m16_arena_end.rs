@@ -8,7 +8,7 @@
 
 use std::sync::Mutex;
 
-use super::ground::{Block, GRANULE, Ground};
+use super::ground::{GRANULE, Ground};
 use super::harness::{BOUNDED, LARGE, SMALL, explore};
 use super::place::Count;
 use crate::arena::{Arena, Blocks};
@@ -215,11 +215,13 @@ fn m16_drop() {
     static SERVED: Count = Count::new();
     let uses = |two: &Two| {
         let arena = two.take_handle();
-        let blocks: Vec<Block> = two.ground.alloc_from(&arena.blocks(), GRANULE).into_iter().collect();
+        let block = two.ground.alloc_from(&arena.blocks(), GRANULE);
         USED.hit_if(arena.held() > 0);
         by_hand::end();
-        // They go with the arena.
-        blocks.into_iter().for_each(|block| two.ground.put_down(block));
+        // It goes with the arena.
+        if let Some(block) = block {
+            two.ground.put_down(block);
+        }
         drop(arena);
     };
     let drops = |two: &Two| drop(two.take_handle());
