@@ -7,6 +7,7 @@ use core::ptr::NonNull;
 
 use super::{Arena, Scratch};
 use crate::blocks::Blocks;
+use crate::heap::Heap;
 use crate::region::Region;
 
 /// Steps of a congruential generator, the high bits.
@@ -223,4 +224,26 @@ fn what_is_freed_is_wiped() {
     }
     drop(scratch);
     assert_eq!((dirty(&region), region.memory_usage()), (0, 0));
+}
+
+/// The arena's one shard is another thread's; this one has freed blocks in a heap of the same region.
+#[test]
+fn a_thread_without_a_shard_is_not_refused_beside_what_it_has_idle_elsewhere() {
+    let region = Region::with_capacity(256 << 10).expect("a region");
+    let (heap, arena) = (Heap::in_region(&region), Arena::builder().region(&region).max_shards(1).build());
+    let arena = arena.expect("an arena");
+    let block = |bytes| Layout::from_size_align(bytes, 1).expect("a small layout");
+    arena.blocks().alloc(block(1)).expect("an empty region");
+    let with_other = || {
+        let freed = heap.alloc(block(64)).expect("an empty region");
+        // SAFETY: allocated with this layout.
+        unsafe { heap.free(freed.cast(), block(64)) };
+        assert!(heap.memory_usage() > 0, "idle in this thread's shard");
+        for bytes in [4096, 64, 1] {
+            while arena.blocks().alloc(block(bytes)).is_ok() {}
+        }
+        heap.memory_usage()
+    };
+    let idle = std::thread::scope(|scope| scope.spawn(with_other).join()).expect("no panic");
+    assert_eq!(idle, 0, "refused beside the caller's own idle blocks");
 }
