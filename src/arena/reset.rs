@@ -15,8 +15,8 @@ use super::shard::Shard;
 const SECTION: usize = 64;
 
 impl Body {
-    /// Nothing is handed out any more. Keeps each shard's chunk if `keep`, as far as the leases are within the slack, so
-    /// that the next round finds its memory warm; gives back everything else.
+    /// Nothing is handed out any more. Keeps each shard's chunk if `keep`, where it would serve a round like the last, as
+    /// far as the leases are within the slack; gives back everything else. So the next round finds its memory warm.
     pub(super) fn reset(&self, keep: bool) {
         let ended: usize = self.region.section(|section| {
             let leases = self.shards.iter().map(|shard| self.reset_shard(shard, keep && self.is_in_slack()));
@@ -50,7 +50,9 @@ impl Body {
         shard.expected.set(shard.used.get());
         shard.used.set(0);
         let Some(end) = shard.chunk_end() else { return 0 };
-        if !keep {
+        // A chunk too short for a round like the last would part the memory that is warm: the longer one that the next
+        // round wants would find no room in it. Without it the warm memory is one free range, and is taken first.
+        if !keep || shard.lease() < shard.expected.get() {
             return shard.close();
         }
         self.memory.set_kept(end, true);
