@@ -32,9 +32,9 @@ fn with_slots(count: usize) -> Ground {
 /// Allocates in two scopes, one inside the other.
 fn use_stack(ground: &Ground, guard: &mut ScratchGuard<'_>) {
     guard.scope(|outer| {
-        let first = ground.alloc_from(outer.blocks(), GRANULE).expect("memory is free");
+        let first = ground.alloc_from(&outer.blocks(), GRANULE).expect("memory is free");
         outer.scope(|inner| {
-            let second = ground.alloc_from(inner.blocks(), GRANULE).expect("memory is free");
+            let second = ground.alloc_from(&inner.blocks(), GRANULE).expect("memory is free");
             ground.put_down(second);
         });
         ground.put_down(first);
@@ -91,7 +91,7 @@ fn m15_nested() {
     let nests = |ground: &Ground| {
         let mut outer = ground.arena().scratch();
         outer.scope(|scope| {
-            let block = ground.alloc_from(scope.blocks(), GRANULE).expect("memory is free");
+            let block = ground.alloc_from(&scope.blocks(), GRANULE).expect("memory is free");
             borrow(ground);
             ground.put_down(block);
         });

@@ -174,8 +174,8 @@ impl Arena {
     // ---- everything at once ---------------------------------------------------------------------------------------
 
     /// Frees everything at once: runs the destructors of [`alloc_dropped`](Self::alloc_dropped), gives the extents back to
-    /// the region and keeps each thread's chunk, as far as idle memory may go. Pages stay committed, so the next round asks
-    /// the operating system for nothing. One lock for 64 extents.
+    /// the region and keeps each thread's chunk if it would serve a round like the last, as far as idle memory may go. Pages
+    /// stay committed, so the next round asks the operating system for nothing. One lock for 64 extents.
     ///
     /// # Panics
     /// With the first destructor that panics, after all others have run and everything was freed.

@@ -61,7 +61,7 @@ impl Body {
             if !mutant!("rule.arena.seen-after-grant") {
                 shard.seen.set(pressure.value);
             }
-            if pressure.on {
+            if pressure.on || !self.is_in_slack() {
                 self.region.section(|section| self.retire(section, shard));
             }
         }

@@ -16,8 +16,8 @@ use super::shard::Shard;
 const SECTION: usize = 64;
 
 impl Body {
-    /// Nothing is handed out any more. Keeps each shard's chunk if `keep`, as far as the leases are within the slack, so
-    /// that the next round finds its memory warm; gives back everything else.
+    /// Nothing is handed out any more. Keeps each shard's chunk if `keep`, where it would serve a round like the last, as
+    /// far as the leases are within the slack; gives back everything else. So the next round finds its memory warm.
     pub(super) fn reset(&self, keep: bool) {
         let ended: usize = self.region.section(|section| {
             let keep = keep && self.wiping().is_none();
@@ -39,7 +39,8 @@ impl Body {
         self.region.section(|section| section.relieve(&self.budget));
     }
 
-    fn is_in_slack(&self) -> bool {
+    /// Whether no limit was lowered below what is leased.
+    pub(super) fn is_in_slack(&self) -> bool {
         let within = |budget: &crate::budget::Budget| budget.leased() <= budget.slack();
         within(&self.budget) && within(self.region.budget())
     }
@@ -50,6 +51,9 @@ impl Body {
         shard.pins.clear();
         shard.expected.set(shard.used.get());
         shard.used.set(0);
+        // A chunk too short for a round like the last would part the memory that is warm: the longer one that the next round
+        // wants would find no room in it. Without it the warm memory is one free range, and is taken first.
+        let keep = keep && shard.lease() >= shard.expected.get();
         let Some(end) = shard.chunk_end().filter(|_| keep) else {
             let lease = shard.close();
             shard.set_live(0);

@@ -99,6 +99,10 @@ impl SharedCursor for SharedChunk {
         let seen = self.word.load(ord!(Relaxed));
         let Free { start, room } = Free::from_bits(seen);
         let floor = start as usize * GRANULE_BYTES;
+        // Without a chunk the word has no place to which anything could be given back.
+        if seen == 0 {
+            return false;
+        }
         if floor + room as usize != from || to < floor {
             return false;
         }

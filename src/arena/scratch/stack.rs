@@ -90,7 +90,7 @@ impl Stack {
         let pressure = body.budget.pressure_with(body.region.budget());
         let changed = pressure.value != self.shard.seen.get();
         self.shard.seen.set(pressure.value);
-        if changed && pressure.on {
+        if changed && (pressure.on || !body.is_in_slack()) {
             body.region.section(|section| {
                 self.give_back_spare(body, section);
                 self.retire(body, section);
