@@ -148,6 +148,31 @@ fn closures_may_come_back_in() {
     assert!(sums.iter().all(|sum| *sum == sums[0]), "the same values whatever the room: {sums:?}");
 }
 
+#[test]
+fn what_was_made_in_vain_is_given_back() {
+    for max_shards in [1, 4] {
+        let arena = Arena::builder().capacity(1 << 20).max_shards(max_shards).build().expect("an arena");
+        fill(&arena, layout(64, 8)).expect("the first shard");
+        let run = || {
+            let (place, live) = (fill(&arena, layout(8, 8)).expect("room").ptr(), arena.live_bytes());
+            assert_eq!(arena.alloc_try_with(|| Err::<[u64; 40], _>(1)), Err(1));
+            assert_eq!(arena.alloc_slice_try_fill_with(9, |n| if n < 7 { Ok(n) } else { Err(n) }), Err(7));
+            let panicked = catch_unwind(AssertUnwindSafe(|| {
+                arena.alloc_with::<[u64; 40]>(|| std::panic::resume_unwind(Box::new(1)))
+            }));
+            assert!(panicked.is_err());
+            assert_eq!(arena.live_bytes(), live);
+            assert_eq!(
+                place.addr().get() - 8,
+                fill(&arena, layout(8, 8)).expect("room").ptr().addr().get(),
+                "and reused"
+            );
+        };
+        run();
+        thread::scope(|scope| scope.spawn(run).join().expect("no panic"));
+    }
+}
+
 /// The order in which values were dropped, and the thread.
 type Log = Arc<Mutex<Vec<(u64, thread::ThreadId)>>>;
 

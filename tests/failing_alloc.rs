@@ -212,6 +212,11 @@ fn an_arena_s_first_use_is_refused_cleanly() {
             fill(&scratch, layout(10, 8)).expect("the next request tries again");
             fill(&arena, layout(10, 8)).expect("and so does the arena's");
             check_disjoint(&bump_churn(&arena, &mut Random::new(0xFA), 200));
+            assert_eq!(
+                region.memory_usage(),
+                arena.memory_usage() + scratch.memory_usage(),
+                "in the region it was given"
+            );
             drop(scratch);
             assert_all_returns(&mut arena, &region);
         });
