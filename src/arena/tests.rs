@@ -247,3 +247,25 @@ fn a_thread_without_a_shard_is_not_refused_beside_what_it_has_idle_elsewhere() {
     let idle = std::thread::scope(|scope| scope.spawn(with_other).join()).expect("no panic");
     assert_eq!(idle, 0, "refused beside the caller's own idle blocks");
 }
+
+/// The heap's one shard is another thread's; this one has a chunk in an arena of the same region.
+#[test]
+fn a_thread_without_a_shard_in_a_heap_is_not_refused_beside_its_chunk() {
+    let region = Region::with_capacity(64 << 10).expect("a region");
+    let (heap, arena) = (Heap::in_region(&region), Arena::in_region(&region));
+    assert_eq!(heap.stats().shards, 0, "made at the first use");
+    let block = |bytes| Layout::from_size_align(bytes, 1).expect("a small layout");
+    heap.alloc(block(16)).expect("an empty region");
+    assert_eq!(heap.stats().shards, 1, "and too few for two threads");
+    let idle = std::thread::scope(|scope| {
+        let refused_with_a_chunk = || {
+            arena.blocks().alloc(block(16)).expect("room");
+            assert!(arena.stats().leased > 0, "the rest of the chunk is idle");
+            while heap.alloc(block(64)).is_ok() {}
+            while heap.alloc(block(1)).is_ok() {}
+            arena.stats().leased
+        };
+        scope.spawn(refused_with_a_chunk).join().expect("no panic")
+    });
+    assert_eq!(idle, 0, "refused beside the caller's own chunk");
+}
