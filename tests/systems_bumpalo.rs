@@ -270,6 +270,7 @@ struct Row {
     squares: [u64; 3],
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what an iterator over numbers gives")]
 fn row(number: &u64) -> Row {
     Row { number: *number, squares: [1, 2, 3].map(|power| (number + power) * (number + power)) }
 }
