@@ -98,7 +98,7 @@ fn blink_alloc__reset_keeps_memory_warm() {
         let before = page_faults();
         let first = round(&arena, blocks, large);
         let cold = page_faults() - before;
-        assert!(cold >= blocks * 500 >> 12, "{cold} pages for the first round of {blocks} blocks");
+        assert!(cold >= (blocks * 500) >> 12, "{cold} pages for the first round of {blocks} blocks");
         for n in 2..6 {
             arena.reset();
             let (faults, allocations) = (page_faults(), ALLOCATIONS.get());
@@ -130,7 +130,7 @@ fn blink_alloc__reset_keeps_memory_warm_for_other_threads() {
         thread::scope(|scope| scope.spawn(measured).join().expect("no panic"))
     };
     let rounds: [usize; 5] = std::array::from_fn(|_| on_a_new_thread());
-    assert!(rounds[0] >= 16_000 * 500 >> 12 && rounds[1..].iter().all(|warm| *warm <= rounds[0] / 50), "{rounds:?}");
+    assert!(rounds[0] >= (16_000 * 500) >> 12 && rounds[1..].iter().all(|warm| *warm <= rounds[0] / 50), "{rounds:?}");
 }
 
 // ---- blink-alloc: better than the original ------------------------------------------------------------------------------
