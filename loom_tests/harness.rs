@@ -34,13 +34,13 @@ pub(crate) fn explore<S: Send + Sync + 'static>(
     check: fn(&S),
 ) {
     let mut total = 0;
-    let orders = orders(roles.len());
+    let orders = orders(roles);
     // The largest models take minutes at bound 3; whoever has them sets this.
     let deep = std::env::var_os("SHARDED_ARENA_LOOM_DEEP").filter(|_| bounds.iter().flatten().all(|bound| *bound < 3));
     for &bound in bounds.iter().chain(deep.map(|_| &Some(3)).iter().copied()) {
         let mut executions = 0;
         for order in &orders {
-            let roles: Vec<Role<S>> = order.iter().map(|&role| roles[role]).collect();
+            let roles = order.clone();
             let counted = StdArc::new(AtomicU64::new(0));
             let count = StdArc::clone(&counted);
             let mut builder = loom::model::Builder::new();
@@ -73,17 +73,21 @@ pub(crate) fn explore<S: Send + Sync + 'static>(
     print_total_at_exit();
 }
 
-/// All orders of `count` roles.
-fn orders(count: usize) -> Vec<Vec<usize>> {
-    if count == 0 {
-        return vec![Vec::new()];
+/// All orders of `roles`; those that differ in which of two equal roles comes first are one.
+fn orders<S>(roles: &[Role<S>]) -> Vec<Vec<Role<S>>> {
+    let Some((&last, others)) = roles.split_last() else { return vec![Vec::new()] };
+    let mut found: Vec<Vec<Role<S>>> = Vec::new();
+    for order in orders(others) {
+        for at in 0..roles.len() {
+            let mut order = order.clone();
+            order.insert(at, last);
+            let equal = |other: &Vec<Role<S>>| order.iter().zip(other).all(|(a, b)| *a as usize == *b as usize);
+            if !found.iter().any(equal) {
+                found.push(order);
+            }
+        }
     }
-    let insert = |order: &Vec<usize>, at: usize| {
-        let mut order = order.clone();
-        order.insert(at, count - 1);
-        order
-    };
-    orders(count - 1).iter().flat_map(|order| (0..count).map(move |at| insert(order, at))).collect()
+    found
 }
 
 /// The test runner prints its own summary last; the total of all models comes behind it.

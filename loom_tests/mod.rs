@@ -10,14 +10,17 @@
 //! the code. Each model's header names the weakening that breaks it; `.ci/mutants` runs them all.
 
 mod fixture;
+mod ground;
 mod harness;
 mod m01_bump;
 mod m02_lease;
 mod m03_depot;
 mod m04_aba;
 mod m05_limit;
+mod m06_shared;
 mod m06_travel;
 mod m07_handover;
+mod m08_herd;
 mod m08_pressure;
 mod m09_aba;
 mod m09_local;
@@ -25,4 +28,6 @@ mod m09_pieces;
 mod m09_token;
 mod m10_drop;
 mod m14_trim;
+mod m15_scratch;
+mod m16_arena_end;
 mod place;

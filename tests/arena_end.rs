@@ -212,6 +212,7 @@ fn leaked_handles_cost_a_shard_until_the_reset() {
         assert!(shared.memory_usage() > in_use && shared.stats().shards_owned == 4);
         arena = Arc::into_inner(shared).expect("all threads are gone");
         assert_all_returns(&mut arena, &region);
+        assert_eq!(arena.stats().shards_owned, 1, "the leaked ones were given up: {}", arena.stats());
     }
 }
 

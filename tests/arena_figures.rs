@@ -191,7 +191,10 @@ fn contract(arena: &Arena) {
         let grown = unsafe { arena.grow_zeroed(block.ptr(), layout(from, 8), layout(to, 8)) }.expect("room");
         // SAFETY: a live block of as many bytes.
         let bytes = unsafe { std::slice::from_raw_parts(grown.cast::<u8>().as_ptr(), to) };
-        assert!(bytes[from..].iter().all(|byte| *byte == 0) && bytes[..from].windows(2).all(|two| two[0] == two[1]));
+        assert!(
+            bytes[from..].iter().all(|byte| *byte == 0)
+                && bytes[..from].windows(2).all(|two| two[0].wrapping_add(1) == two[1])
+        );
         let zeroed = arena.allocate_zeroed(layout(to, 32)).expect("room");
         // SAFETY: as above.
         let bytes = unsafe { std::slice::from_raw_parts(zeroed.cast::<u8>().as_ptr(), to) };

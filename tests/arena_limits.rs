@@ -126,11 +126,18 @@ fn idle_memory_of_the_same_thread_refuses_nothing() {
     let arena = Arena::in_region(&region);
     fill(&arena, layout(8, 8)).expect("room");
     asks_for_the_rest(&arena, &region, in_chunk(8), "the own chunk");
+    let arena = Arena::builder().region(&roomy(4 << 20)).limit(1 << 20).build().expect("an arena");
+    fill(&arena, layout(8, 8)).expect("room");
+    fill(&arena, layout((1 << 20) - in_chunk(8) - OVERHEAD, 8)).expect("the own chunk, the own limit");
     let region = roomy(1 << 20);
     let (arena, mut scratch) = (Arena::in_region(&region), Scratch::in_region(&region));
     fill(&arena, layout(8, 8)).expect("room");
     fill(&scratch, layout(8, 8)).expect("room");
-    scratch.scope(|scope| (0..60).for_each(|_| drop(fill(scope, layout(100, 8)).expect("room"))));
+    scratch.scope(|scope| {
+        (0..60).for_each(|_| {
+            fill(scope, layout(100, 8)).expect("room");
+        })
+    });
     asks_for_the_rest(&scratch, &region, 2 * in_chunk(8), "the chunks of an arena and a stack, and a spare one");
 }
 

@@ -11,8 +11,9 @@ mod common;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use common::arenas::{assert_all_returns, bump_churn, check_disjoint, fill, fill_up};
 use common::{Random, assert_empty, churn, give, give_each, layout, take};
-use sharded_arena::{Heap, Region, RegionError};
+use sharded_arena::{Arena, Heap, Region, RegionError, Scratch};
 
 struct Failing;
 
@@ -188,4 +189,62 @@ fn every_thread_of_a_heap_without_shards_works() {
     give(&heap, first);
     assert_eq!(heap.memory_usage(), 0, "nothing is cached");
     assert_empty(&heap);
+}
+
+/// An arena has no uncached form: without its tables a request is refused, and the next one tries again.
+#[test]
+fn an_arena_s_first_use_is_refused_cleanly() {
+    for capacity in CAPACITIES {
+        let mut refused = 0;
+        let calls = for_every_failure(|n| {
+            LEFT.set(None);
+            let region = Region::with_capacity(capacity).expect("no failure here");
+            let mut arena = Arena::in_region(&region);
+            let scratch = Scratch::in_region(&region);
+            LEFT.set(Some(n));
+            let (block, staged) = (fill(&arena, layout(100, 8)), fill(&scratch, layout(100, 8)));
+            LEFT.set(None);
+            for (answer, usage) in [(&block, arena.memory_usage()), (&staged, scratch.memory_usage())] {
+                refused += usize::from(answer.is_err());
+                assert_eq!(answer.is_err(), usage == 0, "a refusal takes nothing");
+            }
+            region.verify().expect("every byte is in one place");
+            fill(&scratch, layout(10, 8)).expect("the next request tries again");
+            fill(&arena, layout(10, 8)).expect("and so does the arena's");
+            check_disjoint(&bump_churn(&arena, &mut Random::new(0xFA), 200));
+            assert_eq!(
+                region.memory_usage(),
+                arena.memory_usage() + scratch.memory_usage(),
+                "in the region it was given"
+            );
+            drop(scratch);
+            assert_all_returns(&mut arena, &region);
+        });
+        // The arena's tables, then its stack's: the first half of the failures refuses both.
+        assert!(calls >= 2 && refused > calls && refused <= 2 * calls, "{capacity}: {refused} of {calls}");
+    }
+}
+
+#[test]
+fn running_arenas_and_stacks_need_no_table() {
+    let region = Region::with_capacity(512 << 10).expect("a region");
+    let mut arena = Arena::in_region(&region);
+    fill(&arena, layout(1, 1)).expect("empty");
+    drop(arena.scratch());
+    LEFT.set(Some(0));
+    let refused = REFUSED.get();
+    for _ in 0..3 {
+        check_disjoint(&bump_churn(&arena, &mut Random::new(0xFC), 2_000));
+        let mut scratch = arena.scratch();
+        let (first, second) = (scratch.checkpoint(), scratch.checkpoint());
+        scratch.scope(|scope| check_disjoint(&fill_up(scope, layout(3_000, 8))));
+        assert!(scratch.rewind(first).is_ok() && scratch.rewind(second).is_err());
+        drop(scratch);
+        arena.verify().expect("every extent is on a list");
+        arena.reset();
+        arena.trim(0);
+    }
+    assert_eq!(REFUSED.get(), refused, "no table is made by a running arena");
+    LEFT.set(None);
+    assert_all_returns(&mut arena, &region);
 }

@@ -3,7 +3,7 @@
 /// Gives an arena [`Raw`](super::Raw) and the typed methods.
 ///
 /// `typed_methods! { impl BumpRegion }`: results live as long as the borrow of the arena.
-/// `typed_methods! { impl<'a> Local<'a> -> 'a }`: results live for `'a`.
+/// `typed_methods! { impl<'a> Local<'a> -> 'a }`: results live for `'a`. A type parameter may stand behind the lifetime.
 ///
 /// The type has an inherent `blocks`.
 macro_rules! typed_methods {
@@ -11,9 +11,9 @@ macro_rules! typed_methods {
         raw! { ['r] 'r [&'r $type] $type }
         typed_methods! { @methods '_ [impl $type] }
     };
-    (impl<$life:lifetime> $type:ident<$own:lifetime> -> $result:lifetime) => {
-        raw! { [$life] $result [&$type<$own>] $type }
-        typed_methods! { @methods $result [impl<$life> $type<$own>] }
+    (impl<$life:lifetime> $type:ident<$own:lifetime $(, $other:ident)?> -> $result:lifetime) => {
+        raw! { [$life $(, $other)?] $result [&$type<$own $(, $other)?>] $type }
+        typed_methods! { @methods $result [impl<$life $(, $other)?> $type<$own $(, $other)?>] }
     };
     (@methods $r:lifetime [$($head:tt)+]) => {
         /// # Typed allocation

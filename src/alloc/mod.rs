@@ -39,9 +39,9 @@ pub(crate) unsafe trait Raw<'r>: Copy {
 
 /// [`Raw`] by the type's inherent `blocks`, part of `typed_methods!`.
 macro_rules! raw {
-    ([$generic:lifetime] $result:lifetime [$($reference:tt)+] $type:ident) => {
+    ([$($generic:tt)+] $result:lifetime [$($reference:tt)+] $type:ident) => {
         // SAFETY: what the type hands out stands as long as its borrow, or as long as it says it lives.
-        unsafe impl<$generic> Raw<$result> for $($reference)+ {
+        unsafe impl<$($generic)+> Raw<$result> for $($reference)+ {
             #[inline(always)]
             fn blocks(self) -> impl Blocks {
                 $type::blocks(self)
@@ -83,4 +83,4 @@ typed_methods! { impl BumpRegion }
 typed_methods! { impl Arena }
 typed_methods! { impl Scratch }
 typed_methods! { impl<'a> Local<'a> -> 'a }
-typed_methods! { impl<'s> Scope<'s> -> 's }
+typed_methods! { impl<'s> Scope<'s, Outside> -> 's }

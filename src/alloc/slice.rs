@@ -25,7 +25,7 @@ pub(crate) fn uninit<'r, R: Raw<'r>, T>(raw: R, len: usize) -> Result<&'r mut [M
 pub(crate) fn fill_copy<'r, R: Raw<'r>, T: Copy>(raw: R, len: usize, value: T) -> Result<&'r mut [T], AllocError> {
     let places = uninit::<R, T>(raw, len)?;
     // Values of no size are there already, however many.
-    if len < 1000 {
+    if size_of::<T>() != 0 {
         places.fill(MaybeUninit::new(value));
     }
     // SAFETY: every place was written, or has no bytes, and `value` shows that its type has values. A place is laid out as

@@ -34,6 +34,14 @@ unsafe impl Blocks for At<'_> {
 
     #[inline]
     unsafe fn resize_in_place(self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
+        if new.size() < old.size() && self.wipes() {
+            // What it leaves would be free, unfilled.
+            let stays = ptr.addr().get().is_multiple_of(new.align());
+            return stays.then(|| {
+                self.count(new.size(), old.size());
+                ptr
+            });
+        }
         // SAFETY: the caller's contract.
         if let Some(block) = unsafe { self.shard.resize(ptr, old, new) } {
             return Some(block);
@@ -48,6 +56,10 @@ unsafe impl Blocks for At<'_> {
 
     #[inline]
     unsafe fn free_nonzero(self, ptr: NonNull<u8>, layout: Layout) {
+        if let Some(body) = self.arena.core().made() {
+            // SAFETY: the caller's block, which it uses no more.
+            unsafe { body.wipe(ptr, layout.size()) };
+        }
         if !self.shard.is_none() {
             self.shard.free(ptr, layout);
         } else if let Some(body) = self.arena.core().made() {
@@ -63,6 +75,11 @@ unsafe impl Blocks for At<'_> {
 }
 
 impl At<'_> {
+    /// Whether the region fills what is freed.
+    fn wipes(self) -> bool {
+        self.arena.core().made().is_some_and(|body| body.wiping().is_some())
+    }
+
     /// Counts bytes handed out and taken back.
     fn count(&self, allocated: usize, freed: usize) {
         if !self.shard.is_none() {

@@ -11,7 +11,9 @@
 #![expect(unsafe_code, reason = "writes and drops values in blocks")]
 
 use core::alloc::Layout;
+use core::panic::AssertUnwindSafe;
 use core::ptr::NonNull;
+use std::panic::{catch_unwind, resume_unwind};
 
 use crate::blocks::Blocks;
 use crate::error::AllocError;
@@ -104,30 +106,25 @@ impl Body {
         Some(node)
     }
 
-    /// Runs the destructors of all values on the lists. Whoever has the arena exclusively. A destructor that panics does
-    /// not keep the others from running.
+    /// Runs the destructors of all values on the lists. Whoever has the arena exclusively. Those that panic do not keep the
+    /// others from running; the first panic goes on when all have run.
     pub(super) fn drop_values(&self) {
-        Run(self).run();
-    }
-}
-
-/// Goes on with the lists when a destructor has panicked.
-struct Run<'a>(&'a Body);
-
-impl Run<'_> {
-    fn run(&self) {
-        while let Some(node) = self.0.pop_dropped() {
+        let mut first = None;
+        while let Some(node) = self.pop_dropped() {
             // SAFETY: a node of `alloc_dropped`, so `drop` is that of its value; it is on no list any more (INV-D2), and
             // the arena is the caller's alone, so no borrow of the value is left.
             let drop = unsafe { node.as_ref() }.drop;
             // SAFETY: as above.
-            unsafe { drop(node) };
+            let run = AssertUnwindSafe(|| unsafe { drop(node) });
+            match catch_unwind(run) {
+                Err(panic) if first.is_none() => first = Some(panic),
+                // What it carries may panic in its own destructor.
+                Err(panic) => core::mem::forget(panic),
+                Ok(()) => {}
+            }
         }
-    }
-}
-
-impl Drop for Run<'_> {
-    fn drop(&mut self) {
-        self.run();
+        if let Some(panic) = first {
+            resume_unwind(panic);
+        }
     }
 }

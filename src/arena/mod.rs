@@ -35,6 +35,7 @@ mod scratch;
 mod set;
 mod shard;
 mod shared;
+mod wipe;
 
 use at::At;
 pub use builder::ArenaBuilder;
@@ -173,8 +174,8 @@ impl Arena {
     // ---- everything at once ---------------------------------------------------------------------------------------
 
     /// Frees everything at once: runs the destructors of [`alloc_dropped`](Self::alloc_dropped), gives the extents back to
-    /// the region and keeps each thread's chunk, as far as idle memory may go. Pages stay committed, so the next round asks
-    /// the operating system for nothing. One lock for 64 extents.
+    /// the region and keeps each thread's chunk if it would serve a round like the last, as far as idle memory may go. Pages
+    /// stay committed, so the next round asks the operating system for nothing. One lock for 64 extents.
     ///
     /// # Panics
     /// With the first destructor that panics, after all others have run and everything was freed.
@@ -284,7 +285,8 @@ impl Drop for Arena {
     fn drop(&mut self) {
         self.recycled.take();
         // Without other users the region goes as a whole, its extents with it.
-        let alone = Arc::get_mut(&mut self.core).and_then(Core::made_mut).is_some_and(|body| body.region.is_last());
+        let goes = |body: &mut inner::Body| body.wiping().is_none() && body.region.is_last();
+        let alone = Arc::get_mut(&mut self.core).and_then(Core::made_mut).is_some_and(goes);
         if let Some(body) = self.core.made() {
             let _then = Then(|| {
                 if !alone {

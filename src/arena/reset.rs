@@ -1,5 +1,6 @@
 //! Everything freed at once: reset, trim, drop. All of it has the arena exclusively, so nobody allocates meanwhile; other
 //! users of the region may give back what its ended threads' shards have idle, under the lock.
+#![expect(unsafe_code, reason = "extents that nobody uses any more are wiped")]
 
 use crate::error::VerifyError;
 use crate::extent::Extent;
@@ -15,10 +16,11 @@ use super::shard::Shard;
 const SECTION: usize = 64;
 
 impl Body {
-    /// Nothing is handed out any more. Keeps each shard's chunk if `keep`, as far as the leases are within the slack, so
-    /// that the next round finds its memory warm; gives back everything else.
+    /// Nothing is handed out any more. Keeps each shard's chunk if `keep`, where it would serve a round like the last, as
+    /// far as the leases are within the slack; gives back everything else. So the next round finds its memory warm.
     pub(super) fn reset(&self, keep: bool) {
         let ended: usize = self.region.section(|section| {
+            let keep = keep && self.wiping().is_none();
             let leases = self.shards.iter().map(|shard| self.reset_shard(shard, keep && self.is_in_slack()));
             let ended: usize = leases.sum();
             self.shared.used.set(0);
@@ -37,7 +39,8 @@ impl Body {
         self.region.section(|section| section.relieve(&self.budget));
     }
 
-    fn is_in_slack(&self) -> bool {
+    /// Whether no limit was lowered below what is leased.
+    pub(super) fn is_in_slack(&self) -> bool {
         let within = |budget: &crate::budget::Budget| budget.leased() <= budget.slack();
         within(&self.budget) && within(self.region.budget())
     }
@@ -48,6 +51,9 @@ impl Body {
         shard.pins.clear();
         shard.expected.set(shard.used.get());
         shard.used.set(0);
+        // A chunk too short for a round like the last would part the memory that is warm: the longer one that the next round
+        // wants would find no room in it. Without it the warm memory is one free range, and is taken first.
+        let keep = keep && shard.lease() >= shard.expected.get();
         let Some(end) = shard.chunk_end().filter(|_| keep) else {
             let lease = shard.close();
             shard.set_live(0);
@@ -69,6 +75,8 @@ impl Body {
                 self.memory.set_kept(at, false);
                 self.memory.set_next(at, self.extents.push(at));
             } else {
+                // SAFETY: all callers have the arena exclusively; the node was just read.
+                unsafe { self.wipe_extent(extent) };
                 batch[count] = extent;
                 count += 1;
             }

@@ -207,6 +207,11 @@ impl Shard {
         Some(self.end.get()).filter(|end| *end != 0)
     }
 
+    /// The address at which the last block begins, or the chunk's end.
+    pub(super) fn cursor(&self) -> *mut u8 {
+        self.cursor.get()
+    }
+
     /// Address of the chunk's first byte and bytes below the cursor.
     pub(super) fn room(&self) -> (usize, usize) {
         let start = self.start.get();

@@ -77,12 +77,14 @@ impl SharedChunk {
         if mutant!("rule.shared.replace-unchecked") {
             let before = self.free();
             crate::sync::yield_now();
-            self.word.store(next.bits(), ord!("arena.shared.replace", Release));
+            self.word.swap(next.bits(), ord!("arena.shared.replace", AcqRel));
             return before;
         }
         // ORDERING(Release): what the grower saw under the lock precedes the chunk's use.
         //   pairs: `take`'s Acquire.  loom: m06_shared::written_before; Relaxed fails it.
-        Free::from_bits(self.word.swap(next.bits(), ord!("arena.shared.replace", Release)))
+        // ORDERING(Acquire): who gave the last block back has written to it before what is free goes to the region.
+        //   pairs: `shift`'s Release.  loom: m06_shared::drained_given; Release alone fails it.
+        Free::from_bits(self.word.swap(next.bits(), ord!("arena.shared.replace", AcqRel)))
     }
 }
 
@@ -97,6 +99,10 @@ impl SharedCursor for SharedChunk {
         let seen = self.word.load(ord!(Relaxed));
         let Free { start, room } = Free::from_bits(seen);
         let floor = start as usize * GRANULE_BYTES;
+        // Without a chunk the word has no place to which anything could be given back.
+        if seen == 0 {
+            return false;
+        }
         if floor + room as usize != from || to < floor {
             return false;
         }

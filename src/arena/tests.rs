@@ -7,6 +7,7 @@ use core::ptr::NonNull;
 
 use super::{Arena, Scratch};
 use crate::blocks::Blocks;
+use crate::heap::Heap;
 use crate::region::Region;
 
 /// Steps of a congruential generator, the high bits.
@@ -182,4 +183,89 @@ fn scopes_give_back_what_they_took() {
         drop(scratch);
         assert_eq!((region.memory_usage(), region.stats().leased), (0, 0));
     }
+}
+
+/// Bytes of `region` that are not zero.
+fn dirty(region: &Region) -> usize {
+    // SAFETY: the region's memory is mapped, and initialised: by the system, or by who had it.
+    let memory = unsafe { core::slice::from_raw_parts(region.base().as_ptr(), region.capacity()) };
+    memory.iter().filter(|byte| **byte != 0).count()
+}
+
+#[test]
+fn what_is_freed_is_wiped() {
+    let region = Region::builder().capacity(1 << 20).zero_on_free(true).build().expect("a region");
+    let mut dice = Dice(11);
+    let mut arena = Arena::builder().region(&region).max_shards(1).build().expect("an arena");
+    for _round in 0..3 {
+        script(arena.blocks(), &mut dice, 300);
+        std::thread::scope(|scope| scope.spawn(|| drop(script(arena.blocks(), &mut Dice(5), 300))).join())
+            .expect("a thread on the shared chunk");
+        assert!(dirty(&region) > 10_000, "blocks are filled");
+        arena.reset();
+        assert_eq!((dirty(&region), region.memory_usage()), (0, 0));
+    }
+    let mut scratch = Scratch::in_region(&region);
+    scratch.alloc([1u8; 600]);
+    let before = dirty(&region);
+    scratch.scope(|scope| {
+        scope.alloc([1u8; 600]);
+        assert_eq!(dirty(&region), before + 600, "in the same chunk");
+    });
+    assert_eq!(dirty(&region), before);
+    for _round in 0..5 {
+        script(scratch.blocks(), &mut dice, 100);
+        let (place, before) = (scratch.checkpoint(), dirty(&region));
+        scratch.scope(|scope| drop(script(scope.blocks(), &mut dice, 100)));
+        assert!(dirty(&region) <= before, "the blocks of a scope are wiped when it ends");
+        script(scratch.blocks(), &mut dice, 100);
+        scratch.rewind(place).expect("taken from this stack");
+        assert!(dirty(&region) <= before, "and those of a rewind");
+    }
+    drop(scratch);
+    assert_eq!((dirty(&region), region.memory_usage()), (0, 0));
+}
+
+/// The arena's one shard is another thread's; this one has freed blocks in a heap of the same region.
+#[test]
+fn a_thread_without_a_shard_is_not_refused_beside_what_it_has_idle_elsewhere() {
+    let region = Region::with_capacity(256 << 10).expect("a region");
+    let (heap, arena) = (Heap::in_region(&region), Arena::builder().region(&region).max_shards(1).build());
+    let arena = arena.expect("an arena");
+    let block = |bytes| Layout::from_size_align(bytes, 1).expect("a small layout");
+    arena.blocks().alloc(block(1)).expect("an empty region");
+    let with_other = || {
+        let freed = heap.alloc(block(64)).expect("an empty region");
+        // SAFETY: allocated with this layout.
+        unsafe { heap.free(freed.cast(), block(64)) };
+        assert!(heap.memory_usage() > 0, "idle in this thread's shard");
+        for bytes in [4096, 64, 1] {
+            while arena.blocks().alloc(block(bytes)).is_ok() {}
+        }
+        heap.memory_usage()
+    };
+    let idle = std::thread::scope(|scope| scope.spawn(with_other).join()).expect("no panic");
+    assert_eq!(idle, 0, "refused beside the caller's own idle blocks");
+}
+
+/// The heap's one shard is another thread's; this one has a chunk in an arena of the same region.
+#[test]
+fn a_thread_without_a_shard_in_a_heap_is_not_refused_beside_its_chunk() {
+    let region = Region::with_capacity(64 << 10).expect("a region");
+    let (heap, arena) = (Heap::in_region(&region), Arena::in_region(&region));
+    assert_eq!(heap.stats().shards, 0, "made at the first use");
+    let block = |bytes| Layout::from_size_align(bytes, 1).expect("a small layout");
+    heap.alloc(block(16)).expect("an empty region");
+    assert_eq!(heap.stats().shards, 1, "and too few for two threads");
+    let idle = std::thread::scope(|scope| {
+        let refused_with_a_chunk = || {
+            arena.blocks().alloc(block(16)).expect("room");
+            assert!(arena.stats().leased > 0, "the rest of the chunk is idle");
+            while heap.alloc(block(64)).is_ok() {}
+            while heap.alloc(block(1)).is_ok() {}
+            arena.stats().leased
+        };
+        scope.spawn(refused_with_a_chunk).join().expect("no panic")
+    });
+    assert_eq!(idle, 0, "refused beside the caller's own chunk");
 }

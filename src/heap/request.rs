@@ -7,7 +7,7 @@ use crate::error::AllocError;
 use crate::region::{RegionReservation, Section, Wanted};
 use crate::size_class::{Class, GRANULE_BYTES};
 use crate::sync::mutant;
-use crate::thread::OwnedShard;
+use crate::thread::{self, OwnedShard};
 
 use super::inner::{Body, Core};
 use super::shard::Shard;
@@ -86,8 +86,17 @@ impl Core {
                 self.end_node(body, node, lease);
             });
         }
+        let wanted = Wanted { drawn, ..wanted };
         let mut give_back_own = |section: &mut Section<'_>, others| self.give_back_own(section, own, others);
-        self.region.take_or_refuse(self, Wanted { drawn, ..wanted }, &mut give_back_own, |_, _| ())
+        let taken = self.region.take_or_refuse(self, wanted, &mut give_back_own, |_, _| ());
+        if taken.is_ok() || own.is_some() {
+            return taken;
+        }
+        // A thread without a shard here may have something idle in other heaps and arenas. Its token is looked for outside
+        // the lock, and only by the refused: the first look at a thread's guard may allocate.
+        let Some(owner) = thread::own_token() else { return taken };
+        let mut elsewhere = |section: &mut Section<'_>, others| others && section.drain_owned(owner.bits());
+        self.region.take_or_refuse(self, wanted, &mut elsewhere, |_, _| ())
     }
 
     /// Gives back one magazine of the caller's shard, or, if `others`, of what its thread has in other heaps and arenas.

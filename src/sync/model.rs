@@ -112,6 +112,7 @@ unsafe impl<T: Send> Sync for Mutex<T> {}
 pub(crate) struct PerThread<T>(OnceLock<T>);
 
 impl<T: Default> PerThread<T> {
+    #[expect(clippy::unnecessary_wraps, reason = "the other body can be without a value")]
     pub(crate) fn get_or_default(&self) -> Option<&T> {
         Some(self.0.get_or_init(T::default))
     }

@@ -24,6 +24,22 @@ macro_rules! bumps {
 }
 bumps! { Arena Local<'_> Scratch Scope<'_> BumpRegion }
 
+/// What blocks are filled with, from a place of their own on: no two places of a short block hold the same, so bytes that
+/// moved too far, or not far enough, are seen.
+static PATTERN: [u8; 512] = {
+    let (mut pattern, mut at) = ([0; 512], 0);
+    while at < 512 {
+        pattern[at] = at as u8;
+        at += 1;
+    }
+    pattern
+};
+
+/// The bytes of a block that begins with `byte`, part by part.
+fn part(byte: u8, len: usize) -> &'static [u8] {
+    &PATTERN[byte as usize..][..len]
+}
+
 /// A block filled with bytes of its own.
 #[derive(Debug)]
 pub(crate) struct Filled {
@@ -39,8 +55,13 @@ impl Filled {
     fn hold(ptr: NonNull<u8>, layout: Layout) -> Self {
         assert_eq!(ptr.addr().get() % layout.align(), 0, "aligned by its address: {layout:?}");
         let byte = fresh_byte();
-        // SAFETY: the arena says these bytes are this caller's.
-        unsafe { ptr.write_bytes(byte, layout.size()) };
+        if layout.size() > 0 {
+            // SAFETY: the arena says these bytes are this caller's.
+            unsafe { ptr.write_bytes(0, layout.size()) };
+            // SAFETY: as many bytes were just written, and are this caller's.
+            let bytes = unsafe { std::slice::from_raw_parts_mut(ptr.as_ptr(), layout.size()) };
+            bytes.chunks_mut(256).for_each(|bytes| bytes.copy_from_slice(part(byte, bytes.len())));
+        }
         Self { ptr, layout, byte }
     }
 
@@ -65,7 +86,7 @@ impl Filled {
         }
         // SAFETY: a live block of at least `len` bytes, filled when it was handed out.
         let bytes = unsafe { std::slice::from_raw_parts(self.ptr.as_ptr(), len) };
-        let same = bytes[0] == self.byte && bytes[..len - 1] == bytes[1..];
+        let same = bytes.chunks(256).all(|bytes| bytes == part(self.byte, bytes.len()));
         assert!(same, "the bytes of a block changed: {self:?} holds {:?}…", &bytes[..len.min(16)]);
     }
 }

@@ -99,7 +99,7 @@ impl Scratch {
     /// it; those allocated before stay.
     ///
     /// No lock, unless the scope took a chunk or a large block.
-    pub fn scope<R>(&mut self, f: impl for<'s> FnOnce(&mut Scope<'s>) -> R) -> R {
+    pub fn scope<'e, R>(&mut self, f: impl for<'s> FnOnce(&mut Scope<'s, &'e ()>) -> R) -> R {
         scope::scope(&self.stack, f)
     }
 
@@ -107,10 +107,10 @@ impl Scratch {
     ///
     /// # Errors
     /// Those of `f`.
-    pub fn stage<T: ?Sized, E>(
-        &mut self,
-        f: impl for<'s> FnOnce(&mut Scope<'s>) -> Result<&'s mut T, E>,
-    ) -> Result<&mut T, E> {
+    pub fn stage<'x, 'e: 'x, T: ?Sized, E>(
+        &'x mut self,
+        f: impl for<'s> FnOnce(&mut Scope<'s, &'e ()>) -> Result<&'s mut T, E>,
+    ) -> Result<&'x mut T, E> {
         scope::stage(&self.stack, f)
     }
 

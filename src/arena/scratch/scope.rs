@@ -14,26 +14,31 @@ use super::stack::{Mark, Stack};
 
 /// Allocates inside [`Scratch::scope`](super::Scratch::scope) or [`Scratch::stage`](super::Scratch::stage); what it hands
 /// out lives until the scope ends.
-pub struct Scope<'s> {
+///
+/// `Outside` is a reference that lives as long as whatever the scope may refer to: it is found by the compiler, and lets a
+/// closure that must work for every `'s` put references to what is outside into the scope. A function that takes a scope
+/// and does not name it, `fn f(scope: &mut Scope<'_>)`, accepts scopes that refer to nothing shorter than `'static`;
+/// `fn f<'e>(scope: &mut Scope<'_, &'e ()>)` accepts all.
+pub struct Scope<'s, Outside: 's = &'static ()> {
     stack: &'s Stack,
-    /// Invariant in `'s`.
-    brand: PhantomData<Cell<&'s ()>>,
+    /// Invariant in `'s`, which what is outside outlives.
+    brand: PhantomData<(Cell<&'s ()>, Cell<&'s Outside>)>,
 }
 
-impl fmt::Debug for Scope<'_> {
+impl<Outside> fmt::Debug for Scope<'_, Outside> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scope").field("memory_usage", &self.stack.held()).finish_non_exhaustive()
     }
 }
 
-impl<'s> Scope<'s> {
+impl<'s, Outside> Scope<'s, Outside> {
     fn on(stack: &'s Stack) -> Self {
         Self { stack, brand: PhantomData }
     }
 
     /// Runs `f` with a scope inside this one and frees all that was allocated in it, if it panics too. What this one has
     /// handed out stays; it cannot be used meanwhile.
-    pub fn scope<R>(&mut self, f: impl for<'t> FnOnce(&mut Scope<'t>) -> R) -> R {
+    pub fn scope<'e, R>(&mut self, f: impl for<'t> FnOnce(&mut Scope<'t, &'e ()>) -> R) -> R {
         scope(self.stack, f)
     }
 
@@ -42,9 +47,9 @@ impl<'s> Scope<'s> {
     ///
     /// # Errors
     /// Those of `f`.
-    pub fn stage<T: ?Sized, E>(
+    pub fn stage<'e: 's, T: ?Sized, E>(
         &mut self,
-        f: impl for<'t> FnOnce(&mut Scope<'t>) -> Result<&'t mut T, E>,
+        f: impl for<'t> FnOnce(&mut Scope<'t, &'e ()>) -> Result<&'t mut T, E>,
     ) -> Result<&'s mut T, E> {
         stage(self.stack, f)
     }
@@ -69,15 +74,15 @@ impl Drop for Undo<'_> {
 }
 
 /// Runs `f` with a scope on `stack`, which the caller has exclusively.
-pub(super) fn scope<R>(stack: &Stack, f: impl for<'s> FnOnce(&mut Scope<'s>) -> R) -> R {
+pub(super) fn scope<'e, R>(stack: &Stack, f: impl for<'s> FnOnce(&mut Scope<'s, &'e ()>) -> R) -> R {
     let _undo = Undo { stack, mark: stack.mark() };
     f(&mut Scope::on(stack))
 }
 
 /// Runs `f` with a scope on `stack`, which the caller has exclusively, and keeps what it gives as `Ok`.
-pub(super) fn stage<'x, T: ?Sized, E>(
+pub(super) fn stage<'x, 'e: 'x, T: ?Sized, E>(
     stack: &'x Stack,
-    f: impl for<'s> FnOnce(&mut Scope<'s>) -> Result<&'s mut T, E>,
+    f: impl for<'s> FnOnce(&mut Scope<'s, &'e ()>) -> Result<&'s mut T, E>,
 ) -> Result<&'x mut T, E> {
     let undo = Undo { stack, mark: stack.mark() };
     let kept = f(&mut Scope::on(stack))?;

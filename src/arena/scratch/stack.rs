@@ -9,7 +9,7 @@
 //!
 //! The spare is the last chunk that a rewind left: a scope that needs one chunk more again and again takes it without the
 //! lock.
-#![expect(unsafe_code, reason = "implements an unsafe trait")]
+#![expect(unsafe_code, reason = "implements an unsafe trait; wipes what is freed")]
 
 use core::alloc::Layout;
 use core::cell::Cell;
@@ -50,6 +50,8 @@ pub(super) struct Stack {
     /// A chunk that is on no list; its lease is its length.
     spare: Cell<Option<Extent>>,
     held: Cell<usize>,
+    /// The byte that freed memory is filled with, known from the first chunk on.
+    wipe: Cell<Option<u8>>,
 }
 
 fn bytes(extent: Extent) -> usize {
@@ -58,8 +60,8 @@ fn bytes(extent: Extent) -> usize {
 
 impl Stack {
     pub(super) fn new(core: Arc<Core>) -> Self {
-        let (spare, held) = (Cell::new(None), Cell::new(0));
-        Self { core, shard: Shard::zeroed(), extents: List::default(), spare, held }
+        let (spare, held, wipe) = (Cell::new(None), Cell::new(0), Cell::new(None));
+        Self { core, shard: Shard::zeroed(), extents: List::default(), spare, held, wipe }
     }
 
     /// Whether it takes its memory from the arena of `core`.
@@ -83,11 +85,12 @@ impl Stack {
     fn refill(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         let refusal = |_| self.core.refusal(layout.size(), layout.align(), AllocErrorKind::LimitReached);
         let body = self.core.body().map_err(refusal)?;
+        self.wipe.set(body.wiping());
         self.shard.enter();
         let pressure = body.budget.pressure_with(body.region.budget());
         let changed = pressure.value != self.shard.seen.get();
         self.shard.seen.set(pressure.value);
-        if changed && pressure.on {
+        if changed && (pressure.on || !body.is_in_slack()) {
             body.region.section(|section| {
                 self.give_back_spare(body, section);
                 self.retire(body, section);
@@ -224,10 +227,23 @@ impl Stack {
     pub(super) fn rewind(&self, mark: Mark) {
         self.shard.enter();
         if self.extents.head() == mark.head && self.shard.chunk_end() == mark.chunk {
-            self.shard.rewind(mark.cursor, mark.live);
+            self.rewind_near(mark);
         } else if let Some(body) = self.core.made() {
             self.rewind_far(body, mark);
         }
+    }
+
+    /// The mark's chunk is the present one.
+    #[inline]
+    fn rewind_near(&self, mark: Mark) {
+        if let Some(byte) = self.wipe.get().filter(|_| mark.chunk.is_some()) {
+            let (start, room) = self.shard.room();
+            let from = self.shard.cursor();
+            // SAFETY: the blocks between the cursor and the mark, which nobody refers to: the caller of a rewind has the
+            // stack exclusively, or its scope ends.
+            unsafe { from.write_bytes(byte, mark.cursor - (start + room)) };
+        }
+        self.shard.rewind(mark.cursor, mark.live);
     }
 
     /// The mark's chunk, or the extent on top then, is not the present one.
@@ -238,7 +254,7 @@ impl Stack {
         let current = self.shard.chunk_end();
         if current == mark.chunk {
             self.give_back_until(body, mark.head, None);
-            self.shard.rewind(mark.cursor, mark.live);
+            self.rewind_near(mark);
             return;
         }
         // The current chunk was taken after the mark: it becomes the spare, with its lease, or goes back with the others.
@@ -263,6 +279,9 @@ impl Stack {
             body.region.grant(&body.budget, lease)
         };
         self.open(body, extent, if leased { lease } else { 0 });
+        let start = body.memory.granule(extent.offset);
+        // SAFETY: blocks taken after the mark, and before the chunk was left, which nobody refers to.
+        unsafe { body.wipe(start, mark.cursor - start.addr().get()) };
         self.shard.rewind(mark.cursor, mark.live);
         if !leased {
             body.region.section(|section| self.retire(body, section));
@@ -275,11 +294,14 @@ impl Stack {
         let (mut at, mut spared) = (self.extents.head(), false);
         while at != head {
             let (extent, next) = body.memory.read_node(at);
-            if Some(at) == spare && self.spare.get().is_none_or(|present| present.len < extent.len) {
+            let longer = self.spare.get().is_none_or(|present| present.len < extent.len);
+            if Some(at) == spare && longer && self.wipe.get().is_none() {
                 body.region.section(|section| self.give_back_spare(body, section));
                 self.spare.set(Some(extent));
                 spared = true;
             } else {
+                // SAFETY: taken after the mark: nobody refers to it; its node was just read.
+                unsafe { body.wipe_extent(extent) };
                 let given = body.region.section(|section| section.give_back(&body.budget, extent));
                 debug_assert!(given.is_ok(), "the extents of a stack are live");
                 self.release(body, bytes(extent));
@@ -307,8 +329,10 @@ unsafe impl Blocks for &Stack {
 
     #[inline]
     unsafe fn resize_in_place(self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
+        // What a shrinking block leaves would be free, unfilled.
+        let may_move = self.wipe.get().is_none() || new.size() >= old.size();
         // SAFETY: the caller's contract.
-        if let Some(block) = unsafe { self.shard.resize(ptr, old, new) } {
+        if may_move && let Some(block) = unsafe { self.shard.resize(ptr, old, new) } {
             return Some(block);
         }
         let stays = new.size() <= old.size() && ptr.addr().get().is_multiple_of(new.align());
@@ -320,6 +344,10 @@ unsafe impl Blocks for &Stack {
 
     #[inline]
     unsafe fn free_nonzero(self, ptr: NonNull<u8>, layout: Layout) {
+        if let Some(byte) = self.wipe.get() {
+            // SAFETY: the caller's block, which it uses no more.
+            unsafe { ptr.write_bytes(byte, layout.size()) };
+        }
         self.shard.free(ptr, layout);
     }
 
