@@ -31,11 +31,13 @@
 //! use sharded_arena::Arena;
 //!
 //! let arena = Arena::with_capacity(16 << 20)?; // 16 MiB, for all threads together
-//! let squares: Vec<&u64> = std::thread::scope(|scope| {
-//!     let threads: Vec<_> = (0..4u64).map(|n| scope.spawn(move || n * n)).collect();
-//!     threads.into_iter().map(|thread| &*arena.alloc(thread.join().unwrap())).collect()
+//! let words: Vec<&str> = std::thread::scope(|scope| {
+//!     let arena = &arena;
+//!     let word = |n| scope.spawn(move || &*arena.alloc_fmt(format_args!("word {}", n * n)));
+//!     let threads: Vec<_> = (0..4).map(word).collect();
+//!     threads.into_iter().map(|thread| thread.join().unwrap()).collect()
 //! });
-//! assert_eq!(squares, [&0, &1, &4, &9]);
+//! assert_eq!(words, ["word 0", "word 1", "word 4", "word 9"]); // the threads are gone
 //! # Ok::<(), sharded_arena::RegionError>(())
 //! ```
 //!
