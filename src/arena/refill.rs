@@ -79,16 +79,15 @@ impl Body {
     pub(super) fn alloc_outside(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         let pressed = self.budget.pressure_with(self.region.budget()).on;
         let shared = if pressed { None } else { self.take_shared(layout) };
-        let block = match shared {
-            Some(block) => block,
-            None => {
-                // Found before the lock is held: the first look at a thread's guard may allocate.
-                let owner = thread::own_token();
-                let mut own = |section: &mut Section<'_>, others: bool| {
-                    others && owner.is_some_and(|owner| section.drain_owned(owner.bits()))
-                };
-                self.exact(&self.extents, layout, &mut own)?.1
-            }
+        let block = if let Some(block) = shared {
+            block
+        } else {
+            // Found before the lock is held: the first look at a thread's guard may allocate.
+            let owner = thread::own_token();
+            let mut own = |section: &mut Section<'_>, others: bool| {
+                others && owner.is_some_and(|owner| section.drain_owned(owner.bits()))
+            };
+            self.exact(&self.extents, layout, &mut own)?.1
         };
         self.count_outside(layout.size(), 0);
         Ok(block)
