@@ -72,8 +72,11 @@ fn over_aligned_types_and_lengths_that_no_layout_has() {
     macro_rules! all_of {
         ($arena:expr) => {
             let arena = $arena;
-            let pages = arena.alloc_slice_fill_with(5, |n| Page(n as u8));
-            assert!(pages.as_ptr().addr() % 4_096 == 0 && pages.iter().enumerate().all(|(n, page)| page.0 == n as u8));
+            let pages = arena.alloc_slice_fill_with(5, |n| Page(u8::try_from(n).expect("few")));
+            assert!(
+                pages.as_ptr().addr() % 4_096 == 0
+                    && pages.iter().enumerate().all(|(n, page)| usize::from(page.0) == n)
+            );
             assert_eq!(arena.alloc(Page(9)), &Page(9));
             assert_eq!(std::ptr::from_mut(arena.alloc(Nothing)).addr() % 65_536, 0);
             assert_eq!(arena.alloc_slice_uninit::<Nothing>(usize::MAX).len(), usize::MAX);
@@ -101,7 +104,9 @@ fn comes_back(arena: &Arena, heap: &Heap, depth: usize) -> u64 {
     if depth == 0 {
         let blocks: Vec<_> = std::iter::from_fn(|| take(heap, layout(5_000, 8)).ok()).collect();
         assert!(take(heap, layout(1 << 20, 8)).is_err());
-        blocks.into_iter().for_each(|block| give(heap, block));
+        for block in blocks {
+            give(heap, block);
+        }
         return 1;
     }
     let with = arena.alloc_with(|| comes_back(arena, heap, depth - 1));

@@ -133,11 +133,7 @@ fn idle_memory_of_the_same_thread_refuses_nothing() {
     let (arena, mut scratch) = (Arena::in_region(&region), Scratch::in_region(&region));
     fill(&arena, layout(8, 8)).expect("room");
     fill(&scratch, layout(8, 8)).expect("room");
-    scratch.scope(|scope| {
-        (0..60).for_each(|_| {
-            fill(scope, layout(100, 8)).expect("room");
-        })
-    });
+    scratch.scope(|scope| (0..60).for_each(|_| fill(scope, layout(100, 8)).expect("room").check()));
     asks_for_the_rest(&scratch, &region, 2 * in_chunk(8), "the chunks of an arena and a stack, and a spare one");
 }
 

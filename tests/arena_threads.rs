@@ -141,9 +141,11 @@ fn ten_thousand_arenas_at_one_address_never_touch_a_neighbour() {
         let arena = place.insert(Arena::in_region(&region));
         let first = fill(arena, layout(1 + random.below(300), 8)).expect("room");
         let second = fill(&arena.local(), layout(1 + random.below(3_000), 8)).expect("room");
-        let third = fill(&*arena.scratch(), layout(100, 8)).expect("room");
+        let scratch = arena.scratch();
+        let third = fill(&*scratch, layout(100, 8)).expect("room");
         check_disjoint(&[first, second]);
-        drop(third);
+        third.check();
+        drop(scratch);
         assert_eq!(arena.stats().shards_owned, 1);
         if round % 64 == 0 {
             canaries.iter().for_each(Filled::check);

@@ -113,13 +113,13 @@ impl Body {
         while let Some(node) = self.pop_dropped() {
             // SAFETY: a node of `alloc_dropped`, so `drop` is that of its value; it is on no list any more (INV-D2), and
             // the arena is the caller's alone, so no borrow of the value is left.
-            let drop = unsafe { node.as_ref() }.drop;
+            let drop_value = unsafe { node.as_ref() }.drop;
             // SAFETY: as above.
-            let run = AssertUnwindSafe(|| unsafe { drop(node) });
+            let run = AssertUnwindSafe(|| unsafe { drop_value(node) });
             match catch_unwind(run) {
                 Err(panic) if first.is_none() => first = Some(panic),
-                // What it carries may panic in its own destructor.
-                Err(panic) => core::mem::forget(panic),
+                // What it carries may panic in its own destructor; what that carries is leaked.
+                Err(panic) => catch_unwind(AssertUnwindSafe(|| drop(panic))).unwrap_or_else(core::mem::forget),
                 Ok(()) => {}
             }
         }

@@ -26,6 +26,7 @@ bumps! { Arena Local<'_> Scratch Scope<'_> BumpRegion }
 
 /// What blocks are filled with, from a place of their own on: no two places of a short block hold the same, so bytes that
 /// moved too far, or not far enough, are seen.
+#[expect(clippy::cast_possible_truncation, reason = "the low eight bits are meant")]
 static PATTERN: [u8; 512] = {
     let (mut pattern, mut at) = ([0; 512], 0);
     while at < 512 {
