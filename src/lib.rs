@@ -91,11 +91,13 @@ mod blocks;
 mod bump;
 mod depot;
 mod magazine;
+
 mod region;
+
+mod thread;
 
 mod arena;
 mod heap;
-mod thread;
 
 mod alloc;
 mod block_arena;

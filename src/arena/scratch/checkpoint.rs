@@ -6,7 +6,8 @@
 //! - INV-T1: `undone` are disjoint, ascending ranges of numbers; a number is in one of them if a rewind has undone it since
 //!   the last reset.
 //!
-//! A rewind whose checkpoint was the last one adds no range, so a loop that goes back to where it began needs no memory.
+//! A rewind whose checkpoint was the last one adds no range, so a loop that goes back to where it began needs no memory. One
+//! that takes checkpoints and abandons them adds a range, 16 bytes, until a rewind to an earlier one, or a reset.
 
 use crate::error::RewindError;
 use crate::thread;
