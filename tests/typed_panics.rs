@@ -19,7 +19,7 @@ thread_local! {
 struct Defaulted(#[allow(dead_code, reason = "its drop counts")] Option<Tracked<'static>>);
 
 thread_local! {
-    static DEFAULT_LOG: &'static Log = Box::leak(Box::default());
+    static DEFAULT_LOG: &'static Log = Log::leaked();
 }
 
 impl Default for Defaulted {
@@ -33,7 +33,7 @@ impl Default for Defaulted {
 
 /// A value whose clone panics once `left` clones were made.
 struct Clones<'l> {
-    left: &'l Cell<usize>,
+    left: &'static Cell<usize>,
     value: Tracked<'l>,
 }
 
@@ -55,7 +55,7 @@ fn step(log: &Log, at: usize, index: usize) -> Tracked<'_> {
 macro_rules! at_every_step {
     ($arena:ident, |$log:ident, $at:ident| $run:expr) => {
         for $at in 0..LEN {
-            let ($log, before) = (Log::default(), $arena.used());
+            let ($log, before) = (Log::leaked(), $arena.used());
             assert_eq!(
                 panic_text(|| {
                     let _ = $run;
@@ -126,20 +126,20 @@ macro_rules! suite {
                 $with!(4096, arena => {
                     // Padding in front of a first block would stay.
                     arena.alloc(0u64);
-                    at_every_step!(arena, |log, at| arena.alloc_slice_fill_with(LEN, |index| step(&log, at, index)));
-                    at_every_step!(arena, |log, at| arena.try_alloc_slice_fill_with(LEN, |index| step(&log, at, index)));
+                    at_every_step!(arena, |log, at| arena.alloc_slice_fill_with(LEN, |index| step(log, at, index)));
+                    at_every_step!(arena, |log, at| arena.try_alloc_slice_fill_with(LEN, |index| step(log, at, index)));
                     at_every_step!(arena, |log, at| {
-                        arena.alloc_slice_fill_iter((0..LEN).map(|index| step(&log, at, index)))
+                        arena.alloc_slice_fill_iter((0..LEN).map(|index| step(log, at, index)))
                     });
-                    at_every_step!(arena, |log, at| arena.alloc_from_iter((0..LEN).map(|index| step(&log, at, index))));
+                    at_every_step!(arena, |log, at| arena.alloc_from_iter((0..LEN).map(|index| step(log, at, index))));
                     at_every_step!(arena, |log, at| {
-                        arena.alloc_from_iter((0..LEN).map(|index| step(&log, at, index)).filter(|_| true))
-                    });
-                    at_every_step!(arena, |log, at| {
-                        arena.alloc_slice_try_fill_with(LEN, |index| Ok::<_, ()>(step(&log, at, index)))
+                        arena.alloc_from_iter((0..LEN).map(|index| step(log, at, index)).filter(|_| true))
                     });
                     at_every_step!(arena, |log, at| {
-                        arena.alloc_slice_try_fill_iter((0..LEN).map(|index| Ok::<_, ()>(step(&log, at, index))))
+                        arena.alloc_slice_try_fill_with(LEN, |index| Ok::<_, ()>(step(log, at, index)))
+                    });
+                    at_every_step!(arena, |log, at| {
+                        arena.alloc_slice_try_fill_iter((0..LEN).map(|index| Ok::<_, ()>(step(log, at, index))))
                     });
                 });
             }
@@ -149,8 +149,8 @@ macro_rules! suite {
                 $with!(4096, arena => {
                     arena.alloc(0u64);
                     for at in 0..LEN {
-                        let (log, left, before) = (Log::default(), Cell::new(at), arena.used());
-                        let source: Vec<_> = (0..LEN).map(|_| Clones { left: &left, value: log.make() }).collect();
+                        let (log, left, before) = (Log::leaked(), Box::leak(Box::new(Cell::new(at))), arena.used());
+                        let source: Vec<_> = (0..LEN).map(|_| Clones { left, value: log.make() }).collect();
                         assert_eq!(panic_text(|| arena.alloc_slice_clone(&source).len()), "step");
                         assert_eq!(source.iter().map(|clones| clones.value.id).sum::<usize>(), LEN * (LEN - 1) / 2);
                         left.set(at);
@@ -193,7 +193,7 @@ macro_rules! suite {
                 $with!(4096, arena => {
                     arena.alloc(0u64);
                     for panicking in 0..LEN {
-                        let (log, before) = (Log::default(), arena.used());
+                        let (log, before) = (Log::leaked(), arena.used());
                         let make = |index: usize| match index {
                             LEN => Err(()),
                             _ if index == panicking => Ok(log.make_panicking()),
@@ -211,7 +211,7 @@ macro_rules! suite {
             fn an_iterator_that_panics_when_dropped() {
                 $with!(4096, arena => {
                     arena.alloc(0u64);
-                    let (log, before) = (Log::default(), arena.used());
+                    let (log, before) = (Log::leaked(), arena.used());
                     let values = || PanicsAtTheEnd((0..LEN).map(|_| log.make()));
                     assert_eq!(panic_text(|| arena.alloc_from_iter(values()).len()), "the end");
                     let sized = Lying { says: LEN, values: values() };
@@ -225,7 +225,7 @@ macro_rules! suite {
             fn an_iterator_that_yields_too_few() {
                 $with!(4096, arena => {
                     arena.alloc(0u64);
-                    let (log, before) = (Log::default(), arena.used());
+                    let (log, before) = (Log::leaked(), arena.used());
                     let few = || Lying { says: 9, values: (0..LEN).map(|_| log.make()) };
                     let text = "the iterator said it had 9 values and yielded 6";
                     assert_eq!(panic_text(|| arena.alloc_slice_fill_iter(few()).len()), text);
@@ -239,9 +239,9 @@ macro_rules! suite {
 
             #[test]
             fn a_refused_collection_is_undone() {
-                $with!(256, arena => {
+                $with!(1024, arena => {
                     arena.alloc(0u64);
-                    let (log, before) = (Log::default(), arena.used());
+                    let (log, before) = (Log::leaked(), arena.used());
                     assert!(arena.try_alloc_from_iter((0..100).map(|_| log.make())).is_err());
                     assert!(panic_text(|| arena.alloc_from_iter((0..100).map(|_| log.make())).len()).contains("limit reached"));
                     log.assert_dropped(log.made(), 1);
@@ -316,10 +316,10 @@ macro_rules! suite {
             #[test]
             fn a_panic_after_an_allocation_within_leaves_that_one_alone() {
                 $with!(4096, arena => {
-                    let (log, kept) = (Log::default(), Cell::new(None));
+                    let (log, kept) = (Log::leaked(), Cell::new(None));
                     let text = panic_text(|| arena.alloc_slice_fill_with(3, |index| {
                         if index == 2 { kept.set(Some(arena.alloc(7u64))); }
-                        step(&log, 2, index)
+                        step(log, 2, index)
                     }).len());
                     let more = arena.alloc_slice_fill_copy(64, u64::MAX);
                     assert_eq!((&*text, kept.take().map(|kept| *kept), more[63]), ("step", Some(7), u64::MAX));

@@ -54,6 +54,19 @@ impl<'s, Outside> Scope<'s, Outside> {
         stage(self.stack, f)
     }
 
+    /// Bytes the stack has taken from its region, those of the scopes around this one included. One load.
+    #[must_use]
+    pub fn memory_usage(&self) -> usize {
+        self.stack.held()
+    }
+
+    /// Bytes in blocks, as they were asked for, those of the scopes around this one included. A few loads.
+    #[cfg(feature = "stats")]
+    #[must_use]
+    pub fn live_bytes(&self) -> usize {
+        usize::try_from(self.stack.live()).unwrap_or(usize::MAX)
+    }
+
     /// What the typed methods stand on.
     #[inline(always)]
     pub(crate) fn blocks(&self) -> impl Blocks {
