@@ -19,10 +19,11 @@ fn make() -> Ground {
     Ground::new(1, CHUNK, 16)
 }
 
-/// `count` slots are made: the model checker does not see the `OnceLock` by which threads come by one.
-fn with_slots(count: usize) -> Ground {
+/// `count` slots are made, of threads past their end if `late`: the model checker does not see the `OnceLock` by which
+/// threads come by one.
+fn with_slots(count: usize, late: bool) -> Ground {
     let ground = make();
-    by_hand::set_late(false);
+    by_hand::set_late(late);
     let guards: Vec<_> = (0..count).map(|_| ground.arena().scratch()).collect();
     drop(guards);
     by_hand::set_late(true);
@@ -62,7 +63,7 @@ fn m15_recycled() {
     explore(
         "m15_scratch::recycled",
         BOUNDED,
-        || with_slots(2),
+        || with_slots(2, false),
         &[borrow, borrow],
         |ground| check(ground, &AGAIN, &BESIDE),
     );
@@ -78,7 +79,13 @@ fn m15_late() {
         by_hand::set_late(true);
         borrow(ground);
     };
-    explore("m15_scratch::late", BOUNDED, make, &[late, late], |ground| check(ground, &AGAIN, &BESIDE));
+    explore(
+        "m15_scratch::late",
+        BOUNDED,
+        || with_slots(2, true),
+        &[late, late],
+        |ground| check(ground, &AGAIN, &BESIDE),
+    );
     AGAIN.happened("one stack was used by both");
     BESIDE.happened("each used a stack of its own");
 }
@@ -99,7 +106,7 @@ fn m15_nested() {
     explore(
         "m15_scratch::nested",
         LARGE,
-        || with_slots(3),
+        || with_slots(3, false),
         &[nests, borrow],
         |ground| {
             TWO.hit_if(ground.usage() == 2 * CHUNK);
