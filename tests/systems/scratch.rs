@@ -1,11 +1,6 @@
-//! What each of the systems that this crate contains is known for: one test a clause, named `<system>__<clause>`.
-//!
 //! `bump_scope`: memory freed in stages. `lake`: layouts, marks and rewinds, a lake for each thread. What must not compile
 //! is in `tests/ui/`.
-#![allow(non_snake_case, reason = "two underscores part the system's name from the clause's")]
 #![expect(unsafe_code, reason = "blocks of bytes are written and read by hand")]
-
-mod common;
 
 use std::alloc::Layout;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
@@ -13,7 +8,7 @@ use std::ptr::NonNull;
 use std::sync::Barrier;
 use std::thread;
 
-use common::{Random, layout, steps};
+use crate::common::{Random, layout, steps};
 use sharded_arena::{AllocErrorKind, Arena, Region, RewindError, Scope, Scratch};
 
 fn address<T: ?Sized>(value: &T) -> usize {

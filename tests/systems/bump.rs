@@ -1,10 +1,7 @@
-//! What the systems with a bump arena are known for: one test a clause, named `<system>__<clause>`.
-//!
 //! `bitena`: memory of one fixed size, made at once, from which any thread takes values, slices and strings by moving one
 //! atomic word down; nothing is freed alone and nothing is dropped; `reset` starts over. The original duplicates the bits
 //! of a slice's initial value whatever its type, multiplies lengths unchecked, asserts (in debug builds) that no type has
 //! size zero, and loses the value that it has no room for.
-#![allow(non_snake_case, reason = "two underscores part the system's name from the clause's")]
 
 use std::cell::Cell;
 use std::collections::BTreeSet;

@@ -1,14 +1,9 @@
-//! What each of the systems that this crate contains is known for: one test a clause, named `<system>__<clause>`.
-//!
 //! `bitcoinleveldb_arena`: `LevelDB`'s arena of blocks, and the generator that exercises it.
-#![allow(non_snake_case, reason = "two underscores part the system's name from the clause's")]
 #![expect(unsafe_code, reason = "fills what the arena hands out, and reads it again")]
-
-mod common;
 
 use std::ptr::NonNull;
 
-use common::{assert_empty, give_each, layout, take};
+use crate::common::{assert_empty, give_each, layout, take};
 use sharded_arena::testing::LcgRandom;
 use sharded_arena::{AllocErrorKind, BlockArena, Heap, Region, UsageHandle};
 

@@ -1,44 +1,14 @@
-//! What each of the systems that this crate contains is known for: one test a clause, named `<system>__<clause>`.
-//!
 //! `blink_alloc`: an arena that grows, is shared, and keeps its memory. `rodeo`: an arena that runs destructors. What must
 //! not compile is in `tests/ui/`.
-#![allow(non_snake_case, reason = "two underscores part the system's name from the clause's")]
-#![expect(unsafe_code, reason = "a global allocator that counts")]
 
-mod common;
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
-use common::{Random, steps};
+use crate::allocations;
+use crate::common::{Random, steps};
 use sharded_arena::{Arena, Region};
-
-/// Counts the calling thread's allocations.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: hands every call on to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _no_count_at_the_thread_s_end = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the trait's contract.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: the trait's contract.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
-
-#[global_allocator]
-static GLOBAL: Counting = Counting;
 
 /// A region without huge pages: each page is a fault of its own when it is first touched.
 fn region(bytes: usize) -> Region {
@@ -101,9 +71,9 @@ fn blink_alloc__reset_keeps_memory_warm() {
         assert!(cold >= (blocks * 500) >> 12, "{cold} pages for the first round of {blocks} blocks");
         for n in 2..6 {
             arena.reset();
-            let (faults, allocations) = (page_faults(), ALLOCATIONS.get());
+            let (faults, before) = (page_faults(), allocations());
             let usage = round(&arena, blocks, large);
-            let asked = ALLOCATIONS.get() - allocations;
+            let asked = allocations() - before;
             let warm = page_faults() - faults;
             let most = if n == 2 && blocks > 4_000 { cold / 50 } else { 0 };
             assert!(warm <= most, "{warm} pages of {cold} in round {n} of {blocks} blocks");
@@ -175,13 +145,13 @@ fn blink_alloc__no_lock_per_allocation() {
             scope.spawn(|| {
                 let mut last = std::ptr::from_ref(arena.alloc(0_u64)).addr();
                 held.wait();
-                let before = (arena.stats().usage, region.stats(), ALLOCATIONS.get());
+                let before = (arena.stats().usage, region.stats(), allocations());
                 for n in 1..8000_u64 {
                     let number = arena.alloc(n);
                     assert_eq!(last - std::ptr::from_ref(number).addr(), 8, "in the thread's own chunk");
                     last -= 8;
                 }
-                assert_eq!((arena.stats().usage, region.stats(), ALLOCATIONS.get()), before);
+                assert_eq!((arena.stats().usage, region.stats(), allocations()), before);
             });
         }
     });

@@ -1,19 +1,14 @@
-//! What each of the systems that this crate contains is known for: one test a clause, named `<system>__<clause>`.
-//!
 //! `bumpalo`: the names of its methods and what they do, side by side with the original; collections in an arena, which
 //! threads may share; results that outlive their threads.
-#![allow(non_snake_case, reason = "two underscores part the system's name from the clause's")]
 #![expect(unsafe_code, reason = "blocks for a layout are written by hand")]
-
-mod common;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::thread;
 
+use crate::common::{layout, steps};
 use bumpalo::Bump;
-use common::{layout, steps};
 use hashbrown::{DefaultHashBuilder, HashMap};
 use rayon::prelude::*;
 use sharded_arena::allocator_api2::vec::Vec as ArenaVec;
