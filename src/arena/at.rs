@@ -60,12 +60,15 @@ unsafe impl Blocks for At<'_> {
             // SAFETY: the caller's block, which it uses no more.
             unsafe { body.wipe(ptr, layout.size()) };
         }
-        if !self.shard.is_none() {
-            self.shard.free(ptr, layout);
-        } else if let Some(body) = self.arena.core().made() {
+        if !self.shard.is_none() && self.shard.free(ptr, layout) {
+            return;
+        }
+        if let Some(body) = self.arena.core().made() {
             let offset = ptr.addr().get() - body.memory.base().addr().get();
             body.shared.shift(offset, offset + layout.size());
-            self.count(0, layout.size());
+            if self.shard.is_none() {
+                body.count_outside(0, layout.size());
+            }
         }
     }
 

@@ -93,14 +93,15 @@ impl Body {
         Some((node, next))
     }
 
-    /// Takes a value off the lists, if there is one left.
-    fn pop_dropped(&self) -> Option<NonNull<Node>> {
-        for shard in self.shards.iter() {
-            if let Some((node, next)) = self.node(shard.drops.get()) {
-                shard.drops.set(next);
-                return Some(node);
-            }
-        }
+    /// Takes the value to be dropped first off the list of `shard`.
+    fn pop_own(&self, shard: &Shard) -> Option<NonNull<Node>> {
+        let (node, next) = self.node(shard.drops.get())?;
+        shard.drops.set(next);
+        Some(node)
+    }
+
+    /// As [`Body::pop_own`], of the threads without a shard.
+    fn pop_outside(&self) -> Option<NonNull<Node>> {
         let (node, next) = self.node(self.outside.drops.load(ord!(Relaxed)))?;
         self.outside.drops.store(next, ord!(Relaxed));
         Some(node)
@@ -110,7 +111,8 @@ impl Body {
     /// others from running; the first panic goes on when all have run.
     pub(super) fn drop_values(&self) {
         let mut first = None;
-        while let Some(node) = self.pop_dropped() {
+        let own = self.shards.iter().flat_map(|shard| core::iter::from_fn(|| self.pop_own(shard)));
+        for node in own.chain(core::iter::from_fn(|| self.pop_outside())) {
             // SAFETY: a node of `alloc_dropped`, so `drop` is that of its value; it is on no list any more (INV-D2), and
             // the arena is the caller's alone, so no borrow of the value is left.
             let drop_value = unsafe { node.as_ref() }.drop;

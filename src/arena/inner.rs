@@ -18,6 +18,7 @@ use crate::table::try_box;
 use crate::thread::{self, Cache, Guard, OwnedShard, Shards, default_count};
 
 use super::extents::{List, Memory};
+use super::refill::LEAST_CHUNK_BYTES;
 use super::shard::Shard;
 use super::shared::SharedChunk;
 
@@ -93,8 +94,17 @@ impl Core {
 
     /// The arena's own limit, or the region's if that is lower.
     pub(crate) fn limit(&self) -> usize {
-        let region = || self.making.with(|region| region.as_ref().map_or(usize::MAX, Region::limit));
-        self.made().map_or_else(|| region().min(self.options.limit), Body::limit)
+        self.made().map_or_else(
+            || {
+                // The maker takes the region along: who waited for it looks again.
+                self.making.with(|region| match (self.made(), region) {
+                    (Some(body), _) => body.limit(),
+                    (None, Some(region)) => region.limit().min(self.options.limit),
+                    (None, None) => self.options.limit,
+                })
+            },
+            Body::limit,
+        )
     }
 
     /// The body, made at the first call.
@@ -129,7 +139,9 @@ impl Core {
 
     /// The region, if one was given or made.
     pub(crate) fn region(&self) -> Option<Region> {
-        self.made().map(|body| body.region.clone()).or_else(|| self.making.with(|region| region.clone()))
+        let made = || self.made().map(|body| body.region.clone());
+        // The maker takes the region along: who waited for it looks again.
+        made().or_else(|| self.making.with(|region| made().or_else(|| region.clone())))
     }
 
     /// The body, if it was ever made.
@@ -186,8 +198,14 @@ impl Core {
     /// The figures of a refusal.
     #[cold]
     pub(crate) fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
-        let (usage, limit) = self.made().map_or((0, 0), |body| (body.budget.usage(), body.limit()));
-        AllocError { requested, align, usage, limit, largest_free: 0, kind }
+        let Some(body) = self.made() else {
+            // No region could be made: there is nothing to hand out.
+            return AllocError { requested, align, usage: 0, limit: 0, largest_free: 0, kind };
+        };
+        let error = body.region.refusal(requested, align, kind);
+        let own = body.budget.limit() < error.limit;
+        let (usage, limit) = if own { (body.budget.usage(), body.budget.limit()) } else { (error.usage, error.limit) };
+        AllocError { usage, limit, ..error }
     }
 }
 
@@ -199,7 +217,7 @@ impl Body {
             memory: Memory::new(region.base()),
             budget: Budget::new(options.limit, region.capacity(), region.slack_divisor()),
             shards,
-            first_chunk: options.first_chunk,
+            first_chunk: options.first_chunk.max(LEAST_CHUNK_BYTES),
             most_chunk: options.most_chunk,
             shared: CachePadded::default(),
             outside: CachePadded::default(),

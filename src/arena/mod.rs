@@ -136,6 +136,9 @@ impl Arena {
 
     /// Lends the calling thread a stack of scratch memory, used again by its next call after the guard is dropped. Charged
     /// to this arena, freed scope by scope. A call while others are lent to the thread gives another stack.
+    ///
+    /// A stack that waits to be lent again keeps one chunk, within the idle memory that the limits allow; another's refusal
+    /// does not find it. [`trim`](Self::trim) gives it back, and so does the stack's next guard if there is pressure.
     #[must_use]
     pub fn scratch(&self) -> ScratchGuard<'_> {
         self.recycled.get_or_init(Box::default).lend(&self.core)
@@ -247,7 +250,7 @@ impl Arena {
     }
 
     /// Proves that what the arena has taken from its region is what it has on its lists. For tests and debugging: visits
-    /// every extent.
+    /// every extent; nobody else may use the region meanwhile, nor a [`Scratch`] that was moved out of its guard.
     ///
     /// # Errors
     /// The first thing found that does not hold, with its figures.

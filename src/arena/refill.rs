@@ -27,7 +27,7 @@ use super::shard::Shard;
 use super::shared::Free;
 
 /// A chunk shorter than this is not worth its node.
-const LEAST_CHUNK_BYTES: usize = if cfg!(all(test, loom)) { 64 } else { 256 };
+pub(super) const LEAST_CHUNK_BYTES: usize = if cfg!(all(test, loom)) { 64 } else { 256 };
 
 /// A shared chunk's room fits half a word.
 const MOST_SHARED_BYTES: usize = 1 << 31;
@@ -231,6 +231,10 @@ impl Body {
                 return Some(self.memory.byte(offset));
             }
             let may_hold = self.region.share(&self.budget, self.shards.count());
+            let likely = self.chunk_bytes(self.shared.used.get(), 0).min(may_hold.max(self.shared.lease.get()));
+            if need(layout) > most_of(likely) {
+                return None;
+            }
             let taken = self.region.section(|section| {
                 let shared = &*self.shared;
                 if shared.free() != seen && !mutant!("rule.shared.replaced-twice") {

@@ -13,7 +13,7 @@ use super::inner::Body;
 use super::shard::Shard;
 
 /// Extents given back under one hold of the lock.
-const SECTION: usize = 64;
+pub(super) const SECTION: usize = 64;
 
 impl Body {
     /// Nothing is handed out any more. Keeps each shard's chunk if `keep`, where it would serve a round like the last, as
@@ -89,7 +89,8 @@ impl Body {
         self.give_back(&mut batch[..count]);
     }
 
-    fn give_back(&self, extents: &mut [Extent]) {
+    /// Gives back extents of the arena's, of which nobody uses anything any more.
+    pub(super) fn give_back(&self, extents: &mut [Extent]) {
         if extents.is_empty() {
             return;
         }

@@ -147,15 +147,17 @@ impl Shard {
         core::ptr::addr_eq(self.cursor.get(), ptr.as_ptr())
     }
 
-    /// Takes back the block at `ptr`: its room too if it is the last.
+    /// Takes back the block at `ptr`: its room too if it is the last, which is the answer.
     #[inline]
-    pub(super) fn free(&self, ptr: NonNull<u8>, layout: Layout) {
-        if self.is_last(ptr) {
+    pub(super) fn free(&self, ptr: NonNull<u8>, layout: Layout) -> bool {
+        let last = self.is_last(ptr);
+        if last {
             self.enter();
             self.cursor.set(self.cursor.get().wrapping_add(layout.size()));
         } else {
             self.count(0, layout.size());
         }
+        last
     }
 
     /// Makes the block at `ptr` longer or shorter if it is the last, moving its bytes; neither size is zero.
@@ -225,6 +227,9 @@ impl Shard {
     /// Moves the cursor back up to address `to`, in the chunk or its end: the blocks below are gone, and `live` bytes are
     /// handed out and not taken back.
     pub(super) fn rewind(&self, to: usize, live: u64) {
+        // Below the start nothing is this shard's: who names such a place is mistaken, and gets the start.
+        debug_assert!(to >= self.start.get(), "INV-C1");
+        let to = to.max(self.start.get());
         self.cursor.set(self.cursor.get().with_addr(to));
         self.base.set(live.wrapping_add(to as u64));
         self.padding.set(0);

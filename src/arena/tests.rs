@@ -269,3 +269,25 @@ fn a_thread_without_a_shard_in_a_heap_is_not_refused_beside_its_chunk() {
     });
     assert_eq!(idle, 0, "refused beside the caller's own chunk");
 }
+
+#[test]
+fn a_short_first_chunk_is_still_a_chunk() {
+    let region = Region::with_capacity(1 << 20).expect("a region");
+    let arena = Arena::builder().region(&region).first_chunk(1).build().expect("an arena");
+    (0..1000u64).for_each(|n| assert_eq!(*arena.alloc(n), n));
+    assert!(arena.memory_usage() <= 8000 + 2000, "{}", arena.stats());
+}
+
+#[test]
+fn the_limit_is_right_beside_another_thread_s_first_use() {
+    let region = Region::with_capacity(1 << 20).expect("a region");
+    for _ in 0..300 {
+        let arena = Arena::builder().region(&region).limit(1 << 16).build().expect("an arena");
+        std::thread::scope(|scope| {
+            scope.spawn(|| arena.alloc(1u8));
+            for _ in 0..20 {
+                assert_eq!((arena.limit(), arena.region().is_some()), (1 << 16, true));
+            }
+        });
+    }
+}

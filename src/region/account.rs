@@ -130,7 +130,7 @@ impl Account {
     ///
     /// # Safety
     /// Each of `extents` is one that `take` gave, is named once, and nothing refers to its memory any more.
-    pub(crate) unsafe fn close(mut self, extents: &mut [Extent]) {
+    pub(crate) unsafe fn close(self, extents: &mut [Extent]) {
         if self.region.is_last() {
             return;
         }

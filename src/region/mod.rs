@@ -17,7 +17,7 @@
 use core::cell::Cell;
 use core::fmt;
 use core::marker::PhantomPinned;
-use core::mem::MaybeUninit;
+use core::mem::{ManuallyDrop, MaybeUninit};
 use core::ptr::NonNull;
 
 use crate::best_fit::BestFit;
@@ -121,6 +121,8 @@ pub(crate) struct Shared {
     budget: Budget,
     slack_divisor: usize,
     wipe: Option<u8>,
+    /// Of a region that an arena made for itself.
+    quota: Option<lazy::Quota>,
     /// The lock on a line of its own: those who wait for it do not slow its holder.
     state: CachePadded<Mutex<CachePadded<State>>>,
 }
@@ -231,6 +233,7 @@ impl Region {
             budget,
             slack_divisor,
             wipe,
+            quota: None,
             state: CachePadded::new(Mutex::new(CachePadded::new(state))),
         };
         Ok(Region { shared: Arc::new(shared) })
@@ -299,8 +302,12 @@ impl Region {
     }
 
     /// Whether no other handle, heap or arena has the region. Only a caller that is about to drop its own may rely on it.
-    pub(crate) fn is_last(&mut self) -> bool {
-        Arc::get_mut(&mut self.shared).is_some()
+    pub(crate) fn is_last(&self) -> bool {
+        // Counted through a copy of the handle: a `&mut` of this one would claim a part of what holds it, to which the
+        // region's list may lead other threads.
+        // SAFETY: the copy is neither dropped nor handed on, so the count stays that of the handles there are.
+        let mut copy = ManuallyDrop::new(unsafe { core::ptr::read(&raw const self.shared) });
+        Arc::get_mut(&mut copy).is_some()
     }
 
     /// Bytes that one of `shards` shards may hold idle under the limits of `own` and of the region.

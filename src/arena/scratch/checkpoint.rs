@@ -12,7 +12,7 @@
 use crate::error::RewindError;
 use crate::thread;
 
-use super::stack::Mark;
+use super::rewind::Mark;
 
 /// A place in a [`Scratch`](super::Scratch) stack to go back to.
 #[derive(Debug, Clone, Copy)]

@@ -15,6 +15,7 @@ use crate::sync::Arc;
 use super::inner::{Core, Options};
 
 mod checkpoint;
+mod rewind;
 mod scope;
 mod stack;
 

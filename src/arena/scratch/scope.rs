@@ -10,7 +10,8 @@ use core::marker::PhantomData;
 
 use crate::blocks::Blocks;
 
-use super::stack::{Mark, Stack};
+use super::rewind::Mark;
+use super::stack::Stack;
 
 /// Allocates inside [`Scratch::scope`](super::Scratch::scope) or [`Scratch::stage`](super::Scratch::stage); what it hands
 /// out lives until the scope ends.

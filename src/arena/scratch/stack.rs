@@ -3,8 +3,11 @@
 //! It bumps through a [`Shard`] of its own that no other thread knows. What was taken is on a list, the last in front; a
 //! [`Mark`] is a place on it and in the chunk that was current then.
 //!
-//! - INV-K1: the current chunk is leased in its length; so is the spare one. No other extent of the list has idle bytes.
-//! - INV-K2: a mark's chunk is on the list, and ends above the mark's cursor, until a rewind to an earlier mark.
+//! - INV-K1: the current chunk is leased, in its length or at least as far as it is idle; the spare one in its length. No other
+//!   extent of the list has idle bytes, but for less than a granule.
+//! - INV-K2: a mark's chunk is on the list, and begins at or below the mark's cursor, until a rewind to an earlier mark. A mark
+//!   may be taken while a block is being made (its closure has the stack), so a block that is older than the last mark
+//!   keeps its room when it is given back: the cursor does not rise above the mark.
 //! - INV-K3: `held = 16 × Σ len` of the list and the spare, part of the arena's `stacks`.
 //!
 //! The spare is the last chunk that a rewind left: a scope that needs one chunk more again and again takes it without the
@@ -28,40 +31,33 @@ use super::super::extents::List;
 use super::super::inner::{Body, Core};
 use super::super::refill::{Taken, most_of, need};
 use super::super::shard::Shard;
-
-/// A place in a stack to go back to.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Mark {
-    /// The end of the extent taken last.
-    head: u32,
-    /// The end of the chunk that was current, or none.
-    chunk: Option<u32>,
-    /// Where the cursor stood in it.
-    cursor: usize,
-    /// Bytes in blocks, as they were asked for.
-    live: u64,
-}
+use super::rewind::Mark;
 
 /// See the module's header.
 pub(super) struct Stack {
-    core: Arc<Core>,
-    shard: Shard,
-    extents: List,
+    pub(super) core: Arc<Core>,
+    pub(super) shard: Shard,
+    pub(super) extents: List,
     /// A chunk that is on no list; its lease is its length.
-    spare: Cell<Option<Extent>>,
-    held: Cell<usize>,
+    pub(super) spare: Cell<Option<Extent>>,
+    pub(super) held: Cell<usize>,
     /// The byte that freed memory is filled with, known from the first chunk on.
-    wipe: Cell<Option<u8>>,
+    pub(super) wipe: Cell<Option<u8>>,
+    /// The last place that was named, and still holds.
+    pub(super) last: Cell<Mark>,
+    /// Bytes of blocks older than that place which were given back since: their room stays in use.
+    pub(super) buried: Cell<u64>,
 }
 
-fn bytes(extent: Extent) -> usize {
+pub(super) fn bytes(extent: Extent) -> usize {
     extent.len as usize * GRANULE_BYTES
 }
 
 impl Stack {
     pub(super) fn new(core: Arc<Core>) -> Self {
         let (spare, held, wipe) = (Cell::new(None), Cell::new(0), Cell::new(None));
-        Self { core, shard: Shard::zeroed(), extents: List::default(), spare, held, wipe }
+        let (last, buried) = (Cell::new(Self::bottom()), Cell::new(0));
+        Self { core, shard: Shard::zeroed(), extents: List::default(), spare, held, wipe, last, buried }
     }
 
     /// Whether it takes its memory from the arena of `core`.
@@ -147,21 +143,21 @@ impl Stack {
     }
 
     /// Makes `extent` the current chunk, nothing of it in use but its node.
-    fn open(&self, body: &Body, extent: Extent, lease: usize) {
+    pub(super) fn open(&self, body: &Body, extent: Extent, lease: usize) {
         self.shard.open(body.memory.granule(extent.offset), body.memory.top(extent.end()), extent.end(), lease);
     }
 
     // ---- idle memory ----------------------------------------------------------------------------------------------
 
     /// Gives the unused front of the current chunk back.
-    fn cut_unused(&self, body: &Body, section: &mut Section<'_>) {
+    pub(super) fn cut_unused(&self, body: &Body, section: &mut Section<'_>) {
         let unused = self.shard.room().1 / GRANULE_BYTES * GRANULE_BYTES;
         body.cut_unused(section, &self.shard);
         self.release(body, unused);
     }
 
     /// There is no current chunk any more: its unused front goes back. `false` if there was none.
-    fn retire(&self, body: &Body, section: &mut Section<'_>) -> bool {
+    pub(super) fn retire(&self, body: &Body, section: &mut Section<'_>) -> bool {
         let had = self.shard.chunk_end().is_some();
         if had {
             self.cut_unused(body, section);
@@ -171,7 +167,7 @@ impl Stack {
     }
 
     /// Gives the spare chunk back; `false` if there is none.
-    fn give_back_spare(&self, body: &Body, section: &mut Section<'_>) -> bool {
+    pub(super) fn give_back_spare(&self, body: &Body, section: &mut Section<'_>) -> bool {
         let Some(spare) = self.spare.take() else { return false };
         let given = section.give_back(&body.budget, spare);
         debug_assert!(given.is_ok(), "the spare is live");
@@ -203,113 +199,10 @@ impl Stack {
         body.outside.stacks.fetch_add(bytes, ord!(Relaxed));
     }
 
-    fn release(&self, body: &Body, bytes: usize) {
+    pub(super) fn release(&self, body: &Body, bytes: usize) {
         debug_assert!(bytes <= self.held(), "INV-K3");
         self.held.set(self.held() - bytes);
         body.outside.stacks.fetch_sub(bytes, ord!(Relaxed));
-    }
-
-    // ---- marks ----------------------------------------------------------------------------------------------------
-
-    /// The place now.
-    pub(super) fn mark(&self) -> Mark {
-        let (start, room) = self.shard.room();
-        Mark { head: self.extents.head(), chunk: self.shard.chunk_end(), cursor: start + room, live: self.live() }
-    }
-
-    /// The place before anything was taken.
-    pub(super) fn bottom() -> Mark {
-        Mark { head: 0, chunk: None, cursor: 0, live: 0 }
-    }
-
-    /// Gives back all that was taken since `mark`, which is a place of this stack (INV-K2).
-    #[inline]
-    pub(super) fn rewind(&self, mark: Mark) {
-        self.shard.enter();
-        if self.extents.head() == mark.head && self.shard.chunk_end() == mark.chunk {
-            self.rewind_near(mark);
-        } else if let Some(body) = self.core.made() {
-            self.rewind_far(body, mark);
-        }
-    }
-
-    /// The mark's chunk is the present one.
-    #[inline]
-    fn rewind_near(&self, mark: Mark) {
-        if let Some(byte) = self.wipe.get().filter(|_| mark.chunk.is_some()) {
-            let (start, room) = self.shard.room();
-            let from = self.shard.cursor();
-            // SAFETY: the blocks between the cursor and the mark, which nobody refers to: the caller of a rewind has the
-            // stack exclusively, or its scope ends.
-            unsafe { from.write_bytes(byte, mark.cursor - (start + room)) };
-        }
-        self.shard.rewind(mark.cursor, mark.live);
-    }
-
-    /// The mark's chunk, or the extent on top then, is not the present one.
-    #[cold]
-    #[inline(never)]
-    fn rewind_far(&self, body: &Body, mark: Mark) {
-        self.shard.expected.set(self.held());
-        let current = self.shard.chunk_end();
-        if current == mark.chunk {
-            self.give_back_until(body, mark.head, None);
-            self.rewind_near(mark);
-            return;
-        }
-        // The current chunk was taken after the mark: it becomes the spare, with its lease, or goes back with the others.
-        let lease = self.shard.close();
-        let spared = self.give_back_until(body, mark.head, current);
-        if !spared && lease > 0 {
-            body.region.end_lease(&body.budget, lease);
-        }
-        self.shard.set_live(mark.live);
-        if let Some(end) = mark.chunk {
-            self.reopen(body, end, mark);
-        }
-    }
-
-    /// Makes the chunk that ends at granule `end`, which is on the list, the current one again.
-    fn reopen(&self, body: &Body, end: u32, mark: Mark) {
-        let (extent, _) = body.memory.read_node(end);
-        let lease = bytes(extent);
-        // Idle memory is leased, or it is given back.
-        let leased = body.region.grant(&body.budget, lease) || {
-            body.region.section(|section| self.give_back_spare(body, section));
-            body.region.grant(&body.budget, lease)
-        };
-        self.open(body, extent, if leased { lease } else { 0 });
-        let start = body.memory.granule(extent.offset);
-        // SAFETY: blocks taken after the mark, and before the chunk was left, which nobody refers to.
-        unsafe { body.wipe(start, mark.cursor - start.addr().get()) };
-        self.shard.rewind(mark.cursor, mark.live);
-        if !leased {
-            body.region.section(|section| self.retire(body, section));
-        }
-    }
-
-    /// Gives back the extents on top of the one that ends at granule `head`, but for the one that ends at `spare`, if that
-    /// is longer than the present spare: says whether it became the spare.
-    fn give_back_until(&self, body: &Body, head: u32, spare: Option<u32>) -> bool {
-        let (mut at, mut spared) = (self.extents.head(), false);
-        while at != head {
-            let (extent, next) = body.memory.read_node(at);
-            let longer = self.spare.get().is_none_or(|present| present.len < extent.len);
-            if Some(at) == spare && longer && self.wipe.get().is_none() {
-                body.region.section(|section| self.give_back_spare(body, section));
-                self.spare.set(Some(extent));
-                spared = true;
-            } else {
-                // SAFETY: taken after the mark: nobody refers to it; its node was just read.
-                unsafe { body.wipe_extent(extent) };
-                let given = body.region.section(|section| section.give_back(&body.budget, extent));
-                debug_assert!(given.is_ok(), "the extents of a stack are live");
-                self.release(body, bytes(extent));
-            }
-            at = next;
-        }
-        self.extents.rewind(head);
-        spared
     }
 }
 
@@ -329,8 +222,9 @@ unsafe impl Blocks for &Stack {
 
     #[inline]
     unsafe fn resize_in_place(self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
-        // What a shrinking block leaves would be free, unfilled.
-        let may_move = self.wipe.get().is_none() || new.size() >= old.size();
+        // What a shrinking block leaves would be free, unfilled, or above a mark.
+        let shrinks = new.size() < old.size();
+        let may_move = !shrinks || (self.wipe.get().is_none() && !self.is_below_mark(ptr));
         // SAFETY: the caller's contract.
         if may_move && let Some(block) = unsafe { self.shard.resize(ptr, old, new) } {
             return Some(block);
@@ -348,7 +242,12 @@ unsafe impl Blocks for &Stack {
             // SAFETY: the caller's block, which it uses no more.
             unsafe { ptr.write_bytes(byte, layout.size()) };
         }
-        self.shard.free(ptr, layout);
+        if self.is_below_mark(ptr) {
+            self.buried.set(self.buried.get() + layout.size() as u64);
+            self.shard.count(0, layout.size());
+        } else {
+            self.shard.free(ptr, layout);
+        }
     }
 
     fn refusal(self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
