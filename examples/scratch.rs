@@ -15,8 +15,9 @@
 //! - A result lives as long as its scope. To carry it out does not compile: try to return `pushes` from the innermost one.
 //! - `stage` keeps all that was made in it, as long as the scope around it, if it ends with `Ok(kept)`; with `Err`, or a
 //!   panic, it has never been. So what is not worth keeping goes into a `scope` inside.
-//! - What is put into a scope may refer to other results of that scope, but not to anything outside (unless it is static):
-//!   copy what is needed, as `Lists` does with scripts, or put lengths, as `Pushes` gives them.
+//! - What is put into a scope may refer to other results of that scope, and to what is outside. A function that is handed a
+//!   scope and does not name what is outside (`&mut Scope<'_>`, as here) puts nothing but its own into it: it copies what
+//!   it needs, as `Lists` does with scripts, or puts lengths, as `Pushes` gives them.
 //! - Values are not dropped. Keep what owns something, a `Vec` for example, out of scratch memory.
 //!
 //! The rules are real: no output spent twice, no more money than there is, scripts of inputs push 520 bytes at a time at

@@ -1,7 +1,7 @@
 //! A request that the chunk has no room for: a new chunk, the shared one, or an extent of its own.
 //!
-//! - INV-L1: `leased` covers the length of every current chunk: granted before it is taken, in the section that takes it,
-//!   and returned after its unused front was given back, in the section that gives it back.
+//! - INV-L1: `leased` covers the idle bytes of every current chunk: granted before it is taken, in the section that takes
+//!   it, and returned after its unused front was given back.
 //! - INV-L2: a shard records the pressure it acts upon before any grant of that pass: a lease taken beside the beginning of
 //!   pressure is returned at the shard's next slow path.
 //!
@@ -246,6 +246,8 @@ impl Body {
                 let Extent { offset, len } = taken.extent;
                 let bytes = len as usize * GRANULE_BYTES;
                 shared.used.set(shared.used.get() + bytes);
+                // Written under the lock: who drains the chunk a moment later changes its node. A page that was never
+                // touched costs its fault here, once a chunk.
                 self.memory.write_node(taken.extent, taken.next);
                 let room = u32::try_from(bytes - NODE_BYTES).unwrap_or(0);
                 let former = self.exchange_shared(section, Free { start: offset, room }, offset + len, bytes);

@@ -10,7 +10,7 @@
 //! - INV-C3: `lease` bytes are leased while the shard has a chunk, at least the chunk's length.
 //! - INV-C4: `base − cursor − padding` bytes were handed out here as they were asked for, `freed` taken back (all wrapping):
 //!   a request that needs no padding counts itself by moving the cursor. `base` and the cursor change together, but for
-//!   requests, only in the region's critical section, for those who read the figure.
+//!   requests, and for stacks that no other thread reads, only in the region's critical section, where the figure is read.
 //!
 //! Used by one thread at a time: the owner, or the holder of the region's lock once the owner is dead (INV-I3). What
 //! others may read as a hint are single-writer words. The models see a ghost.
