@@ -96,11 +96,6 @@ impl OwnedShard for Shard {
     }
 }
 
-/// Says that a branch is rather not taken: that it shall not stand in the way.
-#[cold]
-#[inline(always)]
-fn unlikely() {}
-
 impl Shard {
     /// Whether this is the shard of threads that have none.
     pub(crate) fn is_none(&self) -> bool {
@@ -126,9 +121,15 @@ impl Shard {
     #[inline(always)]
     fn count_padding(&self, bytes: usize) {
         if cfg!(feature = "stats") && bytes != 0 {
-            unlikely();
-            self.padding.set(self.padding.get().wrapping_add(bytes as u64));
+            self.add_padding(bytes);
         }
+    }
+
+    /// Out of line, so that a block that needs no padding is straight code.
+    #[cold]
+    #[inline(never)]
+    fn add_padding(&self, bytes: usize) {
+        self.padding.set(self.padding.get().wrapping_add(bytes as u64));
     }
 
     /// Counts bytes handed out and taken back elsewhere than in the chunk.
