@@ -136,20 +136,20 @@ impl<E: std::error::Error + 'static> std::error::Error for AllocOrInitError<E> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RewindError {
-    /// The checkpoint is another arena's.
+    /// The checkpoint is another scratch stack's.
     Foreign,
-    /// The arena was reset since the checkpoint was made.
+    /// The scratch stack was reset since the checkpoint was made.
     Stale,
-    /// The arena was rewound to before the checkpoint.
+    /// The scratch stack was rewound to before the checkpoint.
     OutOfOrder,
 }
 
 impl fmt::Display for RewindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Foreign => "invalid rewind: the checkpoint is another arena's",
-            Self::Stale => "invalid rewind: the arena was reset since the checkpoint was made",
-            Self::OutOfOrder => "invalid rewind: the arena was rewound to before the checkpoint",
+            Self::Foreign => "invalid rewind: the checkpoint is another scratch stack's",
+            Self::Stale => "invalid rewind: the scratch stack was reset since the checkpoint was made",
+            Self::OutOfOrder => "invalid rewind: the scratch stack was rewound to before the checkpoint",
         })
     }
 }
@@ -187,7 +187,7 @@ impl std::error::Error for FreeError {}
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RegionError {
-    /// The capacity is below the least (4 KiB for a region, one granule for a best-fit arena).
+    /// The capacity is below the least (4 KiB for a region, 16 bytes for a bump region, one granule for a best-fit arena).
     ZeroCapacity,
     /// The capacity is above the greatest (64 GiB − 4 KiB with 16-byte granules).
     TooLarge,
@@ -204,7 +204,9 @@ pub enum RegionError {
 impl fmt::Display for RegionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ZeroCapacity => f.write_str("capacity too small: the least is 4 KiB (best-fit arena: one granule)"),
+            Self::ZeroCapacity => f.write_str(
+                "capacity too small: the least is 4 KiB (bump region: 16 bytes, best-fit arena: one granule)",
+            ),
             Self::TooLarge => f.write_str("capacity too large: the greatest is 64 GiB - 4 KiB (2^32 - 256 granules)"),
             Self::BadAlignment => f.write_str("bad alignment: it must be a power of two"),
             Self::Overflow => f.write_str("base + length passes the end of the address space"),

@@ -37,7 +37,7 @@ fn memory_or_the_value_itself() {
 #[test]
 fn rewinds_say_what_is_wrong() {
     let texts = [RewindError::Foreign, RewindError::Stale, RewindError::OutOfOrder].map(|error| error.to_string());
-    let ends = ["another arena's", "reset since the checkpoint was made", "rewound to before the checkpoint"];
+    let ends = ["another scratch stack's", "reset since the checkpoint was made", "rewound to before the checkpoint"];
     for (text, end) in texts.iter().zip(ends) {
         assert!(text.starts_with("invalid rewind: ") && text.ends_with(end), "{text}");
     }
