@@ -181,3 +181,8 @@ fn lake__nothing_of_a_stage_that_failed_can_be_kept() {
 fn blink_alloc__a_value_that_is_not_send_is_never_dropped_on_another_thread() {
     assert_cases(3, |name| ["arena_dropped_not_send", "arena_dropped_borrows", "arena_vec_not_send"].contains(&name));
 }
+
+#[test]
+fn boxes_go_where_their_values_and_heaps_do_and_no_further() {
+    assert_cases(25, |name| name.starts_with("boxed"));
+}
