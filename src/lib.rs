@@ -96,6 +96,8 @@ mod region;
 
 mod thread;
 
+mod segments;
+
 mod arena;
 mod heap;
 

@@ -30,6 +30,7 @@ use crate::sync::{Arc, CachePadded, Mutex, yield_now};
 
 mod account;
 mod builder;
+mod first_use;
 mod insight;
 mod lazy;
 mod request;
@@ -39,6 +40,7 @@ mod trim;
 
 pub(crate) use account::Account;
 pub use builder::RegionBuilder;
+pub(crate) use first_use::FirstUse;
 pub(crate) use request::{GiveBackOwn, Wanted};
 pub use reservation::RegionReservation;
 use section::Blocker;
