@@ -104,6 +104,7 @@ mod heap;
 mod alloc;
 mod block_arena;
 pub mod boxed;
+pub mod collections;
 
 pub use allocator_api2;
 pub use arena::{Arena, ArenaBuilder, Checkpoint, Local, Scope, Scratch, ScratchGuard};
