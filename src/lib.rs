@@ -105,6 +105,7 @@ mod heap;
 mod alloc;
 mod block_arena;
 pub mod boxed;
+pub mod collections;
 mod pool;
 
 pub use allocator_api2;
