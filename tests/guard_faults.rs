@@ -12,6 +12,11 @@ use sharded_arena::{Arena, BlockArena, Heap, Region, Scratch};
 
 const LONG: usize = 64 << 10;
 
+/// The handle goes with the child's process: what it freed was freed before.
+fn leak<T>(handle: T) {
+    std::mem::forget(handle);
+}
+
 /// An address in what was freed, without the right to use it.
 fn stale<T: ?Sized>(value: &T) -> *const u8 {
     std::ptr::from_ref(value).cast()
@@ -64,6 +69,7 @@ fn value_before_a_reset(region: &Region) -> *const u8 {
     let mut arena = Arena::in_region(region);
     let at = stale(arena.alloc(1u64));
     arena.reset();
+    leak(arena);
     at
 }
 
@@ -74,13 +80,21 @@ fn value_of_a_dropped_arena(region: &Region) -> *const u8 {
     at
 }
 
-/// The chunk's unused front was given back when the next chunk was taken; a thousand bytes lie behind it.
+/// Of the chunk 48 bytes were unused when the next one was taken; a thousand bytes lie behind it.
 fn value_in_a_chunk_that_was_left(region: &Region) -> *const u8 {
     let _aside = take(&Heap::in_region(region), layout(1_000, 1)).expect("room");
     let mut arena = Arena::in_region(region);
-    let values: Vec<_> = (0..2_000u64).map(|n| stale(arena.alloc([n; 3]))).collect();
+    let values: Vec<_> = (0..2_000u64).map(|n| stale(arena.alloc([n; 8]))).collect();
     arena.reset();
-    values[170]
+    leak(arena);
+    values[10]
+}
+
+fn value_in_a_chunk_of_odd_length(region: &Region) -> *const u8 {
+    let arena = Arena::builder().region(region).first_chunk(6_000).build().expect("an arena");
+    let at = stale(arena.alloc(1u64));
+    drop(arena);
+    at
 }
 
 fn value_in_the_shared_chunk(region: &Region) -> *const u8 {
@@ -89,6 +103,7 @@ fn value_in_the_shared_chunk(region: &Region) -> *const u8 {
     let other = || region.offset_of(stale(arena.alloc(2u64))).expect("inside");
     let offset = std::thread::scope(|scope| scope.spawn(other).join()).expect("no panic");
     arena.reset();
+    leak(arena);
     region.base().as_ptr().wrapping_add(offset)
 }
 
@@ -96,6 +111,7 @@ fn long_slice(region: &Region) -> *const u8 {
     let mut arena = Arena::in_region(region);
     let at = stale(arena.alloc_slice_fill_copy(LONG, 1u8));
     arena.reset();
+    leak(arena);
     at
 }
 
@@ -115,6 +131,7 @@ fn value_before_a_rewind(region: &Region) -> *const u8 {
     let place = scratch.checkpoint();
     let values: Vec<_> = (0..400u64).map(|n| stale(scratch.alloc([n; 8]))).collect();
     scratch.rewind(place).expect("this stack's");
+    leak(scratch);
     values[399]
 }
 
@@ -122,6 +139,7 @@ fn value_of_a_scope(region: &Region) -> *const u8 {
     let mut scratch = Scratch::in_region(region);
     scratch.alloc(1u8);
     let values = scratch.scope(|scope| (0..400u64).map(|n| stale(scope.alloc([n; 8]))).collect::<Vec<_>>());
+    leak(scratch);
     values[399]
 }
 
@@ -129,18 +147,21 @@ fn value_of_a_reset_stack(region: &Region) -> *const u8 {
     let mut scratch = Scratch::in_region(region);
     let at = stale(scratch.alloc(1u8));
     scratch.reset();
+    leak(scratch);
     at
 }
 
 fn value_of_a_lent_stack(region: &Region) -> *const u8 {
     let arena = Arena::in_region(region);
-    stale(arena.scratch().alloc(1u64))
+    let at = stale(arena.scratch().alloc(1u64));
+    leak(arena);
+    at
 }
 
 /// What leaves something stale behind, and gives its address.
 type Case = fn(&Region) -> *const u8;
 
-const CASES: [(&str, Case); 15] = [
+const CASES: [(&str, Case); 16] = [
     ("block", block),
     ("last_byte", last_byte),
     ("block_of_a_checked_heap", block_of_a_checked_heap),
@@ -149,6 +170,7 @@ const CASES: [(&str, Case); 15] = [
     ("value_before_a_reset", value_before_a_reset),
     ("value_of_a_dropped_arena", value_of_a_dropped_arena),
     ("value_in_a_chunk_that_was_left", value_in_a_chunk_that_was_left),
+    ("value_in_a_chunk_of_odd_length", value_in_a_chunk_of_odd_length),
     ("value_in_the_shared_chunk", value_in_the_shared_chunk),
     ("long_slice", long_slice),
     ("block_of_a_block_arena", block_of_a_block_arena),
