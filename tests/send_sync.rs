@@ -167,10 +167,38 @@ has!(&'static Arena, Allocator);
 lacks!(Arena, Allocator);
 lacks!(Scratch, Allocator);
 lacks!(BumpRegion, Allocator);
+lacks!(&'static BumpRegion, Allocator);
+has!(&'static Scope<'static>, Allocator);
+lacks!(Scope<'static>, Allocator);
 has!(sharded_arena::allocator_api2::vec::Vec<u8, &'static Arena>, Send);
 has!(sharded_arena::allocator_api2::vec::Vec<u8, &'static Arena>, Sync);
 lacks!(sharded_arena::allocator_api2::vec::Vec<std::rc::Rc<u8>, &'static Arena>, Send);
 lacks!(sharded_arena::allocator_api2::vec::Vec<std::cell::Cell<u8>, &'static Arena>, Sync);
+
+// Collections go, and are shared, where their values and their allocator may.
+use sharded_arena::collections::{Drain, FromUtf8Error, HashMap, HashSet, ReserveError, String, Vec as ArenaVec};
+has!(String<Heap>, Send);
+has!(String<Heap>, Sync);
+has!(String<&'static Arena>, Send);
+has!(String<&'static Arena>, Sync);
+lacks!(String<&'static LocalHeap<'static>>, Send);
+lacks!(String<&'static Scope<'static>>, Send);
+lacks!(String<&'static Scope<'static>>, Sync);
+has!(String<&'static Heap>, Clone);
+lacks!(String<LocalHeap<'static>>, Clone);
+has!(Drain<'static, Heap>, Send);
+lacks!(Drain<'static, &'static LocalHeap<'static>>, Send);
+has!(FromUtf8Error<Heap>, std::error::Error);
+has!(ReserveError, std::error::Error);
+has!(ReserveError, Copy);
+has!(ArenaVec<u8, &'static Arena>, Sync);
+lacks!(ArenaVec<u8, &'static Scope<'static>>, Send);
+has!(HashMap<u8, String<Heap>, Heap>, Send);
+has!(HashMap<u8, u8, &'static Arena>, Sync);
+lacks!(HashMap<u8, std::rc::Rc<u8>, &'static Heap>, Send);
+lacks!(HashMap<u8, u8, &'static Scope<'static>>, Send);
+has!(HashSet<u8, &'static Arena>, Send);
+lacks!(HashSet<std::rc::Rc<u8>, &'static Arena>, Send);
 
 /// What the crate's root exports is in the matrix.
 #[test]
