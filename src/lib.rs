@@ -80,6 +80,7 @@ mod size_class;
 pub mod snapshot;
 pub mod stats;
 pub mod testing;
+mod unwind;
 
 mod mapping;
 mod table;
@@ -104,6 +105,8 @@ mod heap;
 mod alloc;
 mod block_arena;
 pub mod boxed;
+pub mod collections;
+mod pool;
 
 pub use allocator_api2;
 pub use arena::{Arena, ArenaBuilder, Checkpoint, Local, Scope, Scratch, ScratchGuard};
@@ -114,6 +117,7 @@ pub use error::{
     AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, FreeError, RegionError, RewindError, VerifyError,
 };
 pub use heap::{Heap, HeapBuilder, LocalHeap};
+pub use pool::{Key, Pool, PoolDrain, PoolFull, PoolIterMut, Ref, Reservation};
 pub use region::{Region, RegionBuilder, RegionReservation};
 pub use stats::{ArenaStats, BestFitStats, HeapStats, RegionStats};
 

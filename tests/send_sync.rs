@@ -5,10 +5,16 @@ use sharded_arena::snapshot::{Extent, Snapshot};
 use sharded_arena::testing::LcgRandom;
 use sharded_arena::{
     AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, Arena, ArenaBuilder, ArenaStats, BestFitArena,
-    BestFitStats, BlockArena, BumpRegion, Checkpoint, FreeError, Heap, HeapBuilder, HeapStats, Local, LocalHeap,
-    Region, RegionBuilder, RegionError, RegionReservation, RegionStats, RewindError, Scope, Scratch, ScratchGuard,
-    UsageHandle, VerifyError,
+    BestFitStats, BlockArena, BumpRegion, Checkpoint, FreeError, Heap, HeapBuilder, HeapStats, Key, Local, LocalHeap,
+    Pool, PoolFull, Region, RegionBuilder, RegionError, RegionReservation, RegionStats, RewindError, Scope, Scratch,
+    ScratchGuard, UsageHandle, VerifyError,
 };
+
+// What borrows a pool, for as long as can be.
+type PoolDrain<T> = sharded_arena::PoolDrain<'static, T>;
+type PoolIterMut<T> = sharded_arena::PoolIterMut<'static, T>;
+type Ref<T> = sharded_arena::Ref<'static, T>;
+type Reservation<T> = sharded_arena::Reservation<'static, T>;
 
 /// Compiles if `$type` has `$bound`.
 macro_rules! has {
@@ -66,6 +72,13 @@ matrix! {
     BlockArena: has Send, lacks Sync;
     UsageHandle: has Send, has Sync;
     LcgRandom: has Send, has Sync;
+    Key<u8>: has Send, has Sync;
+    Pool<u8>: has Send, has Sync;
+    PoolDrain<u8>: has Send, has Sync;
+    PoolFull<u8>: has Send, has Sync;
+    PoolIterMut<u8>: has Send, has Sync;
+    Ref<u8>: has Send, has Sync;
+    Reservation<u8>: has Send, has Sync;
     AllocError: has Send, has Sync;
     AllocErrorKind: has Send, has Sync;
     AllocOrInitError<u8>: has Send, has Sync;
@@ -100,6 +113,21 @@ has!(sharded_arena::boxed::Box<std::marker::PhantomPinned, Heap>, Unpin);
 lacks!(sharded_arena::boxed::Box<std::rc::Rc<u8>, Heap>, Copy);
 has!(sharded_arena::boxed::TryNewError<u8>, Send);
 lacks!(sharded_arena::boxed::TryNewError<std::rc::Rc<u8>>, Send);
+
+// A pool hands values out, shared and whole, on every thread that has it; a key has none.
+has!(Pool<std::cell::Cell<u8>>, Send);
+lacks!(Pool<std::cell::Cell<u8>>, Sync);
+lacks!(Pool<std::rc::Rc<u8>>, Send);
+lacks!(Pool<std::sync::MutexGuard<'static, u8>>, Sync);
+lacks!(Ref<std::cell::Cell<u8>>, Send);
+lacks!(Ref<std::cell::Cell<u8>>, Sync);
+lacks!(Reservation<std::cell::Cell<u8>>, Send);
+lacks!(PoolFull<std::rc::Rc<u8>>, Send);
+lacks!(Pool<u8>, Clone);
+lacks!(Ref<u8>, Clone);
+has!(Key<std::rc::Rc<u8>>, Send);
+has!(Key<std::rc::Rc<u8>>, Sync);
+has!(Key<std::rc::Rc<u8>>, Copy);
 
 // Handles are `Clone`, a reservation and a thread's own handle are not; only heaps are allocators.
 has!(Heap, Clone);
