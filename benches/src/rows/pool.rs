@@ -2,6 +2,8 @@
 //! removes a random one. One thread. Judged against the faster of sharded-slab as it comes and with one page that
 //! holds them all. Printed too: 20,000 values, and values taken instead of removed.
 
+use sharded_arena::Pool;
+
 use super::Row;
 use crate::{
     harness::{
@@ -28,8 +30,10 @@ pub(super) fn rows() -> Vec<Row> {
     })]
 }
 
-fn run(_report: &mut Report, row: &str, live: usize) {
+fn run(report: &mut Report, row: &str, live: usize) {
     let mut rounds = Rounds::default();
+    add(&mut rounds, "pool", live, Pool::new());
+    add(&mut rounds, "pool, taken", live, Taken(Pool::new()));
     add(&mut rounds, "sharded-slab", live, as_it_comes());
     add(&mut rounds, "  one page", live, one_page::<PAGE>());
     add(&mut rounds, "  one page, taken", live, Taken(one_page::<PAGE>()));
@@ -38,6 +42,8 @@ fn run(_report: &mut Report, row: &str, live: usize) {
 
     table::heading(row, &format!("insert, read a random one, remove a random one of {live} values; one thread"));
     table::outcome(&outcome, "ns a step");
+    let peer = outcome.median("sharded-slab").min(outcome.median("  one page"));
+    report.ratio(row, "sharded-slab", outcome.median("pool") / peer);
 }
 
 fn add<'a>(rounds: &mut Rounds<'a>, name: &str, live: usize, slots: impl Slots + 'a) {

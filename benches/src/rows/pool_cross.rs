@@ -3,6 +3,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use sharded_arena::Pool;
+
 use super::Row;
 use crate::{
     harness::{
@@ -29,24 +31,29 @@ pub(super) fn rows() -> Vec<Row> {
     vec![Row::new("pool-cross", run)]
 }
 
-fn run(_report: &mut Report) {
+fn run(report: &mut Report) {
     let crew = Crew::of(2);
     let mut rounds = Rounds::default();
     let mut add = |name: &str, job: Job| {
         let crew = &crew;
         rounds.add(name, move || crew.run(&job).as_nanos() as f64 / (STEPS * BATCH) as f64);
     };
+    add("pool", one_way(Pool::new()));
+    add("pool, taken", one_way(Taken(Pool::new())));
     add("sharded-slab", one_way(as_it_comes()));
     add("  one page", one_way(one_page::<PAGE>()));
     add("  one page, taken", one_way(Taken(one_page::<PAGE>())));
     add("floor", one_way(Floor::new(BATCHES * BATCH)));
+    add("both: pool", both_ways(Pool::new()));
     add("both: sharded-slab", both_ways(as_it_comes()));
-    add("  one page", both_ways(one_page::<PAGE>()));
+    add("both: one page", both_ways(one_page::<PAGE>()));
     let outcome = rounds.run(ROUNDS);
 
     table::heading("pool-cross", "one thread inserts, the other reads and removes; keys in batches of 256");
     table::cores(crew.share_of_cores());
     table::outcome(&outcome, "ns a value");
+    let peer = outcome.median("sharded-slab").min(outcome.median("  one page"));
+    report.ratio("pool-cross", "sharded-slab", outcome.median("pool") / peer);
 }
 
 fn one_way<S: Slots>(slots: S) -> Job {

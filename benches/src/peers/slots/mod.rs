@@ -1,6 +1,7 @@
 //! Tables of slots that threads share: what serves `insert`, `get` and `remove` by a key that outlives the value.
 
 pub mod floor;
+pub mod ours;
 pub mod sharded_slab;
 
 /// One cache line's worth, as an entry of a real table would be.
