@@ -277,10 +277,11 @@ impl<T> Pool<T> {
     /// The caller holds the slot, with the value of `key` in it.
     #[inline(always)]
     unsafe fn drop_held(&self, body: &Body<T>, slot: &Slot<T>, key: Key<T>) {
-        let release = Release { pool: self, body, slot, key };
+        let panicked = core::mem::needs_drop::<T>().then(|| Release { pool: self, body, slot, key });
         // SAFETY: this function's contract; the slot is freed afterwards.
         unsafe { slot.drop_value() };
-        drop(release);
+        core::mem::forget(panicked);
+        self.release(body, slot, key);
     }
 
     /// The last guard of a removed value has gone.
@@ -319,7 +320,7 @@ impl<T> Pool<T> {
     }
 }
 
-/// Frees a slot when its value has been dropped, or has panicked while it was.
+/// Frees a slot whose value has panicked while it was dropped.
 struct Release<'a, T> {
     pool: &'a Pool<T>,
     body: &'a Body<T>,
@@ -328,7 +329,7 @@ struct Release<'a, T> {
 }
 
 impl<T> Drop for Release<'_, T> {
-    #[inline(always)]
+    #[cold]
     fn drop(&mut self) {
         self.pool.release(self.body, self.slot, self.key);
     }
