@@ -104,6 +104,7 @@ mod heap;
 mod alloc;
 mod block_arena;
 pub mod boxed;
+mod interner;
 
 pub use allocator_api2;
 pub use arena::{Arena, ArenaBuilder, Checkpoint, Local, Scope, Scratch, ScratchGuard};
@@ -114,6 +115,7 @@ pub use error::{
     AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, FreeError, RegionError, RewindError, VerifyError,
 };
 pub use heap::{Heap, HeapBuilder, LocalHeap};
+pub use interner::{FrozenInterner, Interner, Symbol};
 pub use region::{Region, RegionBuilder, RegionReservation};
 pub use stats::{ArenaStats, BestFitStats, HeapStats, RegionStats};
 
