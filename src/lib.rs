@@ -80,6 +80,7 @@ mod size_class;
 pub mod snapshot;
 pub mod stats;
 pub mod testing;
+mod unwind;
 
 mod mapping;
 mod table;
@@ -104,7 +105,9 @@ mod heap;
 mod alloc;
 mod block_arena;
 pub mod boxed;
+pub mod collections;
 mod interner;
+mod pool;
 
 pub use allocator_api2;
 pub use arena::{Arena, ArenaBuilder, Checkpoint, Local, Scope, Scratch, ScratchGuard};
@@ -116,6 +119,7 @@ pub use error::{
 };
 pub use heap::{Heap, HeapBuilder, LocalHeap};
 pub use interner::{FrozenInterner, Interner, Symbol};
+pub use pool::{Key, Pool, PoolDrain, PoolFull, PoolIterMut, Ref, Reservation};
 pub use region::{Region, RegionBuilder, RegionReservation};
 pub use stats::{ArenaStats, BestFitStats, HeapStats, RegionStats};
 

@@ -6,9 +6,15 @@ use sharded_arena::testing::LcgRandom;
 use sharded_arena::{
     AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, Arena, ArenaBuilder, ArenaStats, BestFitArena,
     BestFitStats, BlockArena, BumpRegion, Checkpoint, FreeError, FrozenInterner, Heap, HeapBuilder, HeapStats,
-    Interner, Local, LocalHeap, Region, RegionBuilder, RegionError, RegionReservation, RegionStats, RewindError, Scope,
-    Scratch, ScratchGuard, Symbol, UsageHandle, VerifyError,
+    Interner, Key, Local, LocalHeap, Pool, PoolFull, Region, RegionBuilder, RegionError, RegionReservation,
+    RegionStats, RewindError, Scope, Scratch, ScratchGuard, Symbol, UsageHandle, VerifyError,
 };
+
+// What borrows a pool, for as long as can be.
+type PoolDrain<T> = sharded_arena::PoolDrain<'static, T>;
+type PoolIterMut<T> = sharded_arena::PoolIterMut<'static, T>;
+type Ref<T> = sharded_arena::Ref<'static, T>;
+type Reservation<T> = sharded_arena::Reservation<'static, T>;
 
 /// Compiles if `$type` has `$bound`.
 macro_rules! has {
@@ -69,6 +75,13 @@ matrix! {
     FrozenInterner: has Send, has Sync;
     Symbol: has Send, has Sync;
     LcgRandom: has Send, has Sync;
+    Key<u8>: has Send, has Sync;
+    Pool<u8>: has Send, has Sync;
+    PoolDrain<u8>: has Send, has Sync;
+    PoolFull<u8>: has Send, has Sync;
+    PoolIterMut<u8>: has Send, has Sync;
+    Ref<u8>: has Send, has Sync;
+    Reservation<u8>: has Send, has Sync;
     AllocError: has Send, has Sync;
     AllocErrorKind: has Send, has Sync;
     AllocOrInitError<u8>: has Send, has Sync;
@@ -103,6 +116,21 @@ has!(sharded_arena::boxed::Box<std::marker::PhantomPinned, Heap>, Unpin);
 lacks!(sharded_arena::boxed::Box<std::rc::Rc<u8>, Heap>, Copy);
 has!(sharded_arena::boxed::TryNewError<u8>, Send);
 lacks!(sharded_arena::boxed::TryNewError<std::rc::Rc<u8>>, Send);
+
+// A pool hands values out, shared and whole, on every thread that has it; a key has none.
+has!(Pool<std::cell::Cell<u8>>, Send);
+lacks!(Pool<std::cell::Cell<u8>>, Sync);
+lacks!(Pool<std::rc::Rc<u8>>, Send);
+lacks!(Pool<std::sync::MutexGuard<'static, u8>>, Sync);
+lacks!(Ref<std::cell::Cell<u8>>, Send);
+lacks!(Ref<std::cell::Cell<u8>>, Sync);
+lacks!(Reservation<std::cell::Cell<u8>>, Send);
+lacks!(PoolFull<std::rc::Rc<u8>>, Send);
+lacks!(Pool<u8>, Clone);
+lacks!(Ref<u8>, Clone);
+has!(Key<std::rc::Rc<u8>>, Send);
+has!(Key<std::rc::Rc<u8>>, Sync);
+has!(Key<std::rc::Rc<u8>>, Copy);
 
 // Handles are `Clone`, a reservation and a thread's own handle are not; only heaps are allocators.
 has!(Heap, Clone);

@@ -19,6 +19,11 @@ impl Body {
         self.region.wipe()
     }
 
+    /// Whether memory that was freed may stay with the arena: neither filled nor made unreadable.
+    pub(super) fn keeps(&self) -> bool {
+        self.wiping().is_none() && self.region.guard_page().is_none()
+    }
+
     /// Fills `len` bytes from `ptr` on, if the region asks for that.
     ///
     /// # Safety

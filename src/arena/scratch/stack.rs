@@ -4,7 +4,7 @@
 //! [`Mark`] is a place on it and in the chunk that was current then.
 //!
 //! - INV-K1: the current chunk is leased, in its length or at least as far as it is idle; the spare one in its length. No other
-//!   extent of the list has idle bytes, but for less than a granule.
+//!   extent of the list has idle bytes, but for less than a granule, in guard mode less than a page.
 //! - INV-K2: a mark's chunk is on the list, and begins at or below the mark's cursor, until a rewind to an earlier mark. A mark
 //!   may be taken while a block is being made (its closure has the stack), so a block that is older than the last mark
 //!   keeps its room when it is given back: the cursor does not rise above the mark.
@@ -149,11 +149,10 @@ impl Stack {
 
     // ---- idle memory ----------------------------------------------------------------------------------------------
 
-    /// Gives the unused front of the current chunk back.
+    /// Gives the unused front of the current chunk back, as [`Body::cut_unused`].
     pub(super) fn cut_unused(&self, body: &Body, section: &mut Section<'_>) {
-        let unused = self.shard.room().1 / GRANULE_BYTES * GRANULE_BYTES;
-        body.cut_unused(section, &self.shard);
-        self.release(body, unused);
+        let given_back = body.cut_unused(section, &self.shard);
+        self.release(body, given_back);
     }
 
     /// There is no current chunk any more: its unused front goes back. `false` if there was none.
