@@ -106,6 +106,7 @@ mod alloc;
 mod block_arena;
 pub mod boxed;
 pub mod collections;
+mod interner;
 mod pool;
 
 pub use allocator_api2;
@@ -117,6 +118,7 @@ pub use error::{
     AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, FreeError, RegionError, RewindError, VerifyError,
 };
 pub use heap::{Heap, HeapBuilder, LocalHeap};
+pub use interner::{FrozenInterner, Interner, Symbol};
 pub use pool::{Key, Pool, PoolDrain, PoolFull, PoolIterMut, Ref, Reservation};
 pub use region::{Region, RegionBuilder, RegionReservation};
 pub use stats::{ArenaStats, BestFitStats, HeapStats, RegionStats};

@@ -5,9 +5,9 @@ use sharded_arena::snapshot::{Extent, Snapshot};
 use sharded_arena::testing::LcgRandom;
 use sharded_arena::{
     AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, Arena, ArenaBuilder, ArenaStats, BestFitArena,
-    BestFitStats, BlockArena, BumpRegion, Checkpoint, FreeError, Heap, HeapBuilder, HeapStats, Key, Local, LocalHeap,
-    Pool, PoolFull, Region, RegionBuilder, RegionError, RegionReservation, RegionStats, RewindError, Scope, Scratch,
-    ScratchGuard, UsageHandle, VerifyError,
+    BestFitStats, BlockArena, BumpRegion, Checkpoint, FreeError, FrozenInterner, Heap, HeapBuilder, HeapStats,
+    Interner, Key, Local, LocalHeap, Pool, PoolFull, Region, RegionBuilder, RegionError, RegionReservation,
+    RegionStats, RewindError, Scope, Scratch, ScratchGuard, Symbol, UsageHandle, VerifyError,
 };
 
 // What borrows a pool, for as long as can be.
@@ -71,6 +71,9 @@ matrix! {
     BumpRegion: has Send, has Sync;
     BlockArena: has Send, lacks Sync;
     UsageHandle: has Send, has Sync;
+    Interner: has Send, has Sync;
+    FrozenInterner: has Send, has Sync;
+    Symbol: has Send, has Sync;
     LcgRandom: has Send, has Sync;
     Key<u8>: has Send, has Sync;
     Pool<u8>: has Send, has Sync;
@@ -134,6 +137,9 @@ has!(Heap, Clone);
 has!(Region, Clone);
 has!(UsageHandle, Clone);
 lacks!(BlockArena, Clone);
+has!(FrozenInterner, Clone);
+lacks!(Interner, Clone);
+has!(Symbol, Copy);
 lacks!(RegionReservation, Clone);
 lacks!(LocalHeap<'static>, Clone);
 has!(Heap, Allocator);
