@@ -142,7 +142,7 @@ impl<T> Pool<T> {
     ///
     /// # Errors
     /// [`PoolFull`], with the value, if every slot is in use and the region has no room for more.
-    #[inline]
+    #[inline(always)]
     pub fn insert(&self, value: T) -> Result<Key<T>, PoolFull<T>> {
         match self.claim(|_| {}) {
             // SAFETY: the slot was just claimed.
@@ -160,22 +160,22 @@ impl<T> Pool<T> {
     #[inline]
     pub fn get(&self, key: Key<T>) -> Option<Ref<'_, T>> {
         let (body, slot) = self.slot(key)?;
-        slot.word.guard(key.generation).then(|| Ref { pool: self, body, slot, key })
+        slot.word.guard(key.generation()).then(|| Ref { pool: self, body, slot, key })
     }
 
     /// The value that `key` names, exclusively; none as for [`get`](Self::get). No atomic exchange.
     pub fn get_mut(&mut self, key: Key<T>) -> Option<&mut T> {
         let (_, slot) = self.slot(key)?;
         // SAFETY: the word is full, and the pool is borrowed exclusively.
-        slot.word.contains(key.generation).then(|| unsafe { slot.value_mut() })
+        slot.word.contains(key.generation()).then(|| unsafe { slot.value_mut() })
     }
 
     /// Removes the value that `key` names; `false` if there is none. It is dropped here, or, while somebody looks at it,
     /// by the last guard, on its thread. Its slot is free at once afterwards, also if the destructor panics.
-    #[inline]
+    #[inline(always)]
     pub fn remove(&self, key: Key<T>) -> bool {
         let Some((body, slot)) = self.slot(key) else { return false };
-        match slot.word.remove(key.generation) {
+        match slot.word.remove(key.generation()) {
             Some(Removed::Now) => {
                 // SAFETY: the removal made this call the slot's holder, with the value in it.
                 unsafe { self.drop_held(body, slot, key) };
@@ -190,10 +190,10 @@ impl<T> Pool<T> {
     }
 
     /// Removes the value that `key` names and gives it back; none if there is none, or somebody looks at it.
-    #[inline]
+    #[inline(always)]
     pub fn take(&self, key: Key<T>) -> Option<T> {
         let (body, slot) = self.slot(key)?;
-        if !slot.word.take(key.generation) {
+        if !slot.word.take(key.generation()) {
             return None;
         }
         // SAFETY: taken with the value in it, which is moved out once.
@@ -205,7 +205,7 @@ impl<T> Pool<T> {
     /// Whether `key` names a value. It may be removed at once.
     #[must_use]
     pub fn contains(&self, key: Key<T>) -> bool {
-        self.slot(key).is_some_and(|(_, slot)| slot.word.contains(key.generation))
+        self.slot(key).is_some_and(|(_, slot)| slot.word.contains(key.generation()))
     }
 
     /// Number of values; reserved slots, and removed values that somebody looks at, do not count. Exact when quiet. A few
@@ -246,7 +246,7 @@ impl<T> Pool<T> {
     #[inline(always)]
     fn slot(&self, key: Key<T>) -> Option<(&Body<T>, &Slot<T>)> {
         let body = self.body.made().filter(|_| key.pool == self.id)?;
-        Some((body, body.slots.get(key.slot as usize)?))
+        Some((body, body.slots.get(key.slot() as usize)?))
     }
 
     /// Claims a free slot, and counts it with `counted`; none if there is none.
@@ -268,7 +268,7 @@ impl<T> Pool<T> {
         // SAFETY: this function's contract.
         unsafe { slot.write(value) };
         slot.word.fill(generation);
-        Key { pool: self.id, slot: index, generation, of: PhantomData }
+        Key::new(self.id, index, generation)
     }
 
     /// Drops the value of a slot and frees the slot, also if the destructor panics.
@@ -298,7 +298,7 @@ impl<T> Pool<T> {
     /// The slot that the caller holds, empty, becomes free.
     #[inline(always)]
     fn release(&self, body: &Body<T>, slot: &Slot<T>, key: Key<T>) {
-        body.with(self.shard(body), |shard| body.release(shard, slot, key.slot, key.generation));
+        body.with(self.shard(body), |shard| body.release(shard, slot, key.slot(), key.generation()));
     }
 
     /// The calling thread's shard, or [`OwnedShard::none`].

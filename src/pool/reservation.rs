@@ -2,7 +2,6 @@
 #![expect(unsafe_code, reason = "fills the slot it holds")]
 
 use core::fmt;
-use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 
 use super::Pool;
@@ -51,7 +50,7 @@ impl<T> Reservation<'_, T> {
     /// Puts the value into the slot: from now on its key names it. No atomic exchange.
     pub fn fill(self, value: T) -> Key<T> {
         let this = ManuallyDrop::new(self);
-        let Key { slot: index, generation, .. } = this.key;
+        let (index, generation) = (this.key.slot(), this.key.generation());
         this.body.with(this.pool.shard(this.body), |shard| count(&shard.counts.settled));
         // SAFETY: a reservation holds its slot, with nothing in it, until it is filled or dropped.
         unsafe { this.pool.fill(Claimed { slot: this.slot, index, generation }, value) }
@@ -69,7 +68,7 @@ impl<T> Drop for Reservation<'_, T> {
     fn drop(&mut self) {
         self.body.with(self.pool.shard(self.body), |shard| {
             count(&shard.counts.settled);
-            self.body.release(shard, self.slot, self.key.slot, self.key.generation);
+            self.body.release(shard, self.slot, self.key.slot(), self.key.generation());
         });
     }
 }
@@ -85,7 +84,7 @@ impl<T> Pool<T> {
         let Some((Claimed { slot, index, generation }, body)) = claimed else {
             return Err(PoolFull { value: (), capacity: self.capacity() });
         };
-        let key = Key { pool: self.id, slot: index, generation, of: PhantomData };
+        let key = Key::new(self.id, index, generation);
         Ok(Reservation { pool: self, body, slot, key })
     }
 
