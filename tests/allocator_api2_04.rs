@@ -27,7 +27,7 @@ fn works(alloc: &(impl Allocator + Clone)) {
     for (block, layout) in dirty.into_iter().rev() {
         // SAFETY: a live block of as many bytes.
         unsafe { block.cast::<u8>().write_bytes(0xA5, block.len()) };
-        bytes(block).iter().for_each(|byte| assert_eq!(*byte, 0xA5));
+        assert!(bytes(block).iter().all(|byte| *byte == 0xA5));
         // SAFETY: its layout.
         unsafe { alloc.deallocate(block.cast(), layout) };
     }
@@ -72,12 +72,15 @@ fn the_later_version_s_vector_grows_shrinks_and_zeroes() {
     Scratch::with_capacity(8 << 20).expect("a stack").scope(|scope| works(&&*scope));
 }
 
+/// The same values in either version's vector, and in the later one's in an arena.
+type Both<'a> = (Vec<u64, &'a Heap>, LaterVec<u64, &'a Heap>, LaterVec<u64, &'a Arena>);
+
 /// A block belongs to the heap, whichever version it came through.
 #[test]
 fn both_versions_are_used_on_one_heap_at_once() {
     let (heap, arena) = (heap(4 << 20, true), Arena::new());
     let earlier = |number: u64| collections::collect_in(0..number, &heap);
-    let mut both: std::vec::Vec<(Vec<u64, &Heap>, LaterVec<u64, &Heap>, LaterVec<u64, &Arena>)> = std::vec::Vec::new();
+    let mut both: std::vec::Vec<Both<'_>> = std::vec::Vec::new();
     for number in 0..100 {
         let (mut later, mut in_arena) = (LaterVec::new_in(&heap), LaterVec::new_in(&arena));
         later.extend(0..number);
