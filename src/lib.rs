@@ -115,6 +115,8 @@ mod interner;
 mod pool;
 
 pub use allocator_api2;
+#[cfg(feature = "allocator-api2-04")]
+pub use allocator_api2_04;
 pub use arena::{Arena, ArenaBuilder, Checkpoint, Local, Scope, Scratch, ScratchGuard};
 pub use best_fit::BestFitArena;
 pub use block_arena::{BlockArena, UsageHandle};

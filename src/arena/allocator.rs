@@ -1,5 +1,5 @@
-//! `Allocator` for `&Arena` and `&Scope`, and for references alone: what is had by value, or exclusively, could be reset or
-//! opened an inner scope in under its blocks.
+//! `Allocator` for `&Arena` and `&Scope`, in each version of allocator-api2, and for references alone: what is had by
+//! value, or exclusively, could be reset under its blocks, or begin an inner scope.
 //!
 //! Collections over `&Arena` are Send and Sync as their values are: they may be built on one thread and dropped on
 //! another. One over `&Scope` borrows the scope as long as it stands, so no inner scope, which takes `&mut`, can begin
@@ -79,3 +79,7 @@ macro_rules! allocator {
 
 allocator! { allocator_api2: [] &Arena }
 allocator! { allocator_api2: [<Outside>] &Scope<'_, Outside> }
+#[cfg(feature = "allocator-api2-04")]
+allocator! { allocator_api2_04: [] &Arena }
+#[cfg(feature = "allocator-api2-04")]
+allocator! { allocator_api2_04: [<Outside>] &Scope<'_, Outside> }

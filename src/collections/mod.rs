@@ -37,6 +37,8 @@
 
 mod collect;
 mod format;
+#[cfg(feature = "rayon")]
+mod parallel;
 mod reserve;
 mod string;
 
@@ -46,6 +48,8 @@ pub use collect::{collect_in, extend, repeat_in, try_collect_in, try_extend};
 #[doc(hidden)]
 pub use format::{format_in, try_format_in};
 pub use hashbrown::DefaultHashBuilder;
+#[cfg(feature = "rayon")]
+pub use parallel::{par_collect_in, par_extend, try_par_collect_in, try_par_extend};
 pub use reserve::ReserveError;
 pub use string::{Drain, FromUtf8Error, String};
 
