@@ -30,4 +30,5 @@ mod m10_drop;
 mod m14_trim;
 mod m15_scratch;
 mod m16_arena_end;
+mod m18_guard;
 mod place;
