@@ -215,6 +215,7 @@ mod system {
     use core::ptr::NonNull;
     use std::io;
 
+    use rustix::io::Errno;
     use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags};
 
     pub(super) const CAN_TRIM: bool = true;
@@ -270,7 +271,12 @@ mod system {
     pub(super) fn release(reserved: &Reserved) {
         // SAFETY: the range was mapped by `reserve` and its owner is going; nothing refers to it any more.
         let unmapped = unsafe { rustix::mm::munmap(reserved.start.as_ptr().cast::<c_void>(), reserved.len) };
-        debug_assert!(unmapped.is_ok(), "munmap of an own mapping");
+        debug_assert!(matches!(unmapped, Ok(()) | Err(Errno::NOMEM)), "munmap of an own mapping");
+        if unmapped.is_err() {
+            // To the system it is the middle of a mapping, and the process may have no more of them than it has: the
+            // addresses are lost, the memory is not.
+            discard(reserved.start, reserved.len);
+        }
     }
 
     /// Advice: a refusal changes nothing but speed.
