@@ -192,3 +192,8 @@ fn bump_scope__a_collection_of_an_outer_scope_cannot_grow_in_an_inner_one() {
 fn collections_end_where_their_memory_does_and_go_where_their_values_may() {
     assert_cases(9, |name| name.contains("_vec") || name.contains("_string") || name.contains("_table"));
 }
+
+#[test]
+fn boxes_go_where_their_values_and_heaps_do_and_no_further() {
+    assert_cases(25, |name| name.starts_with("boxed"));
+}
