@@ -181,3 +181,9 @@ fn lake__nothing_of_a_stage_that_failed_can_be_kept() {
 fn blink_alloc__a_value_that_is_not_send_is_never_dropped_on_another_thread() {
     assert_cases(3, |name| ["arena_dropped_not_send", "arena_dropped_borrows", "arena_vec_not_send"].contains(&name));
 }
+
+/// The original's handles are plain numbers, which any arena takes; its values end with it, looked at or not.
+#[test]
+fn atomic_arena__nothing_of_a_pool_outlives_it_or_goes_where_its_values_may_not() {
+    assert_cases(17, |name| name.starts_with("pool"));
+}

@@ -28,6 +28,8 @@ mod key;
 mod reservation;
 mod shard;
 mod slot;
+#[cfg(all(test, not(loom)))]
+mod tests;
 mod word;
 
 use body::{Body, Claimed};
