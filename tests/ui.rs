@@ -197,3 +197,9 @@ fn collections_end_where_their_memory_does_and_go_where_their_values_may() {
 fn boxes_go_where_their_values_and_heaps_do_and_no_further() {
     assert_cases(25, |name| name.starts_with("boxed"));
 }
+
+/// The original's handles are plain numbers, which any arena takes; its values end with it, looked at or not.
+#[test]
+fn atomic_arena__nothing_of_a_pool_outlives_it_or_goes_where_its_values_may_not() {
+    assert_cases(17, |name| name.starts_with("pool"));
+}
