@@ -32,7 +32,7 @@ impl<S: Slots> Turnover<S> {
         spent.as_nanos() as f64 / steps as f64
     }
 
-    #[inline]
+    #[inline(always)]
     fn step(&mut self) -> u64 {
         let place = self.rng.below(self.keys.len());
         let new = self.slots.insert(stamped(place as u64));

@@ -31,7 +31,7 @@ impl Slots for Floor {
 
     const KEEPS: bool = false;
 
-    #[inline]
+    #[inline(always)]
     fn insert(&self, value: Value) -> usize {
         let place = self.next.load(Relaxed);
         self.next.store(if place + 1 == self.ring.len() { 0 } else { place + 1 }, Relaxed);
@@ -41,18 +41,18 @@ impl Slots for Floor {
         place
     }
 
-    #[inline]
+    #[inline(always)]
     fn stamp(&self, key: usize) -> Option<u64> {
         let Place(words) = self.ring.get(key)?;
         Some(stamp_of(&from_fn(|i| words[i].load(Relaxed))))
     }
 
-    #[inline]
+    #[inline(always)]
     fn remove(&self, _key: usize) -> bool {
         true
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&self, key: usize) -> Option<u64> {
         self.stamp(key)
     }

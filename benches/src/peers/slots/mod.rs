@@ -8,13 +8,13 @@ pub mod sharded_slab;
 pub type Value = [u64; 8];
 
 /// A value that tells what was put into it.
-#[inline]
+#[inline(always)]
 pub fn stamped(stamp: u64) -> Value {
     [stamp; 8]
 }
 
 /// The read every value gets, whoever keeps it: its first and its last word.
-#[inline]
+#[inline(always)]
 pub fn stamp_of(value: &Value) -> u64 {
     u64::midpoint(value[0], value[7])
 }
@@ -45,22 +45,22 @@ impl<S: Slots> Slots for Taken<S> {
 
     const KEEPS: bool = S::KEEPS;
 
-    #[inline]
+    #[inline(always)]
     fn insert(&self, value: Value) -> S::Key {
         self.0.insert(value)
     }
 
-    #[inline]
+    #[inline(always)]
     fn stamp(&self, key: S::Key) -> Option<u64> {
         self.0.stamp(key)
     }
 
-    #[inline]
+    #[inline(always)]
     fn remove(&self, key: S::Key) -> bool {
         self.0.take(key).is_some()
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&self, key: S::Key) -> Option<u64> {
         self.0.take(key)
     }

@@ -7,22 +7,22 @@ use super::{Slots, Value, stamp_of};
 impl Slots for Pool<Value> {
     type Key = Key<Value>;
 
-    #[inline]
+    #[inline(always)]
     fn insert(&self, value: Value) -> Key<Value> {
         Pool::insert(self, value).expect("far below any limit")
     }
 
-    #[inline]
+    #[inline(always)]
     fn stamp(&self, key: Key<Value>) -> Option<u64> {
         self.get(key).map(|value| stamp_of(&value))
     }
 
-    #[inline]
+    #[inline(always)]
     fn remove(&self, key: Key<Value>) -> bool {
         Pool::remove(self, key)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&self, key: Key<Value>) -> Option<u64> {
         Pool::take(self, key).map(|value| stamp_of(&value))
     }

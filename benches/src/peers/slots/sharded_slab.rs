@@ -26,22 +26,22 @@ impl<const N: usize> Config for OnePage<N> {
 impl<C: Config + 'static> Slots for Slab<Value, C> {
     type Key = usize;
 
-    #[inline]
+    #[inline(always)]
     fn insert(&self, value: Value) -> usize {
         Slab::insert(self, value).expect("far below any limit")
     }
 
-    #[inline]
+    #[inline(always)]
     fn stamp(&self, key: usize) -> Option<u64> {
         self.get(key).map(|value| stamp_of(&value))
     }
 
-    #[inline]
+    #[inline(always)]
     fn remove(&self, key: usize) -> bool {
         Slab::remove(self, key)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&self, key: usize) -> Option<u64> {
         Slab::take(self, key).map(|value| stamp_of(&value))
     }

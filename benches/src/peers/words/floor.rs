@@ -12,12 +12,12 @@ impl Words for Floor {
 
     const KEEPS: bool = false;
 
-    #[inline]
+    #[inline(always)]
     fn intern(&self, word: &str) -> u32 {
         self.0.hash_one(word) as u32
     }
 
-    #[inline]
+    #[inline(always)]
     fn resolve(&self, _symbol: u32) -> &'static str {
         "none"
     }

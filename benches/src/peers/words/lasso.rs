@@ -9,12 +9,12 @@ use super::Words;
 impl<H: BuildHasher + Clone + Send + Sync + 'static> Words for ThreadedRodeo<Spur, H> {
     type Symbol = Spur;
 
-    #[inline]
+    #[inline(always)]
     fn intern(&self, word: &str) -> Spur {
         self.get_or_intern(word)
     }
 
-    #[inline]
+    #[inline(always)]
     fn resolve(&self, symbol: Spur) -> &str {
         ThreadedRodeo::resolve(self, &symbol)
     }
