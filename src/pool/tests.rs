@@ -1,6 +1,5 @@
 //! What no caller can bring about: generations that are spent, keys with fields of one's choice, guards beyond count.
 
-use core::marker::PhantomData;
 use core::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -69,8 +68,8 @@ fn a_slot_is_retired_after_its_last_generation() {
             for generation in [LAST_GENERATION - 1, LAST_GENERATION] {
                 let keys = fill_up(&pool);
                 assert_eq!((keys.len(), pool.len()), (SLOTS, SLOTS), "{name}");
-                let key = *keys.iter().find(|key| key.slot == index).expect("all slots are in use");
-                assert_eq!(key.generation, generation);
+                let key = *keys.iter().find(|key| key.slot() == index).expect("all slots are in use");
+                assert_eq!(key.generation(), generation);
                 way(&mut pool, key);
                 assert!(!pool.contains(key) && pool.get(key).is_none(), "{name}");
                 let left: Vec<_> = pool.iter().map(|(key, _)| key).collect();
@@ -80,7 +79,7 @@ fn a_slot_is_retired_after_its_last_generation() {
             for round in 0..3 {
                 let keys = fill_up(&pool);
                 assert_eq!((keys.len(), pool.len()), (SLOTS - 1, SLOTS - 1), "{name}, round {round}");
-                assert!(keys.iter().all(|key| key.slot != index), "{name}: a retired slot was issued");
+                assert!(keys.iter().all(|key| key.slot() != index), "{name}: a retired slot was issued");
                 assert_eq!(pool.insert(1).expect_err("full").capacity, SLOTS);
                 assert!(pool.reserve().is_err() && pool.reserve_many::<2>().is_err());
                 assert_eq!((pool.iter().count(), pool.iter_mut().count()), (SLOTS - 1, SLOTS - 1));
@@ -104,7 +103,7 @@ fn a_cancelled_reservation_of_the_last_generation_retires_its_slot() {
         }
         let [first, second, third] = pool.reserve_many().expect("three slots");
         let keys = [first.key(), second.key(), third.key()];
-        assert!(keys.iter().all(|key| key.generation == LAST_GENERATION));
+        assert!(keys.iter().all(|key| key.generation() == LAST_GENERATION));
         if leaks {
             core::mem::forget((first, second, third));
             assert!(pool.is_empty() && pool.reserve().is_err());
@@ -134,7 +133,7 @@ fn a_pool_that_may_grow_outlives_its_generations() {
     }
     for round in 0..2 {
         let keys: Vec<_> = (0..slots).map(|_| pool.insert(7).expect("a slot")).collect();
-        assert!(keys.iter().all(|key| (key.generation == LAST_GENERATION) == (round == 0)));
+        assert!(keys.iter().all(|key| (key.generation() == LAST_GENERATION) == (round == 0)));
         assert!(keys.iter().all(|key| pool.remove(*key)) && pool.is_empty());
     }
     assert_eq!(pool.capacity(), 2 * slots as usize);
@@ -177,8 +176,9 @@ fn a_key_with_any_fields_names_what_was_issued_or_nothing() {
     core::mem::forget(pool.get(keys[2]));
     assert!(pool.remove(keys[2]) && pool.remove(keys[3]) && pool.remove(keys[4]));
     let reserved = pool.reserve().expect("a slot").key();
-    age(&pool, keys[3].slot, LAST_GENERATION);
-    let retired = core::iter::from_fn(|| pool.insert(7).ok()).find(|key| key.slot == keys[3].slot).expect("its turn");
+    age(&pool, keys[3].slot(), LAST_GENERATION);
+    let retired =
+        core::iter::from_fn(|| pool.insert(7).ok()).find(|key| key.slot() == keys[3].slot()).expect("its turn");
     assert!(pool.remove(retired));
     core::mem::forget(pool.reserve());
 
@@ -189,12 +189,12 @@ fn a_key_with_any_fields_names_what_was_issued_or_nothing() {
     let pools = [NonZeroU64::MIN, NonZeroU64::MAX, pool.id, other.id, pool.id | 1, pool.id.saturating_add(8)];
     let slots = (0..8).chain([len - 1, len, len + 1, 299, 300, 4095, 1 << 16, 1 << 31, u32::MAX - 1, u32::MAX]);
     let mut forged = 0;
-    for slot in slots.chain([reserved.slot]) {
-        let current = keys.iter().find(|key| key.slot == slot).map_or(0, |key| key.generation);
+    for slot in slots.chain([reserved.slot()]) {
+        let current = keys.iter().find(|key| key.slot() == slot).map_or(0, |key| key.generation());
         let near = [current.wrapping_sub(1), current, current + 1, current + 2];
         for generation in near.into_iter().chain([0, 1, 1 << 31, LAST_GENERATION - 1, LAST_GENERATION]) {
             for of in pools {
-                let key = Key { pool: of, slot, generation, of: PhantomData };
+                let key = Key::new(of, slot, generation);
                 if issued.contains(&key) {
                     assert!(of == pool.id && pool.contains(key) && pool.get(key).is_some());
                     continue;
@@ -208,7 +208,7 @@ fn a_key_with_any_fields_names_what_was_issued_or_nothing() {
     assert!(forged > 900 && figures(&mut pool) == before);
     // A pool that nobody used has nothing to look at.
     let mut unused = Pool::new();
-    let key = Key { pool: unused.id, slot: 0, generation: 0, of: PhantomData };
+    let key = Key::new(unused.id, 0, 0);
     assert!(!unused.contains(key) && unused.get(key).is_none() && unused.get_mut(key).is_none());
     assert!(!unused.remove(key) && unused.take(key).is_none() && unused.insert(1).is_ok_and(|first| first == key));
 }
@@ -219,7 +219,7 @@ fn a_key_with_any_fields_names_what_was_issued_or_nothing() {
 fn more_guards_than_can_be_counted_are_refused_aloud() {
     let mut pool = Pool::with_capacity(2).expect("memory");
     let key = pool.insert(5).expect("a slot");
-    slot(&pool, key.slot).word.crowd(MOST_GUARDS - 1);
+    slot(&pool, key.slot()).word.crowd(MOST_GUARDS - 1);
     let last = pool.get(key).expect("room for one guard more");
     for _ in 0..3 {
         let panic = catch_unwind(AssertUnwindSafe(|| pool.get(key).is_some())).expect_err("it panics");
