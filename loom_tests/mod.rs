@@ -31,4 +31,5 @@ mod m14_trim;
 mod m15_scratch;
 mod m16_arena_end;
 mod m17_arc;
+mod m18_guard;
 mod place;

@@ -5,10 +5,16 @@ use sharded_arena::snapshot::{Extent, Snapshot};
 use sharded_arena::testing::LcgRandom;
 use sharded_arena::{
     AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, Arena, ArenaBuilder, ArenaStats, BestFitArena,
-    BestFitStats, BlockArena, BumpRegion, Checkpoint, FreeError, Heap, HeapBuilder, HeapStats, Local, LocalHeap,
-    Region, RegionBuilder, RegionError, RegionReservation, RegionStats, RewindError, Scope, Scratch, ScratchGuard,
-    UsageHandle, VerifyError,
+    BestFitStats, BlockArena, BumpRegion, Checkpoint, FreeError, FrozenInterner, Heap, HeapBuilder, HeapStats,
+    Interner, Key, Local, LocalHeap, Pool, PoolFull, Region, RegionBuilder, RegionError, RegionReservation,
+    RegionStats, RewindError, Scope, Scratch, ScratchGuard, Symbol, UsageHandle, VerifyError,
 };
+
+// What borrows a pool, for as long as can be.
+type PoolDrain<T> = sharded_arena::PoolDrain<'static, T>;
+type PoolIterMut<T> = sharded_arena::PoolIterMut<'static, T>;
+type Ref<T> = sharded_arena::Ref<'static, T>;
+type Reservation<T> = sharded_arena::Reservation<'static, T>;
 
 /// Compiles if `$type` has `$bound`.
 macro_rules! has {
@@ -65,7 +71,17 @@ matrix! {
     BumpRegion: has Send, has Sync;
     BlockArena: has Send, lacks Sync;
     UsageHandle: has Send, has Sync;
+    Interner: has Send, has Sync;
+    FrozenInterner: has Send, has Sync;
+    Symbol: has Send, has Sync;
     LcgRandom: has Send, has Sync;
+    Key<u8>: has Send, has Sync;
+    Pool<u8>: has Send, has Sync;
+    PoolDrain<u8>: has Send, has Sync;
+    PoolFull<u8>: has Send, has Sync;
+    PoolIterMut<u8>: has Send, has Sync;
+    Ref<u8>: has Send, has Sync;
+    Reservation<u8>: has Send, has Sync;
     AllocError: has Send, has Sync;
     AllocErrorKind: has Send, has Sync;
     AllocOrInitError<u8>: has Send, has Sync;
@@ -127,11 +143,29 @@ has!(sharded_arena::boxed::BlockError, Copy);
 has!(sharded_arena::boxed::TryNewError<u8>, Send);
 lacks!(sharded_arena::boxed::TryNewError<std::rc::Rc<u8>>, Send);
 
+// A pool hands values out, shared and whole, on every thread that has it; a key has none.
+has!(Pool<std::cell::Cell<u8>>, Send);
+lacks!(Pool<std::cell::Cell<u8>>, Sync);
+lacks!(Pool<std::rc::Rc<u8>>, Send);
+lacks!(Pool<std::sync::MutexGuard<'static, u8>>, Sync);
+lacks!(Ref<std::cell::Cell<u8>>, Send);
+lacks!(Ref<std::cell::Cell<u8>>, Sync);
+lacks!(Reservation<std::cell::Cell<u8>>, Send);
+lacks!(PoolFull<std::rc::Rc<u8>>, Send);
+lacks!(Pool<u8>, Clone);
+lacks!(Ref<u8>, Clone);
+has!(Key<std::rc::Rc<u8>>, Send);
+has!(Key<std::rc::Rc<u8>>, Sync);
+has!(Key<std::rc::Rc<u8>>, Copy);
+
 // Handles are `Clone`, a reservation and a thread's own handle are not; only heaps are allocators.
 has!(Heap, Clone);
 has!(Region, Clone);
 has!(UsageHandle, Clone);
 lacks!(BlockArena, Clone);
+has!(FrozenInterner, Clone);
+lacks!(Interner, Clone);
+has!(Symbol, Copy);
 lacks!(RegionReservation, Clone);
 lacks!(LocalHeap<'static>, Clone);
 has!(Heap, Allocator);
@@ -165,10 +199,38 @@ has!(&'static Arena, Allocator);
 lacks!(Arena, Allocator);
 lacks!(Scratch, Allocator);
 lacks!(BumpRegion, Allocator);
+lacks!(&'static BumpRegion, Allocator);
+has!(&'static Scope<'static>, Allocator);
+lacks!(Scope<'static>, Allocator);
 has!(sharded_arena::allocator_api2::vec::Vec<u8, &'static Arena>, Send);
 has!(sharded_arena::allocator_api2::vec::Vec<u8, &'static Arena>, Sync);
 lacks!(sharded_arena::allocator_api2::vec::Vec<std::rc::Rc<u8>, &'static Arena>, Send);
 lacks!(sharded_arena::allocator_api2::vec::Vec<std::cell::Cell<u8>, &'static Arena>, Sync);
+
+// Collections go, and are shared, where their values and their allocator may.
+use sharded_arena::collections::{Drain, FromUtf8Error, HashMap, HashSet, ReserveError, String, Vec as ArenaVec};
+has!(String<Heap>, Send);
+has!(String<Heap>, Sync);
+has!(String<&'static Arena>, Send);
+has!(String<&'static Arena>, Sync);
+lacks!(String<&'static LocalHeap<'static>>, Send);
+lacks!(String<&'static Scope<'static>>, Send);
+lacks!(String<&'static Scope<'static>>, Sync);
+has!(String<&'static Heap>, Clone);
+lacks!(String<LocalHeap<'static>>, Clone);
+has!(Drain<'static, Heap>, Send);
+lacks!(Drain<'static, &'static LocalHeap<'static>>, Send);
+has!(FromUtf8Error<Heap>, std::error::Error);
+has!(ReserveError, std::error::Error);
+has!(ReserveError, Copy);
+has!(ArenaVec<u8, &'static Arena>, Sync);
+lacks!(ArenaVec<u8, &'static Scope<'static>>, Send);
+has!(HashMap<u8, String<Heap>, Heap>, Send);
+has!(HashMap<u8, u8, &'static Arena>, Sync);
+lacks!(HashMap<u8, std::rc::Rc<u8>, &'static Heap>, Send);
+lacks!(HashMap<u8, u8, &'static Scope<'static>>, Send);
+has!(HashSet<u8, &'static Arena>, Send);
+lacks!(HashSet<std::rc::Rc<u8>, &'static Arena>, Send);
 
 /// An allocator's handle that may go to another thread, and may not be shared.
 #[derive(Clone)]

@@ -134,11 +134,37 @@ impl Account {
         if self.region.is_last() {
             return;
         }
+        // SAFETY: this function's contract.
+        unsafe { self.give_back(extents) };
+    }
+
+    /// Whether nobody else has the region, so that it goes as a whole with this account.
+    pub(crate) fn is_last(&self) -> bool {
+        self.region.is_last()
+    }
+
+    /// Bytes that the account has taken from its region.
+    pub(crate) fn usage(&self) -> usize {
+        self.member.budget.usage()
+    }
+
+    /// Gives `extents` back, wiped if the region asks for that, 60 under one hold of the lock. Sorts them.
+    ///
+    /// # Safety
+    /// Each of `extents` is one that `take` gave, is named once, and nothing refers to its memory any more.
+    pub(crate) unsafe fn give_back(&self, extents: &mut [Extent]) {
         if let Some(byte) = self.region.wipe() {
             for extent in &*extents {
                 // SAFETY: `write_bytes`: a live extent of this account's, which nothing refers to: the caller's contract.
                 unsafe { self.address(extent.offset).write_bytes(byte, extent.len as usize * GRANULE_BYTES) };
             }
+        }
+        if self.region.guard_page().is_some() {
+            for extent in &*extents {
+                let given_back = self.region.give_back_whole(&self.member.budget, *extent);
+                debug_assert!(given_back.is_ok(), "the caller's contract");
+            }
+            return;
         }
         // Sorted as a whole, so that the neighbours of a batch are each other's.
         extents.sort_unstable();

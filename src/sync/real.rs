@@ -93,6 +93,9 @@ impl Ghost {
     #[inline(always)]
     #[expect(clippy::unused_self, reason = "the model checker's body uses it")]
     pub(crate) fn enter(&self) {}
+    #[inline(always)]
+    #[expect(clippy::unused_self, reason = "the model checker's body uses it")]
+    pub(crate) fn look(&self) {}
 }
 
 /// `N` words of zero.

@@ -1,0 +1,294 @@
+//! `Segments`: an array that grows in a region's memory, and never moves what it holds.
+//!
+//! Segments of one length (about 4 KiB) are made one after the other; a directory says where each begins. An index leads
+//! to its value by a shift and two loads, without a lock. Segments are given back together, at the end.
+//!
+//! - INV-E1: segment `k` is made before segment `k + 1`, and stands until [`Segments::close`].
+//! - INV-E2: a directory entry that is not zero names an extent of the account's, long enough and aligned for its values,
+//!   each of which began as [`Zeroable::zeroed`].
+//!
+//! Growing is serialised by a lock of its own, under which the region's is taken. The directory is a table outside the
+//! region, of 4 bytes a segment, touched as used.
+//!
+//! Deliberately not here: which values are in use.
+#![expect(unsafe_code, reason = "derives references to values from the region's base")]
+
+use core::marker::PhantomData;
+
+use crate::error::{AllocError, RegionError};
+use crate::extent::Extent;
+use crate::region::Account;
+use crate::sync::{AtomicU32, Ghost, Mutex, ord};
+use crate::table::{Table, Zeroable};
+use crate::thread::{Token, own_token};
+
+/// Aimed at for one segment, in bytes.
+const SEGMENT_BYTES: usize = 4096;
+/// Extents given back at a time.
+const BATCH: usize = 60;
+
+/// Why there is not one value more.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum NoGrowth {
+    /// There are as many as there may be.
+    Full,
+    /// The region refused.
+    Refused(AllocError),
+}
+
+/// Where a segment is: the granule at which it begins, plus one; zero: not made.
+struct Entry<T> {
+    granule: AtomicU32,
+    ghost: Ghost,
+    values: body::Values<T>,
+}
+
+// SAFETY: an atomic integer, a ghost and a body (both zero-sized outside the model checker).
+unsafe impl<T> Zeroable for Entry<T> {
+    fn zeroed() -> Self {
+        Self { granule: AtomicU32::new(0), ghost: Ghost::new(), values: body::Values::default() }
+    }
+}
+
+/// See the module's header.
+pub(crate) struct Segments<T> {
+    place: body::Place,
+    directory: Table<Entry<T>>,
+    /// Values there may be.
+    most: usize,
+    /// Segments made. Written under `growing`.
+    made: AtomicU32,
+    growing: Mutex<()>,
+    owns: PhantomData<T>,
+}
+
+impl<T: Zeroable> Segments<T> {
+    /// Values in a segment: a power of two.
+    pub(crate) const EACH: usize = {
+        let count = if cfg!(all(test, loom)) { 2 } else { SEGMENT_BYTES / size_of::<T>() };
+        if count == 0 { 1 } else { 1 << count.ilog2() }
+    };
+
+    /// Bytes of a region that `count` values take.
+    pub(crate) fn bytes_for(count: usize) -> Option<usize> {
+        let (whole, rest) = (count / Self::EACH, count % Self::EACH);
+        let segment = (Self::EACH * size_of::<T>()).next_multiple_of(16);
+        whole.checked_mul(segment)?.checked_add((rest * size_of::<T>()).next_multiple_of(16))
+    }
+
+    /// An array of at most `most` values in the region of `account`. Nothing of it is made yet.
+    ///
+    /// # Errors
+    /// The system's, or the global allocator's, refusal of the directory.
+    pub(crate) fn reserve(account: &Account, most: usize) -> Result<Self, RegionError> {
+        // What the region can hold needs no entry beyond.
+        let most = most.min(account.region().capacity() / size_of::<T>().max(1)).min(u32::MAX as usize);
+        let directory = Table::reserve(most.div_ceil(Self::EACH))?;
+        let (made, growing) = (AtomicU32::new(0), Mutex::new(()));
+        Ok(Self { place: body::Place::of(account), directory, most, made, growing, owns: PhantomData })
+    }
+
+    /// Values there may be, if the region has room for them.
+    pub(crate) fn most(&self) -> usize {
+        self.most
+    }
+
+    /// Values there are.
+    pub(crate) fn len(&self) -> usize {
+        // Relaxed: a hint; whoever uses a value acquires its segment's entry.
+        (self.made.load(ord!(Relaxed)) as usize * Self::EACH).min(self.most)
+    }
+
+    /// Bytes of the directory in use.
+    pub(crate) fn metadata_bytes(&self) -> usize {
+        self.made.load(ord!(Relaxed)) as usize * size_of::<u32>()
+    }
+
+    /// Value `index`, if it was made.
+    #[inline(always)]
+    pub(crate) fn get(&self, index: usize) -> Option<&T> {
+        let entry = self.directory.get(index / Self::EACH)?;
+        // ORDERING(Acquire): the segment's values were made.
+        //   pairs: `grow`'s Release.  loom: m11_grown; Relaxed fails it.
+        let granule = entry.granule.load(ord!("segments.get", Acquire)).checked_sub(1)?;
+        entry.ghost.look();
+        (index < self.most).then(|| {
+            // SAFETY: INV-E2: the segment was made, with a value for every index of it below `most`.
+            unsafe { self.place.value(&entry.values, granule, index % Self::EACH) }
+        })
+    }
+
+    /// Makes the next segment, unless there are more than `have` values already; gives how many there are then.
+    ///
+    /// # Errors
+    /// What keeps it from growing; nothing has changed.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn grow(&self, account: &Account, have: usize) -> Result<usize, NoGrowth> {
+        // Asked for outside the lock: a thread's first token may make its list of destructors grow.
+        let owner = own_token().map(Token::bits);
+        self.growing.with(|()| {
+            let (len, made) = (self.len(), self.made.load(ord!(Relaxed)));
+            if len > have {
+                return Ok(len);
+            }
+            let Some(entry) = self.directory.get(made as usize) else { return Err(NoGrowth::Full) };
+            let count = Self::EACH.min(self.most - len);
+            let granule = self.place.make(&entry.values, account, count, owner).map_err(NoGrowth::Refused)?;
+            entry.ghost.enter();
+            // ORDERING(Release): the values are made before they can be found.
+            //   pairs: `get`'s Acquire.  loom: m11_grown; Relaxed fails it.
+            entry.granule.store(granule + 1, ord!("segments.grow", Release));
+            self.made.store(made + 1, ord!(Relaxed));
+            account.set_metadata_bytes(self.metadata_bytes());
+            Ok(len + count)
+        })
+    }
+
+    /// Gives all segments back to the region, if that goes on without the account. Values are not dropped.
+    ///
+    /// # Safety
+    /// `account` is the one they were taken with, and nothing refers to a value any more.
+    pub(crate) unsafe fn close(&mut self, account: &Account) {
+        if account.is_last() {
+            return;
+        }
+        let mut extents = [Extent::new(0, 0); BATCH];
+        let (len, mut first) = (self.len(), 0);
+        while first < len {
+            let mut count = 0;
+            while count < BATCH && first < len {
+                let values = Self::EACH.min(len - first);
+                let granule = self.directory[first / Self::EACH].granule.load(ord!(Relaxed)) - 1;
+                extents[count] = body::extent::<T>(granule, values);
+                (count, first) = (count + 1, first + values);
+            }
+            // SAFETY: `give_back`'s contract: extents that `grow` took, each once; nothing refers to them: the caller's word.
+            unsafe { account.give_back(&mut extents[..count]) };
+        }
+        self.made.store(0, ord!(Relaxed));
+    }
+}
+
+/// Where the values are: in the region's memory, or, under the model checker, whose words are not plain bytes, beside it.
+mod body {
+    use core::alloc::Layout;
+    use core::ptr::NonNull;
+
+    use crate::error::AllocError;
+    use crate::extent::Extent;
+    use crate::region::Account;
+    use crate::size_class::GRANULE_BYTES;
+    use crate::table::Zeroable;
+
+    /// The extent of a segment of `count` values at `granule`.
+    pub(super) fn extent<T>(granule: u32, count: usize) -> Extent {
+        let granules = (count * size_of::<T>()).div_ceil(GRANULE_BYTES);
+        Extent::new(granule, u32::try_from(granules).unwrap_or(u32::MAX))
+    }
+
+    /// Takes memory for `count` values.
+    fn take<T>(account: &Account, count: usize, owner: Option<u64>) -> Result<(Extent, NonNull<u8>), AllocError> {
+        let bytes = count * size_of::<T>();
+        // As long and as aligned as `count` values, whose length fits a region.
+        let layout = Layout::from_size_align(bytes, align_of::<T>()).unwrap_or(Layout::new::<T>());
+        account.take(bytes, layout, owner)
+    }
+
+    /// The region's first byte.
+    pub(super) struct Place(
+        #[cfg_attr(all(test, loom), allow(dead_code, reason = "values lie elsewhere"))] NonNull<u8>,
+    );
+
+    // SAFETY: an address in the account's region, which stands as long as the account; it has no thread affinity.
+    unsafe impl Send for Place {}
+    // SAFETY: as for Send.
+    unsafe impl Sync for Place {}
+
+    impl Place {
+        pub(super) fn of(account: &Account) -> Self {
+            Self(account.region().base())
+        }
+    }
+
+    #[cfg(not(all(test, loom)))]
+    pub(super) struct Values<T>(core::marker::PhantomData<fn() -> T>);
+
+    #[cfg(not(all(test, loom)))]
+    impl<T> Default for Values<T> {
+        fn default() -> Self {
+            Self(core::marker::PhantomData)
+        }
+    }
+
+    #[cfg(not(all(test, loom)))]
+    impl Place {
+        /// Value `at` of the segment at `granule`.
+        ///
+        /// # Safety
+        /// The segment was made at `granule`, with more than `at` values.
+        #[inline(always)]
+        pub(super) unsafe fn value<'a, T>(&'a self, _values: &'a Values<T>, granule: u32, at: usize) -> &'a T {
+            // SAFETY: `NonNull::add`: a granule of the region (INV-R1).
+            let segment = unsafe { self.0.add(granule as usize * GRANULE_BYTES) };
+            // SAFETY: `NonNull::add`: inside the segment's extent, by this function's contract.
+            let value = unsafe { segment.cast::<T>().add(at) };
+            // SAFETY: the value was made, and stands until the segments are closed, which takes `&mut`.
+            unsafe { value.as_ref() }
+        }
+
+        /// Makes a segment of `count` values; gives its granule.
+        #[expect(clippy::unused_self, reason = "as the other body")]
+        pub(super) fn make<T: Zeroable>(
+            &self,
+            _values: &Values<T>,
+            account: &Account,
+            count: usize,
+            owner: Option<u64>,
+        ) -> Result<u32, AllocError> {
+            let (extent, memory) = take::<T>(account, count, owner)?;
+            for at in 0..count {
+                // SAFETY: `NonNull::add`: inside the extent just taken, which has room for `count` values.
+                let value = unsafe { memory.cast::<T>().add(at) };
+                // SAFETY: fresh memory, aligned for a `T` and nobody else's.
+                unsafe { value.write(T::zeroed()) };
+            }
+            Ok(extent.offset)
+        }
+    }
+
+    #[cfg(all(test, loom))]
+    pub(super) struct Values<T>(crate::sync::OnceLock<Box<[T]>>);
+
+    #[cfg(all(test, loom))]
+    impl<T> Default for Values<T> {
+        fn default() -> Self {
+            Self(crate::sync::OnceLock::new())
+        }
+    }
+
+    #[cfg(all(test, loom))]
+    impl Place {
+        /// Value `at` of the segment. Safe in this body.
+        ///
+        /// # Safety
+        /// As in the other body.
+        #[expect(clippy::unused_self, reason = "as the other body")]
+        pub(super) unsafe fn value<'a, T>(&'a self, values: &'a Values<T>, _granule: u32, at: usize) -> &'a T {
+            &values.0.get().expect("made before it was published")[at]
+        }
+
+        #[expect(clippy::unused_self, reason = "as the other body")]
+        pub(super) fn make<T: Zeroable>(
+            &self,
+            values: &Values<T>,
+            account: &Account,
+            count: usize,
+            owner: Option<u64>,
+        ) -> Result<u32, AllocError> {
+            let (extent, _) = take::<T>(account, count, owner)?;
+            assert!(values.0.set((0..count).map(|_| T::zeroed()).collect()).is_ok(), "made once");
+            Ok(extent.offset)
+        }
+    }
+}
