@@ -30,4 +30,6 @@ mod m10_drop;
 mod m14_trim;
 mod m15_scratch;
 mod m16_arena_end;
+mod m17_arc;
+mod m18_guard;
 mod place;

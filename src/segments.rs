@@ -127,7 +127,7 @@ impl<T: Zeroable> Segments<T> {
     pub(crate) fn grow(&self, account: &Account, have: usize) -> Result<usize, NoGrowth> {
         // Asked for outside the lock: a thread's first token may make its list of destructors grow.
         let owner = own_token().map(Token::bits);
-        self.growing.with(|_| {
+        self.growing.with(|()| {
             let (len, made) = (self.len(), self.made.load(ord!(Relaxed)));
             if len > have {
                 return Ok(len);
@@ -238,6 +238,7 @@ mod body {
         }
 
         /// Makes a segment of `count` values; gives its granule.
+        #[expect(clippy::unused_self, reason = "as the other body")]
         pub(super) fn make<T: Zeroable>(
             &self,
             _values: &Values<T>,

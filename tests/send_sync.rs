@@ -5,10 +5,16 @@ use sharded_arena::snapshot::{Extent, Snapshot};
 use sharded_arena::testing::LcgRandom;
 use sharded_arena::{
     AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, Arena, ArenaBuilder, ArenaStats, BestFitArena,
-    BestFitStats, BlockArena, BumpRegion, Checkpoint, FreeError, Heap, HeapBuilder, HeapStats, Local, LocalHeap,
-    Region, RegionBuilder, RegionError, RegionReservation, RegionStats, RewindError, Scope, Scratch, ScratchGuard,
-    UsageHandle, VerifyError,
+    BestFitStats, BlockArena, BumpRegion, Checkpoint, FreeError, FrozenInterner, Heap, HeapBuilder, HeapStats,
+    Interner, Key, Local, LocalHeap, Pool, PoolFull, Region, RegionBuilder, RegionError, RegionReservation,
+    RegionStats, RewindError, Scope, Scratch, ScratchGuard, Symbol, UsageHandle, VerifyError,
 };
+
+// What borrows a pool, for as long as can be.
+type PoolDrain<T> = sharded_arena::PoolDrain<'static, T>;
+type PoolIterMut<T> = sharded_arena::PoolIterMut<'static, T>;
+type Ref<T> = sharded_arena::Ref<'static, T>;
+type Reservation<T> = sharded_arena::Reservation<'static, T>;
 
 /// Compiles if `$type` has `$bound`.
 macro_rules! has {
@@ -65,7 +71,17 @@ matrix! {
     BumpRegion: has Send, has Sync;
     BlockArena: has Send, lacks Sync;
     UsageHandle: has Send, has Sync;
+    Interner: has Send, has Sync;
+    FrozenInterner: has Send, has Sync;
+    Symbol: has Send, has Sync;
     LcgRandom: has Send, has Sync;
+    Key<u8>: has Send, has Sync;
+    Pool<u8>: has Send, has Sync;
+    PoolDrain<u8>: has Send, has Sync;
+    PoolFull<u8>: has Send, has Sync;
+    PoolIterMut<u8>: has Send, has Sync;
+    Ref<u8>: has Send, has Sync;
+    Reservation<u8>: has Send, has Sync;
     AllocError: has Send, has Sync;
     AllocErrorKind: has Send, has Sync;
     AllocOrInitError<u8>: has Send, has Sync;
@@ -98,14 +114,58 @@ lacks!(sharded_arena::boxed::Box<u8, &'static LocalHeap<'static>>, Send);
 lacks!(sharded_arena::boxed::Box<u8, &'static LocalHeap<'static>>, Sync);
 has!(sharded_arena::boxed::Box<std::marker::PhantomPinned, Heap>, Unpin);
 lacks!(sharded_arena::boxed::Box<std::rc::Rc<u8>, Heap>, Copy);
+has!(sharded_arena::boxed::Box<[u8], Heap>, Clone);
+has!(sharded_arena::boxed::Box<str, Heap>, Clone);
+lacks!(sharded_arena::boxed::Box<dyn Sync, Heap>, Clone);
+
+// An `Arc` goes, and is shared, where its value may do both. Sharing it is sharing its allocator, sending it is sending that.
+has!(sharded_arena::boxed::Arc<u8, Heap>, Send);
+has!(sharded_arena::boxed::Arc<u8, Heap>, Sync);
+has!(sharded_arena::boxed::Arc<[u8], &'static Heap>, Send);
+has!(sharded_arena::boxed::Arc<str, &'static sharded_arena::Arena>, Sync);
+has!(sharded_arena::boxed::Arc<dyn Send + Sync, Heap>, Send);
+lacks!(sharded_arena::boxed::Arc<dyn Send, Heap>, Send);
+lacks!(sharded_arena::boxed::Arc<std::cell::Cell<u8>, Heap>, Send);
+lacks!(sharded_arena::boxed::Arc<std::cell::Cell<u8>, Heap>, Sync);
+lacks!(sharded_arena::boxed::Arc<std::rc::Rc<u8>, Heap>, Send);
+lacks!(sharded_arena::boxed::Arc<std::sync::MutexGuard<'static, u8>, Heap>, Send);
+lacks!(sharded_arena::boxed::Arc<std::sync::MutexGuard<'static, u8>, Heap>, Sync);
+lacks!(sharded_arena::boxed::Arc<u8, &'static LocalHeap<'static>>, Send);
+lacks!(sharded_arena::boxed::Arc<u8, &'static LocalHeap<'static>>, Sync);
+has!(sharded_arena::boxed::Arc<u8, Unshared>, Send);
+lacks!(sharded_arena::boxed::Arc<u8, Unshared>, Sync);
+has!(sharded_arena::boxed::Arc<std::marker::PhantomPinned, Heap>, Unpin);
+lacks!(sharded_arena::boxed::Arc<u8, Heap>, Copy);
+has!(sharded_arena::boxed::FromUtf8Error<sharded_arena::boxed::Box<[u8], Heap>>, Send);
+lacks!(sharded_arena::boxed::FromUtf8Error<sharded_arena::boxed::Box<[u8], &'static LocalHeap<'static>>>, Send);
+has!(sharded_arena::boxed::BlockError, std::error::Error);
+has!(sharded_arena::boxed::BlockError, Copy);
 has!(sharded_arena::boxed::TryNewError<u8>, Send);
 lacks!(sharded_arena::boxed::TryNewError<std::rc::Rc<u8>>, Send);
+
+// A pool hands values out, shared and whole, on every thread that has it; a key has none.
+has!(Pool<std::cell::Cell<u8>>, Send);
+lacks!(Pool<std::cell::Cell<u8>>, Sync);
+lacks!(Pool<std::rc::Rc<u8>>, Send);
+lacks!(Pool<std::sync::MutexGuard<'static, u8>>, Sync);
+lacks!(Ref<std::cell::Cell<u8>>, Send);
+lacks!(Ref<std::cell::Cell<u8>>, Sync);
+lacks!(Reservation<std::cell::Cell<u8>>, Send);
+lacks!(PoolFull<std::rc::Rc<u8>>, Send);
+lacks!(Pool<u8>, Clone);
+lacks!(Ref<u8>, Clone);
+has!(Key<std::rc::Rc<u8>>, Send);
+has!(Key<std::rc::Rc<u8>>, Sync);
+has!(Key<std::rc::Rc<u8>>, Copy);
 
 // Handles are `Clone`, a reservation and a thread's own handle are not; only heaps are allocators.
 has!(Heap, Clone);
 has!(Region, Clone);
 has!(UsageHandle, Clone);
 lacks!(BlockArena, Clone);
+has!(FrozenInterner, Clone);
+lacks!(Interner, Clone);
+has!(Symbol, Copy);
 lacks!(RegionReservation, Clone);
 lacks!(LocalHeap<'static>, Clone);
 has!(Heap, Allocator);
@@ -171,6 +231,22 @@ lacks!(HashMap<u8, std::rc::Rc<u8>, &'static Heap>, Send);
 lacks!(HashMap<u8, u8, &'static Scope<'static>>, Send);
 has!(HashSet<u8, &'static Arena>, Send);
 lacks!(HashSet<std::rc::Rc<u8>, &'static Arena>, Send);
+
+/// An allocator's handle that may go to another thread, and may not be shared.
+#[derive(Clone)]
+struct Unshared(#[expect(dead_code, reason = "makes it what it is")] std::cell::Cell<u8>);
+
+#[expect(unsafe_code, reason = "implements an unsafe trait")]
+// SAFETY: hands out nothing.
+unsafe impl Allocator for Unshared {
+    fn allocate(
+        &self,
+        _: std::alloc::Layout,
+    ) -> Result<std::ptr::NonNull<[u8]>, sharded_arena::allocator_api2::alloc::AllocError> {
+        Err(sharded_arena::allocator_api2::alloc::AllocError)
+    }
+    unsafe fn deallocate(&self, _: std::ptr::NonNull<u8>, _: std::alloc::Layout) {}
+}
 
 /// What the crate's root exports is in the matrix.
 #[test]

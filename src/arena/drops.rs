@@ -11,13 +11,12 @@
 #![expect(unsafe_code, reason = "writes and drops values in blocks")]
 
 use core::alloc::Layout;
-use core::panic::AssertUnwindSafe;
 use core::ptr::NonNull;
-use std::panic::{catch_unwind, resume_unwind};
 
 use crate::blocks::Blocks;
 use crate::error::AllocError;
 use crate::sync::ord;
+use crate::unwind::run_all;
 
 use super::at::At;
 use super::inner::Body;
@@ -110,23 +109,13 @@ impl Body {
     /// Runs the destructors of all values on the lists. Whoever has the arena exclusively. Those that panic do not keep the
     /// others from running; the first panic goes on when all have run.
     pub(super) fn drop_values(&self) {
-        let mut first = None;
         let own = self.shards.iter().flat_map(|shard| core::iter::from_fn(|| self.pop_own(shard)));
-        for node in own.chain(core::iter::from_fn(|| self.pop_outside())) {
+        run_all(own.chain(core::iter::from_fn(|| self.pop_outside())), |node| {
             // SAFETY: a node of `alloc_dropped`, so `drop` is that of its value; it is on no list any more (INV-D2), and
             // the arena is the caller's alone, so no borrow of the value is left.
             let drop_value = unsafe { node.as_ref() }.drop;
             // SAFETY: as above.
-            let run = AssertUnwindSafe(|| unsafe { drop_value(node) });
-            match catch_unwind(run) {
-                Err(panic) if first.is_none() => first = Some(panic),
-                // What it carries may panic in its own destructor; what that carries is leaked.
-                Err(panic) => catch_unwind(AssertUnwindSafe(|| drop(panic))).unwrap_or_else(core::mem::forget),
-                Ok(()) => {}
-            }
-        }
-        if let Some(panic) = first {
-            resume_unwind(panic);
-        }
+            unsafe { drop_value(node) };
+        });
     }
 }

@@ -1,0 +1,287 @@
+//! `Body`: a pool that was used: its slots, and where a thread looks for a free one.
+//!
+//! In this order: the thread's own hints; a batch of hints that another thread had too many of, from the depot; slots that
+//! nobody had yet; a new segment; and, when the region or the pool's capacity allows none, the slots themselves, one after
+//! the other. So a pool is full only when its slots are:
+//!
+//! - INV-L1: a request is refused only if every slot was claimed (`claimed − releasing` is their number, counted late and
+//!   early, INV-P2), or each was seen in use, one after the other, while no removal was under way.
+//!
+//! Hints are given and taken with plain loads and stores, batches by one exchange (`depot.rs`), slots by one exchange of
+//! their own word.
+
+use core::num::NonZeroU64;
+
+use crate::depot::Depot;
+use crate::error::RegionError;
+use crate::region::{Account, Region};
+use crate::segments::{NoGrowth, Segments};
+use crate::size_class::Class;
+use crate::sync::{AtomicUsize, Mutex, mutant, ord, yield_now};
+use crate::table::Zeroable;
+use crate::thread::{Cache, Guard, OwnedShard, Shards};
+
+use super::shard::{BATCH, Counts, Shard, count};
+use super::slot::Slot;
+
+/// Threads that have hints of their own.
+const SHARDS: usize = if cfg!(all(test, loom)) { 2 } else { 64 };
+/// Slots for whose hints the depot has nodes at most.
+const MOST_HINTED: usize = 1 << 20;
+/// Bytes of a node with a batch of hints.
+const NODE_BYTES: usize = 256;
+/// Looks at all slots of a pool in which removals never cease.
+const MOST_SCANS: usize = 64;
+
+/// The depot's class for hints: there is one.
+fn class() -> Class {
+    Class::from_index(0)
+}
+
+/// See the module's header.
+pub(super) struct Body<T> {
+    pub(super) account: Account,
+    pub(super) slots: Segments<Slot<T>>,
+    shards: Shards<Shard>,
+    /// What threads without a shard use, under its lock.
+    outside: (Mutex<()>, Shard),
+    depot: Depot,
+    /// Slots that were ever hinted at.
+    fresh: AtomicUsize,
+    /// Where the next look at the slots begins.
+    scan_at: AtomicUsize,
+    /// Held by whoever reserves several slots: of two that do not fit together one is served.
+    pub(super) many: Mutex<()>,
+}
+
+/// A slot that its holder has claimed, and the generation it has now.
+pub(super) struct Claimed<'a, T> {
+    pub(super) slot: &'a Slot<T>,
+    pub(super) index: u32,
+    pub(super) generation: u32,
+}
+
+impl<T> Body<T> {
+    /// A pool of at most `most` slots in `region`.
+    pub(super) fn make(region: Region, most: usize) -> Result<Self, RegionError> {
+        let account = Account::open(region)?;
+        let slots = Segments::<Slot<T>>::reserve(&account, most)?;
+        let nodes = slots.most().min(MOST_HINTED) / BATCH + 2 * SHARDS;
+        Ok(Self {
+            slots,
+            shards: Shards::reserve(SHARDS)?,
+            outside: (Mutex::new(()), Shard::zeroed()),
+            depot: Depot::reserve(nodes * NODE_BYTES)?,
+            fresh: AtomicUsize::new(0),
+            scan_at: AtomicUsize::new(0),
+            many: Mutex::new(()),
+            account,
+        })
+    }
+
+    /// The shard of the thread that has `cache` and `guard`.
+    pub(super) fn find_shard(&self, id: NonZeroU64, cache: &Cache, guard: Option<&Guard>) -> &Shard {
+        self.shards.find(self.account.region(), id.get(), cache, guard)
+    }
+
+    /// Runs `with` on `shard`, or on that of all threads without one.
+    #[inline(always)]
+    pub(super) fn with<R>(&self, shard: &Shard, with: impl FnOnce(&Shard) -> R) -> R {
+        if shard.is_none() { self.with_outside(with) } else { with(shard) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn with_outside<R>(&self, with: impl FnOnce(&Shard) -> R) -> R {
+        self.outside.0.with(|()| with(&self.outside.1))
+    }
+
+    // ---- a free slot ----------------------------------------------------------------------------------------------
+
+    /// Claims a free slot; none if there is none and none can be made.
+    #[inline(always)]
+    pub(super) fn claim(&self, shard: &Shard) -> Option<Claimed<'_, T>> {
+        loop {
+            while let Some(index) = shard.pop() {
+                let Some(slot) = self.slots.get(index as usize) else { continue };
+                if let Some(generation) = slot.word.claim() {
+                    shard.counts.count_claimed();
+                    return Some(Claimed { slot, index, generation });
+                }
+            }
+            if !self.refill(shard) {
+                return None;
+            }
+        }
+    }
+
+    /// Looks for hints; `false` if there is no free slot.
+    #[cold]
+    #[inline(never)]
+    fn refill(&self, shard: &Shard) -> bool {
+        loop {
+            if self.take_batch(shard) || self.take_fresh(shard) {
+                return true;
+            }
+            match self.slots.grow(&self.account, self.fresh.load(ord!(Relaxed))) {
+                Ok(_) => {}
+                Err(NoGrowth::Full | NoGrowth::Refused(_)) => return self.find(shard),
+            }
+        }
+    }
+
+    /// Takes a batch of hints from the depot.
+    fn take_batch(&self, shard: &Shard) -> bool {
+        let Some(node) = self.depot.pop_full(class()) else { return false };
+        let at = self.depot.nodes.get(node);
+        for hint in &at.slots[..at.len() as usize] {
+            let kept = shard.push(hint.get());
+            debug_assert!(kept, "a shard without hints has room for a batch");
+        }
+        self.depot.give_node(node);
+        true
+    }
+
+    /// Takes hints at slots that nobody had yet.
+    #[expect(clippy::cast_possible_truncation, reason = "a pool has at most 2^32 - 1 slots")]
+    fn take_fresh(&self, shard: &Shard) -> bool {
+        let mut first = self.fresh.load(ord!(Relaxed));
+        loop {
+            let count = self.slots.len().saturating_sub(first).min(BATCH);
+            if count == 0 {
+                return false;
+            }
+            // Relaxed: hints publish nothing; the slots themselves say what they are.
+            match self.fresh.compare_exchange_weak(first, first + count, ord!(Relaxed), ord!(Relaxed)) {
+                Ok(_) => {
+                    // The lowest on top, so that slots are used in the order of their addresses.
+                    for index in (first..first + count).rev() {
+                        shard.push(index as u32);
+                    }
+                    return true;
+                }
+                Err(seen) => first = seen,
+            }
+        }
+    }
+
+    /// Looks at the slots themselves, for those whose hints are with other threads or lost.
+    #[cold]
+    fn find(&self, shard: &Shard) -> bool {
+        for _ in 0..MOST_SCANS {
+            if self.is_full() {
+                return false;
+            }
+            let released = self.sum(|counts| counts.released.get());
+            if self.scan(shard) {
+                return true;
+            }
+            if mutant!("rule.pool.scanned-once") || released == self.sum(|counts| counts.releasing.get()) {
+                return false;
+            }
+            yield_now();
+        }
+        false
+    }
+
+    /// Hints at free slots, up to a batch, from where the last look ended; `false` if none was seen.
+    #[expect(clippy::cast_possible_truncation, reason = "a pool has at most 2^32 - 1 slots")]
+    fn scan(&self, shard: &Shard) -> bool {
+        let (len, from) = (self.slots.len(), self.scan_at.load(ord!(Relaxed)));
+        let mut found = 0;
+        for step in 0..len {
+            let index = (from + step) % len;
+            if self.slots.get(index).is_some_and(|slot| slot.word.is_free()) && shard.push(index as u32) {
+                found += 1;
+            }
+            if found == BATCH {
+                self.scan_at.store(index, ord!(Relaxed));
+                break;
+            }
+        }
+        found > 0
+    }
+
+    /// Whether every slot is claimed. Reads claims before releases, the ones counted late, the others early: so what they
+    /// differ by is never more than the slots claimed all that time.
+    fn is_full(&self) -> bool {
+        let claimed = self.sum(Counts::claimed);
+        let releasing = self.sum(|counts| counts.releasing.get());
+        let claimed = claimed.wrapping_sub(releasing);
+        claimed <= u64::MAX / 2 && claimed >= self.slots.len() as u64
+    }
+
+    // ---- a slot becomes free --------------------------------------------------------------------------------------
+
+    /// The holder's slot, whose value is gone, becomes free, and the thread keeps a hint at it.
+    #[inline(always)]
+    pub(super) fn release(&self, shard: &Shard, slot: &Slot<T>, index: u32, generation: u32) {
+        let counts = &shard.counts;
+        count(&counts.releasing);
+        let free = slot.word.vacate(generation);
+        count(&counts.released);
+        if !free {
+            // Released to nobody: as if it had been claimed at once, for good.
+            counts.count_claimed();
+            count(&counts.retired);
+        } else if !shard.push(index) {
+            self.spill(shard);
+            shard.push(index);
+        }
+    }
+
+    /// Gives a batch of hints to the depot; without a node for them they are lost, which `find` makes good.
+    #[cold]
+    #[inline(never)]
+    #[expect(clippy::cast_possible_truncation, reason = "a batch is short")]
+    fn spill(&self, shard: &Shard) {
+        let Some(node) = self.depot.take_node(BATCH as u32) else { return shard.unload(|_, _| {}) };
+        let at = self.depot.nodes.get(node);
+        at.open(class(), BATCH as u32);
+        shard.unload(|place, hint| at.slots[place].set(hint));
+        at.set_len(BATCH as u32);
+        self.depot.push_full(class(), node);
+    }
+
+    // ---- figures --------------------------------------------------------------------------------------------------
+
+    /// Sum of one word of all shards.
+    fn sum(&self, word: impl Fn(&Counts) -> u64) -> u64 {
+        self.all_shards().fold(0, |sum, shard| sum.wrapping_add(word(&shard.counts)))
+    }
+
+    fn all_shards(&self) -> impl Iterator<Item = &Shard> {
+        self.shards.iter().chain([&self.outside.1])
+    }
+
+    /// Values in the pool. Exact when quiet.
+    pub(super) fn len(&self) -> usize {
+        // What takes away is read before what adds, so that a value that goes round meanwhile is rather counted twice.
+        let less = self.sum(|counts| {
+            let words = [&counts.releasing, &counts.parted, &counts.reserved, &counts.retired];
+            words.iter().fold(0, |sum: u64, word| sum.wrapping_add(word.get()))
+        });
+        let more = self.sum(|counts| {
+            let kept = counts.dropped.get().wrapping_add(counts.settled.get());
+            kept.wrapping_add(counts.claimed())
+        });
+        let len = more.wrapping_sub(less);
+        if len > u64::MAX / 2 { 0 } else { usize::try_from(len).unwrap_or(usize::MAX) }
+    }
+
+    // ---- by whoever has the pool exclusively ------------------------------------------------------------------------
+
+    /// Forgets every hint and every count: all slots but the retired are free, as if nobody had had one yet.
+    pub(super) fn start_afresh(&mut self, retired: u64) {
+        while let Some(node) = self.depot.pop_full(class()) {
+            self.depot.give_node(node);
+        }
+        for shard in self.all_shards() {
+            shard.enter();
+            shard.forget(0);
+            shard.counts.restart(0);
+        }
+        self.outside.1.counts.restart(retired);
+        self.fresh.store(0, ord!(Relaxed));
+    }
+}

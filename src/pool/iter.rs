@@ -1,0 +1,162 @@
+//! What whoever has the pool exclusively may do with all its values: visit, drain, clear.
+//!
+//! No guard, reservation or call is under way then, so those that words still count were leaked: their values and slots
+//! are used like all others.
+#![expect(unsafe_code, reason = "moves and drops values of a pool it has exclusively")]
+
+use core::fmt;
+use core::iter::FusedIterator;
+use core::marker::PhantomData;
+
+use crate::unwind::run_all;
+
+use super::Pool;
+use super::body::Body;
+use super::guard::Ref;
+use super::key::Key;
+use super::shard::count;
+
+/// The values of a pool with their keys, exclusively; see [`Pool::iter_mut`].
+pub struct PoolIterMut<'a, T> {
+    /// Made from an exclusive borrow.
+    pool: &'a Pool<T>,
+    next: usize,
+    lends: PhantomData<&'a mut T>,
+}
+
+/// The values of a pool with the keys they had, moved out of it; see [`Pool::drain`].
+pub struct PoolDrain<'a, T> {
+    pool: &'a mut Pool<T>,
+    next: usize,
+}
+
+impl<T> Pool<T> {
+    /// The values that are there when the iterator comes by, each under a guard, with their keys, by slot. What is inserted
+    /// or removed meanwhile may be seen or not.
+    pub fn iter(&self) -> impl Iterator<Item = (Key<T>, Ref<'_, T>)> {
+        let body = self.body.made();
+        let slots = move |body: &Body<T>| body.slots.len();
+        (0..body.map_or(0, slots)).filter_map(move |index| {
+            let key = self.key_at(index)?;
+            Some((key, self.get(key)?))
+        })
+    }
+
+    /// The values with their keys, by slot. A value that was removed while a guard of it was leaked is none of them.
+    pub fn iter_mut(&mut self) -> PoolIterMut<'_, T> {
+        PoolIterMut { pool: self, next: 0, lends: PhantomData }
+    }
+
+    /// Takes all values out, with the keys they had, by slot. Those that the iterator has not come to when it is dropped
+    /// are dropped with it; if it is leaked they stay.
+    pub fn drain(&mut self) -> PoolDrain<'_, T> {
+        PoolDrain { pool: self, next: 0 }
+    }
+
+    /// Drops all values and makes all slots free, those of leaked guards and reservations too. No key names anything any
+    /// more. If destructors panic, the others still run, and the first panic goes on.
+    pub fn clear(&mut self) {
+        drop(self.drain());
+    }
+
+    /// The key of the value in slot `index`, if one is there.
+    fn key_at(&self, index: usize) -> Option<Key<T>> {
+        let generation = self.body.made()?.slots.get(index)?.word.full_generation()?;
+        let slot = u32::try_from(index).ok()?;
+        Some(Key::new(self.id, slot, generation))
+    }
+
+    /// The next value from slot `next` on; its slot is free.
+    fn take_next(&mut self, next: &mut usize) -> Option<(Key<T>, T)> {
+        let body = self.body.made()?;
+        while let Some(slot) = body.slots.get(*next) {
+            let index = u32::try_from(*next).ok()?;
+            *next += 1;
+            if let Some((generation, parted)) = slot.word.take_exclusively() {
+                // SAFETY: the slot was just taken with its value, in a pool that nobody else uses.
+                let value = unsafe { slot.read() };
+                let key = Key::new(self.id, index, generation);
+                if parted {
+                    body.with(self.shard(body), |shard| count(&shard.counts.dropped));
+                }
+                self.release(body, slot, key);
+                return Some((key, value));
+            }
+        }
+        None
+    }
+
+    /// Every value is gone: frees all slots but those whose generations are spent.
+    fn free_all(&mut self) {
+        let Some(body) = self.body.made_mut() else { return };
+        let slots = (0..body.slots.len()).filter_map(|index| body.slots.get(index));
+        let retired = slots.filter(|slot| !slot.word.vacate_leaked()).count();
+        body.start_afresh(retired as u64);
+    }
+}
+
+impl<'a, T> Iterator for PoolIterMut<'a, T> {
+    type Item = (Key<T>, &'a mut T);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let body = self.pool.body.made()?;
+        while self.next < body.slots.len() {
+            let key = self.pool.key_at(self.next);
+            self.next += 1;
+            if let Some(key) = key
+                && let Some(slot) = body.slots.get(key.slot() as usize)
+            {
+                // SAFETY: the word is full; the pool is borrowed exclusively for `'a`, and each slot is visited once.
+                return Some((key, unsafe { slot.value_mut() }));
+            }
+        }
+        None
+    }
+}
+
+impl<T> FusedIterator for PoolIterMut<'_, T> {}
+
+impl<'a, T> IntoIterator for &'a mut Pool<T> {
+    type Item = (Key<T>, &'a mut T);
+    type IntoIter = PoolIterMut<'a, T>;
+
+    fn into_iter(self) -> PoolIterMut<'a, T> {
+        self.iter_mut()
+    }
+}
+
+impl<T> fmt::Debug for PoolIterMut<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolIterMut").field("pool", &self.pool).finish_non_exhaustive()
+    }
+}
+
+impl<T> Iterator for PoolDrain<'_, T> {
+    type Item = (Key<T>, T);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.pool.take_next(&mut self.next)
+    }
+}
+
+impl<T> FusedIterator for PoolDrain<'_, T> {}
+
+impl<T> fmt::Debug for PoolDrain<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolDrain").field("pool", &self.pool).finish_non_exhaustive()
+    }
+}
+
+impl<T> Drop for PoolDrain<'_, T> {
+    fn drop(&mut self) {
+        // Frees everything when all values are gone, also if some have panicked.
+        struct Free<'a, 'p, T>(&'a mut PoolDrain<'p, T>);
+        impl<T> Drop for Free<'_, '_, T> {
+            fn drop(&mut self) {
+                self.0.pool.free_all();
+            }
+        }
+        let free = Free(self);
+        run_all(free.0.by_ref(), drop);
+    }
+}

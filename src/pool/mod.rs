@@ -1,0 +1,363 @@
+//! `Pool`: values of one type in slots that are reused, found by keys that are not.
+//!
+//! One value walks through the files like this: the thread's hints (`shard.rs`) or, without one, a look for a free slot
+//! (`body.rs`); the slot is claimed, filled, guarded, removed and freed by transitions of its one word (`word.rs`), the
+//! value itself in `slot.rs`; a key names it (`key.rs`), a guard keeps it (`guard.rs`), a reservation comes before it
+//! (`reservation.rs`); `iter.rs` is for whoever has the pool alone.
+//!
+//! - INV-O1: a pool's id is never another's, so the slot that one of its keys names exists.
+//!
+//! That threads keep free slots of their own and guards delay a removal is `sharded-slab`'s idea; batches of free slots
+//! change threads as magazines do in Bonwick and Adams' *Magazines and Vmem* (USENIX 2001).
+#![expect(unsafe_code, reason = "writes, reads and drops values in slots it holds; follows the cached shard")]
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::num::NonZeroU64;
+
+use crate::error::RegionError;
+use crate::region::{FirstUse, Region};
+use crate::segments::Segments;
+use crate::thread::{self, OwnedShard};
+
+mod body;
+mod full;
+mod guard;
+mod iter;
+mod key;
+mod reservation;
+mod shard;
+mod slot;
+#[cfg(all(test, not(loom)))]
+mod tests;
+mod word;
+
+use body::{Body, Claimed};
+pub use full::PoolFull;
+pub use guard::Ref;
+pub use iter::{PoolDrain, PoolIterMut};
+pub use key::Key;
+pub use reservation::Reservation;
+use shard::{Shard, count};
+use slot::Slot;
+use word::Removed;
+
+/// Slots that keys can tell apart.
+const MOST_SLOTS: usize = u32::MAX as usize;
+/// Slots of a pool that was given no number: as many as its region has room for and keys can tell apart.
+const ANY_NUMBER: usize = usize::MAX;
+
+/// A growing set of values that all threads insert into, look at and remove from, without a lock: a slab with keys that
+/// are never issued twice.
+///
+/// Values lie in slots in a region's memory and never move. A key of a removed value, or of another pool, is no key:
+/// [`get`](Self::get) says `None`. A value that is removed while somebody looks at it is dropped by the last who does.
+/// Slots are reused, those a thread has freed by itself first; they go back to the region with the pool.
+///
+/// `Sync` where `T: Send + Sync`, for a value may be looked at and dropped on any thread.
+///
+/// ```
+/// use sharded_arena::Pool;
+///
+/// let pool = Pool::new();
+/// let key = pool.insert(String::from("a value"))?;
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| {
+///         let value = pool.get(key).unwrap();
+///         assert!(pool.remove(key)); // nobody finds it any more
+///         assert!(pool.get(key).is_none());
+///         assert_eq!(*value, "a value"); // dropped with this guard, on this thread
+///     });
+/// });
+/// assert!(pool.is_empty());
+/// # Ok::<(), sharded_arena::PoolFull<String>>(())
+/// ```
+pub struct Pool<T> {
+    /// Never reused.
+    id: NonZeroU64,
+    most: usize,
+    body: FirstUse<Body<T>>,
+    owns: PhantomData<T>,
+}
+
+// SAFETY: the pool is its values and memory without thread affinity.
+unsafe impl<T: Send> Send for Pool<T> {}
+// SAFETY: a shared pool hands out `&T` on every thread (`T: Sync`), and takes, hands out and drops values on any
+// (`T: Send`). Who may do what with a slot is decided by its word (INV-W1, INV-W3).
+unsafe impl<T: Send + Sync> Sync for Pool<T> {}
+
+impl<T> Default for Pool<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> fmt::Debug for Pool<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("len", &self.len())
+            .field("capacity", &self.capacity())
+            .field("memory_usage", &self.memory_usage())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> Pool<T> {
+    /// A pool without a limit of its own. Reserves nothing until it is used; then as much address space as the machine has
+    /// memory (at most 64 GiB), of which a page becomes memory when it is first touched.
+    #[must_use]
+    pub fn new() -> Pool<T> {
+        Self::with_region(None, ANY_NUMBER)
+    }
+
+    /// A pool that shares `region` and its limit with heaps, arenas and other pools. Takes nothing until used.
+    #[must_use]
+    pub fn in_region(region: &Region) -> Pool<T> {
+        Self::with_region(Some(region.clone()), ANY_NUMBER)
+    }
+
+    /// A pool of `slots` slots in a region of its own, which has room for all of them.
+    ///
+    /// # Errors
+    /// `ZeroCapacity` without a slot, `TooLarge` for more than 2^32 − 1 or more than 64 GiB − 4 KiB of them, `System` if
+    /// the operating system refuses.
+    pub fn with_capacity(slots: usize) -> Result<Pool<T>, RegionError> {
+        if slots == 0 {
+            return Err(RegionError::ZeroCapacity);
+        }
+        if slots > MOST_SLOTS {
+            return Err(RegionError::TooLarge);
+        }
+        // What over-aligned segments may skip is added.
+        let bytes = Segments::<Slot<T>>::bytes_for(slots).and_then(|bytes| bytes.checked_add(align_of::<Slot<T>>()));
+        let region = Region::with_capacity(bytes.ok_or(RegionError::TooLarge)?.max(crate::region::LEAST_BYTES))?;
+        Ok(Self::with_region(Some(region), slots))
+    }
+
+    fn with_region(region: Option<Region>, most: usize) -> Pool<T> {
+        let id = NonZeroU64::new(thread::next_id()).unwrap_or(NonZeroU64::MAX);
+        Pool { id, most, body: FirstUse::new(region), owns: PhantomData }
+    }
+
+    // ---- values ---------------------------------------------------------------------------------------------------
+
+    /// Puts `value` into a free slot; the key names it. No lock, and one atomic exchange on the slot, while the thread
+    /// knows of a free slot; else one for 32 slots, or the region's lock for a new segment of about 4 KiB.
+    ///
+    /// # Errors
+    /// [`PoolFull`], with the value, if every slot is in use and the region has no room for more.
+    #[inline(always)]
+    pub fn insert(&self, value: T) -> Result<Key<T>, PoolFull<T>> {
+        match self.claim(|_| {}) {
+            // SAFETY: the slot was just claimed.
+            Some(claimed) => Ok(unsafe { self.fill(claimed, value) }),
+            None => Err(PoolFull { value, capacity: self.capacity() }),
+        }
+    }
+
+    /// Looks at the value that `key` names: none if it was removed, is not there yet, or the key is another pool's. The
+    /// value stays as long as the guard does, even if it is removed meanwhile. One atomic exchange on the slot, and one
+    /// when the guard goes.
+    ///
+    /// # Panics
+    /// With more than 2^30 − 2 guards at one value, which can only be if they were leaked.
+    #[inline]
+    pub fn get(&self, key: Key<T>) -> Option<Ref<'_, T>> {
+        let (body, slot) = self.slot(key)?;
+        slot.word.guard(key.generation()).then(|| Ref { pool: self, body, slot, key })
+    }
+
+    /// The value that `key` names, exclusively; none as for [`get`](Self::get). No atomic exchange.
+    pub fn get_mut(&mut self, key: Key<T>) -> Option<&mut T> {
+        let (_, slot) = self.slot(key)?;
+        // SAFETY: the word is full, and the pool is borrowed exclusively.
+        slot.word.contains(key.generation()).then(|| unsafe { slot.value_mut() })
+    }
+
+    /// Removes the value that `key` names; `false` if there is none. It is dropped here, or, while somebody looks at it,
+    /// by the last guard, on its thread. Its slot is free at once afterwards, also if the destructor panics.
+    #[inline(always)]
+    pub fn remove(&self, key: Key<T>) -> bool {
+        let Some((body, slot)) = self.slot(key) else { return false };
+        match slot.word.remove(key.generation()) {
+            Some(Removed::Now) => {
+                // SAFETY: the removal made this call the slot's holder, with the value in it.
+                unsafe { self.drop_held(body, slot, key) };
+                true
+            }
+            Some(Removed::Later) => {
+                body.with(self.shard(body), |shard| count(&shard.counts.parted));
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Removes the value that `key` names and gives it back; none if there is none, or somebody looks at it.
+    #[inline(always)]
+    pub fn take(&self, key: Key<T>) -> Option<T> {
+        let (body, slot) = self.slot(key)?;
+        if !slot.word.take(key.generation()) {
+            return None;
+        }
+        // SAFETY: taken with the value in it, which is moved out once.
+        let value = unsafe { slot.read() };
+        self.release(body, slot, key);
+        Some(value)
+    }
+
+    /// Whether `key` names a value. It may be removed at once.
+    #[must_use]
+    pub fn contains(&self, key: Key<T>) -> bool {
+        self.slot(key).is_some_and(|(_, slot)| slot.word.contains(key.generation()))
+    }
+
+    /// Number of values; reserved slots, and removed values that somebody looks at, do not count. Exact when quiet. A few
+    /// loads a shard.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.body.made().map_or(0, Body::len)
+    }
+
+    /// Whether there is no value.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Slots there may be: as many as were asked for, else as many as there are now.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        let made = || self.body.made().map_or(0, |body| body.slots.len());
+        if self.most == ANY_NUMBER { made() } else { self.most }
+    }
+
+    /// Bytes of slots that the pool has taken from its region. One load.
+    #[must_use]
+    pub fn memory_usage(&self) -> usize {
+        self.body.made().map_or(0, |body| body.account.usage())
+    }
+
+    /// The region the pool is in; none before the first use of one made by [`Pool::new`].
+    #[must_use]
+    pub fn region(&self) -> Option<Region> {
+        self.body.region(|body| body.account.region().clone())
+    }
+
+    // ---- slots ----------------------------------------------------------------------------------------------------
+
+    /// The slot that `key` names, if it is this pool's.
+    #[inline(always)]
+    fn slot(&self, key: Key<T>) -> Option<(&Body<T>, &Slot<T>)> {
+        let body = self.body.made().filter(|_| key.pool == self.id)?;
+        Some((body, body.slots.get(key.slot() as usize)?))
+    }
+
+    /// The slots and all that belongs to them, made if need be; none if the system refuses.
+    #[inline(always)]
+    fn body(&self) -> Option<&Body<T>> {
+        self.body.made().or_else(|| self.body.make(|region| Body::make(region, self.most)).ok())
+    }
+
+    /// Claims a free slot, and counts it with `counted`; none if there is none.
+    #[inline(always)]
+    fn claim(&self, counted: impl FnOnce(&Shard)) -> Option<Claimed<'_, T>> {
+        let body = self.body()?;
+        body.with(self.shard(body), |shard| body.claim(shard).inspect(|_| counted(shard)))
+    }
+
+    /// Writes the value of a slot; its key.
+    ///
+    /// # Safety
+    /// The caller holds the slot, and nothing is in it.
+    #[inline(always)]
+    unsafe fn fill(&self, Claimed { slot, index, generation }: Claimed<'_, T>, value: T) -> Key<T> {
+        // SAFETY: this function's contract.
+        unsafe { slot.write(value) };
+        slot.word.fill(generation);
+        Key::new(self.id, index, generation)
+    }
+
+    /// Drops the value of a slot and frees the slot, also if the destructor panics.
+    ///
+    /// # Safety
+    /// The caller holds the slot, with the value of `key` in it.
+    #[inline(always)]
+    unsafe fn drop_held(&self, body: &Body<T>, slot: &Slot<T>, key: Key<T>) {
+        let panicked = core::mem::needs_drop::<T>().then(|| Release { pool: self, body, slot, key });
+        // SAFETY: this function's contract; the slot is freed afterwards.
+        unsafe { slot.drop_value() };
+        core::mem::forget(panicked);
+        self.release(body, slot, key);
+    }
+
+    /// The last guard of a removed value has gone.
+    ///
+    /// # Safety
+    /// As [`Pool::drop_held`].
+    #[cold]
+    unsafe fn drop_parted(&self, body: &Body<T>, slot: &Slot<T>, key: Key<T>) {
+        body.with(self.shard(body), |shard| count(&shard.counts.dropped));
+        // SAFETY: this function's contract.
+        unsafe { self.drop_held(body, slot, key) };
+    }
+
+    /// The slot that the caller holds, empty, becomes free.
+    #[inline(always)]
+    fn release(&self, body: &Body<T>, slot: &Slot<T>, key: Key<T>) {
+        body.with(self.shard(body), |shard| body.release(shard, slot, key.slot(), key.generation()));
+    }
+
+    /// The calling thread's shard, or [`OwnedShard::none`].
+    #[inline(always)]
+    fn shard<'a>(&self, body: &'a Body<T>) -> &'a Shard {
+        match thread::cached(self.id.get()) {
+            // SAFETY: the entry was made by `Body::find_shard` for this id, which is never reused: it points into this
+            // pool's body, which stands (INV-F1), or to the static `Shard::none`.
+            Some(shard) => unsafe { &*shard.cast::<Shard>() },
+            None => self.shard_cold(body),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn shard_cold<'a>(&self, body: &'a Body<T>) -> &'a Shard {
+        let found = thread::with_identity(|cache, guard| body.find_shard(self.id, cache, guard));
+        found.unwrap_or(Shard::none())
+    }
+}
+
+/// Frees a slot whose value has panicked while it was dropped.
+struct Release<'a, T> {
+    pool: &'a Pool<T>,
+    body: &'a Body<T>,
+    slot: &'a Slot<T>,
+    key: Key<T>,
+}
+
+impl<T> Drop for Release<'_, T> {
+    #[cold]
+    fn drop(&mut self) {
+        self.pool.release(self.body, self.slot, self.key);
+    }
+}
+
+impl<T> Drop for Pool<T> {
+    /// Drops every value, those of leaked guards too, and gives the slots back. If destructors panic, the others still run,
+    /// and the first panic goes on.
+    fn drop(&mut self) {
+        struct Close<'a, T>(&'a mut Pool<T>);
+        impl<T> Drop for Close<'_, T> {
+            fn drop(&mut self) {
+                if let Some(Body { account, slots, .. }) = self.0.body.made_mut() {
+                    // SAFETY: `close`'s contract: the slots' account; every value is gone, and no borrow of the pool is left.
+                    unsafe { slots.close(account) };
+                }
+            }
+        }
+        let close = Close(self);
+        if core::mem::needs_drop::<T>() {
+            close.0.clear();
+        }
+    }
+}

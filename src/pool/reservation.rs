@@ -1,0 +1,117 @@
+//! `Reservation`: a key before its value.
+#![expect(unsafe_code, reason = "fills the slot it holds")]
+
+use core::fmt;
+use core::mem::ManuallyDrop;
+
+use super::Pool;
+use super::body::{Body, Claimed};
+use super::full::PoolFull;
+use super::key::Key;
+use super::shard::count;
+use super::slot::Slot;
+
+/// A slot of a [`Pool`] and its key, before there is a value: what refers to the value may be built first.
+///
+/// Until it is [filled](Self::fill) the key names nothing. Dropped, it is cancelled: the slot is free, and the key will
+/// never name anything. One that is leaked keeps its slot until the pool is cleared or dropped.
+///
+/// ```
+/// use sharded_arena::{Key, Pool};
+/// struct Node { next: Option<Key<Node>> }
+///
+/// let pool = Pool::new();
+/// let [a, b] = pool.reserve_many()?;
+/// let (first, second) = (a.key(), b.key());
+/// assert!(pool.get(first).is_none());
+/// a.fill(Node { next: Some(second) });
+/// b.fill(Node { next: Some(first) }); // a ring
+/// assert!(pool.get(first).unwrap().next == Some(second));
+///
+/// let key = pool.reserve()?.key(); // cancelled
+/// assert!(!pool.contains(key) && pool.len() == 2);
+/// # Ok::<(), sharded_arena::PoolFull<()>>(())
+/// ```
+#[must_use = "a reservation that is dropped is cancelled"]
+pub struct Reservation<'a, T> {
+    pub(super) pool: &'a Pool<T>,
+    pub(super) body: &'a Body<T>,
+    pub(super) slot: &'a Slot<T>,
+    pub(super) key: Key<T>,
+}
+
+impl<T> Reservation<'_, T> {
+    /// The key that will name the value.
+    #[must_use]
+    pub fn key(&self) -> Key<T> {
+        self.key
+    }
+
+    /// Puts the value into the slot: from now on its key names it. No atomic exchange.
+    pub fn fill(self, value: T) -> Key<T> {
+        let this = ManuallyDrop::new(self);
+        let (index, generation) = (this.key.slot(), this.key.generation());
+        this.body.with(this.pool.shard(this.body), |shard| count(&shard.counts.settled));
+        // SAFETY: a reservation holds its slot, with nothing in it, until it is filled or dropped.
+        unsafe { this.pool.fill(Claimed { slot: this.slot, index, generation }, value) }
+    }
+}
+
+impl<T> fmt::Debug for Reservation<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Reservation").field(&self.key).finish()
+    }
+}
+
+impl<T> Drop for Reservation<'_, T> {
+    /// Cancels it.
+    fn drop(&mut self) {
+        self.body.with(self.pool.shard(self.body), |shard| {
+            count(&shard.counts.settled);
+            self.body.release(shard, self.slot, self.key.slot(), self.key.generation());
+        });
+    }
+}
+
+impl<T> Pool<T> {
+    /// Takes a slot, from any thread, and issues the key of the value that will be put into it. Costs what
+    /// [`insert`](Self::insert) does.
+    ///
+    /// # Errors
+    /// [`PoolFull`] if every slot is in use and the region has no room for more.
+    pub fn reserve(&self) -> Result<Reservation<'_, T>, PoolFull<()>> {
+        let claimed = self.claim(|shard| count(&shard.counts.reserved)).zip(self.body.made());
+        let Some((Claimed { slot, index, generation }, body)) = claimed else {
+            return Err(PoolFull { value: (), capacity: self.capacity() });
+        };
+        let key = Key::new(self.id, index, generation);
+        Ok(Reservation { pool: self, body, slot, key })
+    }
+
+    /// Takes `N` slots, all of them or none. Of several threads that do this at the same time, and for which there are not
+    /// enough slots together, some are served.
+    ///
+    /// # Errors
+    /// [`PoolFull`] if there are not as many; those that there were are free again.
+    pub fn reserve_many<const N: usize>(&self) -> Result<[Reservation<'_, T>; N], PoolFull<()>> {
+        let reserve = || {
+            let mut refused = None;
+            let made: [_; N] = core::array::from_fn(|_| match refused {
+                None => self.reserve().map_err(|full| refused = Some(full)).ok(),
+                Some(_) => None,
+            });
+            match refused {
+                Some(full) => Err(full),
+                // With no refusal each is there.
+                None => Ok(made.map(|reservation| reservation.unwrap_or_else(|| unreachable!("none was refused")))),
+            }
+        };
+        if N < 2 {
+            return reserve();
+        }
+        match self.body() {
+            Some(body) => body.many.with(|()| reserve()),
+            None => Err(PoolFull { value: (), capacity: self.capacity() }),
+        }
+    }
+}

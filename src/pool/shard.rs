@@ -1,0 +1,183 @@
+//! `Shard`: what a thread knows of free slots, and what it counts.
+//!
+//! A hint is the index of a slot that was free when its thread last had to do with it. Whether it still is, the slot's
+//! word says: a hint may be stale, and a free slot may have no hint. So nothing is lost when hints are, and a thread that
+//! finds no hint anywhere may look at the slots themselves.
+//!
+//! - INV-P1: `len <= HINTS`.
+//! - INV-P2: of what a thread has done, `claimed` is counted after the claim, `releasing` before the slot becomes free,
+//!   `released` after.
+//!
+//! Used by one thread at a time: the owner, who adopts it after the former owner's end (INV-I3), or, that of all threads
+//! without one, the holder of its lock. Others read the counts.
+
+use crate::sync::{AtomicU64, Ghost, Owned32, Owned64, ord, shared_static};
+use crate::table::Zeroable;
+use crate::thread::{OwnedShard, Pins};
+
+/// Hints that change threads together.
+pub(super) const BATCH: usize = if cfg!(all(test, loom)) { 1 } else { 32 };
+/// Hints that a thread keeps.
+const HINTS: usize = 2 * BATCH;
+
+/// What was done through a shard; every word wraps.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    /// Slots taken.
+    claimed: AtomicU64,
+    /// Slots that were about to become free, and that were.
+    pub(super) releasing: Owned64,
+    pub(super) released: Owned64,
+    /// Reservations begun, and ended with a value or without.
+    pub(super) reserved: Owned64,
+    pub(super) settled: Owned64,
+    /// Values removed while guarded, and of those dropped.
+    pub(super) parted: Owned64,
+    pub(super) dropped: Owned64,
+    /// Slots whose generations are spent.
+    pub(super) retired: Owned64,
+}
+
+impl Counts {
+    const fn new(claimed: AtomicU64) -> Self {
+        Self {
+            claimed,
+            releasing: Owned64::zero(),
+            released: Owned64::zero(),
+            reserved: Owned64::zero(),
+            settled: Owned64::zero(),
+            parted: Owned64::zero(),
+            dropped: Owned64::zero(),
+            retired: Owned64::zero(),
+        }
+    }
+
+    /// Counts a slot as taken, by the shard's user.
+    #[inline(always)]
+    pub(super) fn count_claimed(&self) {
+        // ORDERING(Release): whoever reads this sees that the slot had become free before, by its former holder's count.
+        //   pairs: `claimed`'s Acquire.  loom: m11_never_full; Relaxed fails it.
+        let claimed = self.claimed.load(ord!(Relaxed)).wrapping_add(1);
+        self.claimed.store(claimed, ord!("pool.count", Release));
+    }
+
+    /// Slots taken.
+    pub(super) fn claimed(&self) -> u64 {
+        // ORDERING(Acquire): as many slots as these claims found free are counted as having become free.
+        //   pairs: `count_claimed`'s Release.  loom: m11_never_full; Relaxed fails it.
+        self.claimed.load(ord!("pool.claimed", Acquire))
+    }
+
+    /// Starts anew with `retired` slots, by whoever has the pool exclusively.
+    pub(super) fn restart(&self, retired: u64) {
+        let Self { claimed: _, releasing, released, reserved, settled, parted, dropped, retired: spent } = self;
+        for word in [releasing, released, reserved, settled, parted, dropped] {
+            word.set(0);
+        }
+        spent.set(retired);
+        self.claimed.store(retired, ord!(Relaxed));
+    }
+}
+
+/// One more, by the shard's user.
+#[inline(always)]
+pub(super) fn count(word: &Owned64) {
+    word.set(word.get().wrapping_add(1));
+}
+
+/// See the module's header.
+#[derive(Debug)]
+#[repr(C, align(128))]
+pub(super) struct Shard {
+    len: Owned32,
+    pub(super) counts: Counts,
+    hints: [Owned32; HINTS],
+    pins: Pins,
+    ghost: Ghost,
+}
+
+// SAFETY: atomic integers and a ghost (zero-sized outside the model checker).
+#[expect(unsafe_code, reason = "asserts that zero bytes are a shard")]
+unsafe impl Zeroable for Shard {
+    fn zeroed() -> Self {
+        Self {
+            len: Owned32::zero(),
+            counts: Counts::new(AtomicU64::new(0)),
+            hints: [const { Owned32::zero() }; HINTS],
+            pins: Pins::default(),
+            ghost: Ghost::new(),
+        }
+    }
+}
+
+shared_static! {
+    /// What a thread without a shard finds; never written.
+    static NO_SHARD: Shard = Shard {
+        len: Owned32::zero(),
+        counts: Counts::new(AtomicU64::new(0)),
+        hints: [const { Owned32::zero() }; HINTS],
+        pins: Pins::new(AtomicU64::new(0)),
+        ghost: Ghost::new(),
+    };
+}
+
+impl OwnedShard for Shard {
+    fn pins(&self) -> &Pins {
+        &self.pins
+    }
+    #[inline(always)]
+    fn enter(&self) {
+        self.ghost.enter();
+    }
+    fn none() -> &'static Shard {
+        &NO_SHARD
+    }
+}
+
+impl Shard {
+    /// Whether this is [`Shard::none`].
+    #[inline(always)]
+    pub(super) fn is_none(&self) -> bool {
+        core::ptr::eq(self, Shard::none())
+    }
+
+    /// Takes the hint that was given last.
+    #[inline(always)]
+    pub(super) fn pop(&self) -> Option<u32> {
+        let len = self.len.get().checked_sub(1)?;
+        self.enter();
+        self.len.set(len);
+        self.hints.get(len as usize).map(Owned32::get)
+    }
+
+    /// Keeps a hint, if there is room.
+    #[inline(always)]
+    pub(super) fn push(&self, slot: u32) -> bool {
+        let len = self.len.get();
+        let Some(hint) = self.hints.get(len as usize) else { return false };
+        self.enter();
+        hint.set(slot);
+        self.len.set(len + 1);
+        true
+    }
+
+    /// Gives the batch of hints that waits longest to `each`, and forgets it. There is one.
+    pub(super) fn unload(&self, mut each: impl FnMut(usize, u32)) {
+        self.enter();
+        let len = self.len.get() as usize;
+        for (at, hint) in self.hints[..len].iter().enumerate() {
+            if at < BATCH {
+                each(at, hint.get());
+            } else {
+                self.hints[at - BATCH].set(hint.get());
+            }
+        }
+        self.forget(len - BATCH);
+    }
+
+    /// Keeps the first `len` hints.
+    #[expect(clippy::cast_possible_truncation, reason = "fewer than a hundred")]
+    pub(super) fn forget(&self, len: usize) {
+        self.len.set(len as u32);
+    }
+}
