@@ -7,6 +7,10 @@ mod common;
 
 #[path = "systems/arena.rs"]
 mod arena;
+#[path = "systems/arena_b.rs"]
+mod arena_b;
+#[path = "systems/arena_b_memory.rs"]
+mod arena_b_memory;
 #[path = "systems/bitcoin_arena.rs"]
 mod bitcoin_arena;
 #[path = "systems/blocks.rs"]
