@@ -19,6 +19,8 @@ mod blocks;
 mod bump;
 #[path = "systems/bumpalo.rs"]
 mod bumpalo;
+#[path = "systems/pool.rs"]
+mod pool;
 #[path = "systems/scratch.rs"]
 mod scratch;
 
