@@ -7,6 +7,10 @@ mod common;
 
 #[path = "systems/arena.rs"]
 mod arena;
+#[path = "systems/arena_b.rs"]
+mod arena_b;
+#[path = "systems/arena_b_memory.rs"]
+mod arena_b_memory;
 #[path = "systems/bitcoin_arena.rs"]
 mod bitcoin_arena;
 #[path = "systems/blocks.rs"]
@@ -15,6 +19,8 @@ mod blocks;
 mod bump;
 #[path = "systems/bumpalo.rs"]
 mod bumpalo;
+#[path = "systems/pool.rs"]
+mod pool;
 #[path = "systems/scratch.rs"]
 mod scratch;
 
