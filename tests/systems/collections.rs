@@ -19,26 +19,27 @@ use sharded_arena::{Arena, Scratch, format_in, vec_in};
 
 /// A script of edits of a text, which the two share the names of.
 macro_rules! edits {
-    ($text:expr, $random:expr, $steps:expr) => {
+    ($text:expr, $seed:expr, $steps:expr) => {{
+        let mut random = Random::new($seed);
         for step in 0..$steps {
             let text = &mut $text;
             let places: Vec<usize> = (0..=text.len()).filter(|at| text.is_char_boundary(*at)).collect();
-            let at = places[$random.below(places.len())];
-            match $random.below(12) {
-                0 | 1 => text.push(['a', 'ß', '€', '𝄞'][$random.below(4)]),
-                2 | 3 => text.push_str(["", "word", "naïve", "𝄞𝄞"][$random.below(4)]),
+            let at = places[random.below(places.len())];
+            match random.below(12) {
+                0 | 1 => text.push(['a', 'ß', '€', '𝄞'][random.below(4)]),
+                2 | 3 => text.push_str(["", "word", "naïve", "𝄞𝄞"][random.below(4)]),
                 4 => text.insert(at, 'é'),
                 5 => text.insert_str(at, "-in-"),
                 6 => drop(text.pop()),
                 7 if at < text.len() => drop(text.remove(at)),
                 8 if step % 3 == 0 => text.truncate(at),
                 9 if step % 5 == 0 => text.retain(|c| c != 'a'),
-                10 => text.reserve($random.below(100)),
+                10 => text.reserve(random.below(100)),
                 11 => write!(text, "{step}").expect("a text takes all"),
                 _ => {}
             }
         }
-    };
+    }};
 }
 
 /// The original's text has the standard library's methods.
@@ -47,8 +48,8 @@ fn bumpalo__strings_do_what_the_original_s_do() {
     for seed in 0..20 {
         let (bump, arena) = (Bump::new(), Arena::new());
         let (mut theirs, mut ours) = (BumpString::new_in(&bump), AString::new_in(&arena));
-        edits!(theirs, Random::new(seed), 300);
-        edits!(ours, Random::new(seed), 300);
+        edits!(theirs, seed, 300);
+        edits!(ours, seed, 300);
         assert_eq!(ours, *theirs, "seed {seed}");
         assert_eq!(ours.into_bytes()[..], theirs.into_bytes()[..]);
     }
@@ -61,11 +62,12 @@ fn bumpalo__strings_do_what_the_original_s_do() {
 
 /// A script of edits of a vector of numbers.
 macro_rules! changes {
-    ($numbers:expr, $random:expr, $steps:expr) => {
+    ($numbers:expr, $seed:expr, $steps:expr) => {{
+        let mut random = Random::new($seed);
         for n in 0..$steps {
             let numbers = &mut $numbers;
-            let (at, len) = ($random.below(numbers.len() + 1), numbers.len());
-            match $random.below(12) {
+            let (at, len) = (random.below(numbers.len() + 1), numbers.len());
+            match random.below(12) {
                 0..4 => numbers.push(n),
                 4 => numbers.extend_from_slice(&[n, n + 1, n + 2]),
                 5 => numbers.insert(at, n),
@@ -80,7 +82,7 @@ macro_rules! changes {
         }
         $numbers.sort_unstable();
         $numbers.dedup();
-    };
+    }};
 }
 
 /// The original's vector has the standard library's methods.
@@ -89,8 +91,8 @@ fn bumpalo__vectors_do_what_the_original_s_do() {
     for seed in 0..20 {
         let (bump, arena) = (Bump::new(), Arena::new());
         let (mut theirs, mut ours) = (BumpVec::new_in(&bump), AVec::new_in(&arena));
-        changes!(theirs, Random::new(seed), 400_u32);
-        changes!(ours, Random::new(seed), 400_u32);
+        changes!(theirs, seed, 400_u32);
+        changes!(ours, seed, 400_u32);
         assert_eq!(ours[..], theirs[..], "seed {seed}");
     }
     // What it grew into stays when it is given away: the original's `into_bump_slice_mut`.

@@ -186,3 +186,27 @@ fn rodeo__interner_limits_hold_under_threads() {
         region.verify().expect("every byte is in one place");
     }
 }
+
+/// In the original two threads that miss the same string at the same time look again under its shard's lock, as here.
+#[test]
+fn rodeo__interner_one_key_for_a_string_of_several_threads() {
+    const COUNT: usize = 500;
+    let words: Vec<String> = (0..COUNT).map(|n| format!("{n}{}", "·".repeat(20))).collect();
+    for _ in 0..steps(800) {
+        // So short that it has one shard: threads meet at its lock, for the same string if they keep step.
+        let (names, met) = (Interner::with_capacity(120 << 10).expect("an interner"), Barrier::new(3));
+        let keys: Vec<Vec<Symbol>> = thread::scope(|scope| {
+            let threads = [(); 3].map(|()| {
+                scope.spawn(|| {
+                    met.wait();
+                    words.iter().map(|word| names.intern(word).expect("room")).collect()
+                })
+            });
+            threads.map(|thread| thread.join().expect("no panic")).into()
+        });
+        assert!(keys.iter().all(|of| *of == keys[0]), "the same keys on every thread");
+        let mut indexes: Vec<usize> = keys[0].iter().map(|symbol| symbol.index()).collect();
+        indexes.sort_unstable();
+        assert!(indexes.into_iter().eq(0..COUNT) && names.len() == COUNT, "each string once");
+    }
+}
