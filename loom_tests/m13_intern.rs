@@ -148,6 +148,18 @@ fn m13_found() {
     explore("m13_intern::found", SMALL, two_known, &[|state| state.give(0, A, "a"), find], |state| state.check(3));
 }
 
+/// A number that was taken has its string soon, whoever waits for it: nothing refuses any more.
+fn wait(state: &State) {
+    if state.core().len() > 2 {
+        assert_eq!(state.core().wait_for(Symbol::from_index(2).expect("a small number")), "a");
+    }
+}
+
+#[test]
+fn m13_waited() {
+    explore("m13_intern::waited", SMALL, two_known, &[|state| state.give(0, A, "a"), wait], |state| state.check(3));
+}
+
 /// Whoever guesses the number sees the record, or nothing.
 fn resolve(state: &State) {
     assert!(matches!(state.resolve(2), None | Some("a")));

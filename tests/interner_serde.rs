@@ -91,7 +91,11 @@ fn an_interner_is_written_while_threads_intern() {
                 scope.spawn(move || (0..4000).all(|index| names.intern(&format!("{}", index * 3 + thread)).is_ok()))
             })
             .collect();
-        let written: Vec<String> = (0..20).map(|_| json(&names)).collect();
+        let mut written = Vec::new();
+        while names.len() < 3 * 4000 {
+            written.push(json(&names));
+        }
+        written.push(json(&names));
         assert!(threads.into_iter().all(|thread| thread.join().expect("no panic")));
         written
     });

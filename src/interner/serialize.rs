@@ -10,7 +10,6 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, SeqAccess, Un
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 
 use super::{Core, FrozenInterner, Interner, Symbol};
-use crate::sync::yield_now;
 
 impl Serialize for Symbol {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -31,13 +30,9 @@ impl<'de> Deserialize<'de> for Symbol {
 fn serialize<S: Serializer>(core: Option<&Core>, serializer: S) -> Result<S::Ok, S::Error> {
     let len = core.map_or(0, Core::len);
     let mut strings = serializer.serialize_seq(Some(len))?;
-    for symbol in (0..len).filter_map(Symbol::from_index) {
-        loop {
-            if let Some(text) = core.and_then(|core| core.resolve(symbol)) {
-                strings.serialize_element(text)?;
-                break;
-            }
-            yield_now();
+    if let Some(core) = core {
+        for symbol in (0..len).filter_map(Symbol::from_index) {
+            strings.serialize_element(core.wait_for(symbol))?;
         }
     }
     strings.end()

@@ -40,11 +40,18 @@ fn tags_that_differ_where_no_home_does_are_told_apart() {
 }
 
 #[test]
-fn one_string_in_two_shards_would_be_two() {
-    // Shards are told apart by the hash alone: a hash that changed would break the promise, and this shows it would be seen.
-    let core = core(2);
-    let [first, second] = [0, 1 << 48].map(|hash| core.intern(Hash(hash), "one").expect("room"));
-    assert_ne!(first, second);
+fn prefixes_and_neighbours_with_one_hash_are_different_strings() {
+    let core = core(1);
+    for len in 0..32 {
+        for changed in 0..=len {
+            let mut text = vec![b'a'; len];
+            text.iter_mut().skip(changed).take(1).for_each(|letter| *letter = b'b');
+            let text = String::from_utf8(text).expect("letters");
+            assert_eq!(core.get(Hash(7), &text), None, "{text}");
+            let before = core.len();
+            assert_eq!(core.intern(Hash(7), &text).expect("room").index(), before);
+        }
+    }
 }
 
 /// A refusal in the middle of any growth leaves the tables as they were, and a later attempt goes on.
