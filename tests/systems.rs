@@ -19,10 +19,14 @@ mod blocks;
 mod bump;
 #[path = "systems/bumpalo.rs"]
 mod bumpalo;
+#[path = "systems/heap_handles.rs"]
+mod heap_handles;
 #[path = "systems/pool.rs"]
 mod pool;
 #[path = "systems/scratch.rs"]
 mod scratch;
+#[path = "systems/shared_handles.rs"]
+mod shared_handles;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
