@@ -203,10 +203,10 @@ fn share_of_either(region: &Region) {
 
 #[test]
 fn nobody_is_refused_its_share() {
-    each_has_its_share(2, steps(4_000), share_of_a_heap);
-    each_has_its_share(8, steps(1_000), share_of_a_heap);
-    each_has_its_share(2, steps(1_000), share_of_an_arena);
-    each_has_its_share(8, steps(300), share_of_either);
+    each_has_its_share(2, steps(2_000), share_of_a_heap);
+    each_has_its_share(8, steps(300), share_of_a_heap);
+    each_has_its_share(2, steps(500), share_of_an_arena);
+    each_has_its_share(8, steps(100), share_of_either);
 }
 
 #[test]

@@ -114,6 +114,32 @@ lacks!(sharded_arena::boxed::Box<u8, &'static LocalHeap<'static>>, Send);
 lacks!(sharded_arena::boxed::Box<u8, &'static LocalHeap<'static>>, Sync);
 has!(sharded_arena::boxed::Box<std::marker::PhantomPinned, Heap>, Unpin);
 lacks!(sharded_arena::boxed::Box<std::rc::Rc<u8>, Heap>, Copy);
+has!(sharded_arena::boxed::Box<[u8], Heap>, Clone);
+has!(sharded_arena::boxed::Box<str, Heap>, Clone);
+lacks!(sharded_arena::boxed::Box<dyn Sync, Heap>, Clone);
+
+// An `Arc` goes, and is shared, where its value may do both. Sharing it is sharing its allocator, sending it is sending that.
+has!(sharded_arena::boxed::Arc<u8, Heap>, Send);
+has!(sharded_arena::boxed::Arc<u8, Heap>, Sync);
+has!(sharded_arena::boxed::Arc<[u8], &'static Heap>, Send);
+has!(sharded_arena::boxed::Arc<str, &'static sharded_arena::Arena>, Sync);
+has!(sharded_arena::boxed::Arc<dyn Send + Sync, Heap>, Send);
+lacks!(sharded_arena::boxed::Arc<dyn Send, Heap>, Send);
+lacks!(sharded_arena::boxed::Arc<std::cell::Cell<u8>, Heap>, Send);
+lacks!(sharded_arena::boxed::Arc<std::cell::Cell<u8>, Heap>, Sync);
+lacks!(sharded_arena::boxed::Arc<std::rc::Rc<u8>, Heap>, Send);
+lacks!(sharded_arena::boxed::Arc<std::sync::MutexGuard<'static, u8>, Heap>, Send);
+lacks!(sharded_arena::boxed::Arc<std::sync::MutexGuard<'static, u8>, Heap>, Sync);
+lacks!(sharded_arena::boxed::Arc<u8, &'static LocalHeap<'static>>, Send);
+lacks!(sharded_arena::boxed::Arc<u8, &'static LocalHeap<'static>>, Sync);
+has!(sharded_arena::boxed::Arc<u8, Unshared>, Send);
+lacks!(sharded_arena::boxed::Arc<u8, Unshared>, Sync);
+has!(sharded_arena::boxed::Arc<std::marker::PhantomPinned, Heap>, Unpin);
+lacks!(sharded_arena::boxed::Arc<u8, Heap>, Copy);
+has!(sharded_arena::boxed::FromUtf8Error<sharded_arena::boxed::Box<[u8], Heap>>, Send);
+lacks!(sharded_arena::boxed::FromUtf8Error<sharded_arena::boxed::Box<[u8], &'static LocalHeap<'static>>>, Send);
+has!(sharded_arena::boxed::BlockError, std::error::Error);
+has!(sharded_arena::boxed::BlockError, Copy);
 has!(sharded_arena::boxed::TryNewError<u8>, Send);
 lacks!(sharded_arena::boxed::TryNewError<std::rc::Rc<u8>>, Send);
 
@@ -205,6 +231,22 @@ lacks!(HashMap<u8, std::rc::Rc<u8>, &'static Heap>, Send);
 lacks!(HashMap<u8, u8, &'static Scope<'static>>, Send);
 has!(HashSet<u8, &'static Arena>, Send);
 lacks!(HashSet<std::rc::Rc<u8>, &'static Arena>, Send);
+
+/// An allocator's handle that may go to another thread, and may not be shared.
+#[derive(Clone)]
+struct Unshared(#[expect(dead_code, reason = "makes it what it is")] std::cell::Cell<u8>);
+
+#[expect(unsafe_code, reason = "implements an unsafe trait")]
+// SAFETY: hands out nothing.
+unsafe impl Allocator for Unshared {
+    fn allocate(
+        &self,
+        _: std::alloc::Layout,
+    ) -> Result<std::ptr::NonNull<[u8]>, sharded_arena::allocator_api2::alloc::AllocError> {
+        Err(sharded_arena::allocator_api2::alloc::AllocError)
+    }
+    unsafe fn deallocate(&self, _: std::ptr::NonNull<u8>, _: std::alloc::Layout) {}
+}
 
 /// What the crate's root exports is in the matrix.
 #[test]

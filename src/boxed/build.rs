@@ -174,11 +174,20 @@ impl<T, A: Allocator, H: Head> Making<T, A, H> {
     /// At `source` stand `count` values, not in the guard's block, which are nobody else's from now on, or are `Copy`; as
     /// many slots are free.
     pub(super) unsafe fn take_over(&mut self, source: *const T, count: usize) {
-        debug_assert!(self.slots - self.built >= count, "as many slots are free");
         // SAFETY: `NonNull::add`: a slot of the block, or its end.
         let slot = unsafe { self.values().add(self.built) };
         // SAFETY: this function's contract.
         unsafe { slot.as_ptr().copy_from_nonoverlapping(source, count) };
+        // SAFETY: the values were copied into free slots.
+        unsafe { self.claim(count) };
+    }
+
+    /// The next `count` slots hold values.
+    ///
+    /// # Safety
+    /// They do, and are slots.
+    pub(super) unsafe fn claim(&mut self, count: usize) {
+        debug_assert!(self.slots - self.built >= count, "as many slots are free");
         self.built += count;
     }
 

@@ -192,3 +192,6 @@ impl<T: ?Sized, A: Allocator> Drop for Box<T, A> {
         unsafe { self.ptr.drop_in_place() };
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

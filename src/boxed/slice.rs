@@ -27,6 +27,15 @@ pub(super) fn copied<T: Copy, A: Allocator, H: Head>(source: &[T], alloc: A) -> 
     Ok(unsafe { making.finish_resized() })
 }
 
+fn uninit<T, A: Allocator, H: Head>(len: usize, alloc: A) -> Made<MaybeUninit<T>, A> {
+    let mut making = Making::<MaybeUninit<T>, A, H>::new(alloc);
+    making.resize(len)?;
+    // SAFETY: there are as many slots, which need not be initialised.
+    unsafe { making.claim(len) };
+    // SAFETY: resized to their number.
+    Ok(unsafe { making.finish_resized() })
+}
+
 /// `make` is dropped before the values are handed on, so that a panic there undoes them too.
 fn filled<T, A: Allocator, H: Head>(len: usize, mut make: impl FnMut(usize) -> T, alloc: A) -> Made<T, A> {
     let mut making = Making::<T, A, H>::new(alloc);
@@ -212,7 +221,7 @@ macro_rules! slice_methods {
             /// # Errors
             /// If the allocator refuses.
             pub fn try_new_uninit_slice_in(len: usize, alloc: A) -> Result<$owner<[MaybeUninit<T>], A>, BlockError> {
-                $owner::try_from_fn_in(len, |_| MaybeUninit::uninit(), alloc)
+                uninit::<T, A, $head>(len, alloc).map($owner::from_made)
             }
 
             /// The values of a vector, in a block of their length.

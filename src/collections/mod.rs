@@ -40,6 +40,10 @@ mod format;
 #[cfg(feature = "rayon")]
 mod parallel;
 mod reserve;
+#[cfg(feature = "serde")]
+pub mod seed;
+#[cfg(feature = "serde")]
+mod serialize;
 mod string;
 
 use allocator_api2::alloc::Allocator;

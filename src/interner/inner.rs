@@ -245,9 +245,8 @@ impl Core {
                     }
                 })?;
             }
-            if self.slots.get(number as usize).is_some()
-                && self.count.compare_exchange_weak(number, number + 1, ord!(Relaxed), ord!(Relaxed)).is_ok()
-            {
+            let taken = self.count.compare_exchange_weak(number, number + 1, ord!(Relaxed), ord!(Relaxed)).is_ok();
+            if taken || mutant!("rule.interner.number-once") {
                 return Ok(number);
             }
         }

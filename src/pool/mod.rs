@@ -28,6 +28,8 @@ mod key;
 mod reservation;
 mod shard;
 mod slot;
+#[cfg(all(test, not(loom)))]
+mod tests;
 mod word;
 
 use body::{Body, Claimed};
@@ -40,8 +42,10 @@ use shard::{Shard, count};
 use slot::Slot;
 use word::Removed;
 
-/// Slots of a pool that was given no number.
+/// Slots that keys can tell apart.
 const MOST_SLOTS: usize = u32::MAX as usize;
+/// Slots of a pool that was given no number: as many as its region has room for and keys can tell apart.
+const ANY_NUMBER: usize = usize::MAX;
 
 /// A growing set of values that all threads insert into, look at and remove from, without a lock: a slab with keys that
 /// are never issued twice.
@@ -103,13 +107,13 @@ impl<T> Pool<T> {
     /// memory (at most 64 GiB), of which a page becomes memory when it is first touched.
     #[must_use]
     pub fn new() -> Pool<T> {
-        Self::with_region(None, MOST_SLOTS)
+        Self::with_region(None, ANY_NUMBER)
     }
 
     /// A pool that shares `region` and its limit with heaps, arenas and other pools. Takes nothing until used.
     #[must_use]
     pub fn in_region(region: &Region) -> Pool<T> {
-        Self::with_region(Some(region.clone()), MOST_SLOTS)
+        Self::with_region(Some(region.clone()), ANY_NUMBER)
     }
 
     /// A pool of `slots` slots in a region of its own, which has room for all of them.
@@ -225,7 +229,7 @@ impl<T> Pool<T> {
     #[must_use]
     pub fn capacity(&self) -> usize {
         let made = || self.body.made().map_or(0, |body| body.slots.len());
-        if self.most < MOST_SLOTS { self.most } else { made() }
+        if self.most == ANY_NUMBER { made() } else { self.most }
     }
 
     /// Bytes of slots that the pool has taken from its region. One load.
@@ -249,13 +253,16 @@ impl<T> Pool<T> {
         Some((body, body.slots.get(key.slot() as usize)?))
     }
 
+    /// The slots and all that belongs to them, made if need be; none if the system refuses.
+    #[inline(always)]
+    fn body(&self) -> Option<&Body<T>> {
+        self.body.made().or_else(|| self.body.make(|region| Body::make(region, self.most)).ok())
+    }
+
     /// Claims a free slot, and counts it with `counted`; none if there is none.
     #[inline(always)]
     fn claim(&self, counted: impl FnOnce(&Shard)) -> Option<Claimed<'_, T>> {
-        let body = match self.body.made() {
-            Some(body) => body,
-            None => self.body.make(|region| Body::make(region, self.most)).ok()?,
-        };
+        let body = self.body()?;
         body.with(self.shard(body), |shard| body.claim(shard).inspect(|_| counted(shard)))
     }
 

@@ -106,9 +106,12 @@ impl<T> Pool<T> {
                 None => Ok(made.map(|reservation| reservation.unwrap_or_else(|| unreachable!("none was refused")))),
             }
         };
-        match self.body.made() {
-            Some(body) if N > 1 => body.many.with(|()| reserve()),
-            _ => reserve(),
+        if N < 2 {
+            return reserve();
+        }
+        match self.body() {
+            Some(body) => body.many.with(|()| reserve()),
+            None => Err(PoolFull { value: (), capacity: self.capacity() }),
         }
     }
 }

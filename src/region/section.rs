@@ -93,9 +93,10 @@ impl Section<'_> {
         Ok(())
     }
 
-    /// Gives back those of `extents` that are live, neighbours as one; says how many were not.
+    /// Gives back those of `extents` that are live, neighbours as one; says how many were not. None of them is so long that
+    /// guard mode makes it unreadable, so that what is quarantined has another length.
     pub(crate) fn give_back_list(&mut self, own: &Budget, extents: &mut [Extent]) -> usize {
-        if self.state.trimming.is_some() || self.state.guard.is_some() {
+        if self.state.trimming.is_some() {
             return extents.iter().filter(|extent| self.give_back(own, **extent).is_err()).count();
         }
         let used = self.state.index.used();

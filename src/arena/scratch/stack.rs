@@ -31,6 +31,7 @@ use super::super::extents::List;
 use super::super::inner::{Body, Core};
 use super::super::refill::{Taken, most_of, need};
 use super::super::shard::Shard;
+use super::super::wipe::wipe_left;
 use super::rewind::Mark;
 
 /// See the module's header.
@@ -225,14 +226,18 @@ unsafe impl Blocks for &Stack {
         let shrinks = new.size() < old.size();
         let may_move = !shrinks || (self.wipe.get().is_none() && !self.is_below_mark(ptr));
         // SAFETY: the caller's contract.
-        if may_move && let Some(block) = unsafe { self.shard.resize(ptr, old, new) } {
-            return Some(block);
-        }
-        let stays = new.size() <= old.size() && ptr.addr().get().is_multiple_of(new.align());
+        let moved = if may_move { unsafe { self.shard.resize(ptr, old, new) } } else { None };
+        let stays = moved.is_none() && new.size() <= old.size() && ptr.addr().get().is_multiple_of(new.align());
         if stays {
             self.shard.count(new.size(), old.size());
         }
-        stays.then_some(ptr)
+        let block = if stays { Some(ptr) } else { moved };
+        if let (Some(byte), Some(to)) = (self.wipe.get(), block) {
+            // SAFETY: the caller's block, of which it uses the first bytes only; or it has grown, and moved down, and between
+            // it and the one before it nothing is anybody's.
+            unsafe { wipe_left(byte, ptr, old.size(), to, new.size()) };
+        }
+        block
     }
 
     #[inline]
