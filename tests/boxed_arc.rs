@@ -204,6 +204,41 @@ fn eight_threads_clone_and_drop_and_one_drops_the_value() {
     assert_eq!(arena.live_bytes(), 0);
 }
 
+/// Two threads that meet at every value, many values long: their takes overlap again and again.
+#[test]
+fn of_two_takers_at_once_one_gets_the_value() {
+    let (heap, rounds) = (common::heap(8 << 20, false), common::steps(40_000));
+    let (taken, met) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let ones: Vec<_> = (0..rounds).map(|n| Arc::new_in(n, &heap)).collect();
+    let others = ones.clone();
+    thread::scope(|scope| {
+        let (taken, met) = (&taken, &met);
+        // The one that comes second goes on at once, the other sees it later: it is ahead by more and more, then again.
+        let take = |values: Vec<Arc<usize, &Heap>>, most: usize| {
+            for (round, value) in values.into_iter().enumerate() {
+                met.fetch_add(1, Relaxed);
+                let mut looks = 0;
+                while met.load(Relaxed) < 2 * (round + 1) {
+                    looks += 1;
+                    if looks % 100 == 0 {
+                        thread::yield_now();
+                    }
+                }
+                for _ in 0..round % most {
+                    std::hint::spin_loop();
+                }
+                taken.fetch_add(usize::from(Arc::into_inner(value).is_some()), Relaxed);
+            }
+        };
+        let threads = [scope.spawn(move || take(ones, 1)), scope.spawn(move || take(others, 40))];
+        for thread in threads {
+            thread.join().expect("no panic");
+        }
+    });
+    assert_eq!(taken.into_inner(), rounds);
+    common::assert_empty(&heap);
+}
+
 #[test]
 fn of_eight_takers_one_gets_the_value() {
     let heap = common::heap(1 << 20, true);
@@ -212,24 +247,19 @@ fn of_eight_takers_one_gets_the_value() {
         let value = Arc::new_in(log.make(), heap.clone());
         thread::scope(|scope| {
             let (taken, start) = (&taken, &start);
-            let spawn = |value: Arc<Value<'_>, Heap>| {
+            let take = |value: Arc<Value<'_>, Heap>| {
                 start.wait();
                 if let Some(value) = Arc::into_inner(value) {
                     taken.fetch_add(1 + value.id, Relaxed);
                 }
             };
-            let threads: Vec<_> = (0..THREADS)
-                .map(|_| {
-                    let value = value.clone();
-                    scope.spawn(move || spawn(value))
-                })
-                .collect();
-            drop(value);
+            let mut handles = vec![value; THREADS];
+            let threads: Vec<_> = handles.drain(..).map(|value| scope.spawn(move || take(value))).collect();
             for thread in threads {
                 thread.join().expect("no panic");
             }
         });
-        assert!(taken.into_inner() <= 1, "two got the value");
+        assert_eq!(taken.into_inner(), 1);
         log.assert_all_dropped(1);
     }
     common::assert_empty(&heap);

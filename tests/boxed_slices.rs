@@ -132,11 +132,19 @@ macro_rules! suite {
                 let ends = Says { hint: (LEN, Some(LEN)), panics: true, values: (0..LEN).map(|_| log.make()) };
                 assert_eq!(panic_text(|| drop(Owner::from_iter_in(ends, alloc.clone()))), "the end");
                 log.assert_all_dropped(9 * LEN);
+                let ends = Says { hint: (0, None), panics: true, values: 0..0 };
+                let log_of = &log;
+                let make = move |_| {
+                    let _captured = &ends;
+                    log_of.make()
+                };
+                assert_eq!(panic_text(|| drop(Owner::from_fn_in(LEN, make, alloc.clone()))), "the end");
+                log.assert_all_dropped(10 * LEN);
                 assert_eq!(alloc.live(), before);
             }
 
             #[test]
-            fn an_iterator_may_lie_about_its_length_or_panic_at_its_end() {
+            fn an_iterator_may_lie_about_its_length_and_panic_when_it_goes_as_a_closure_may() {
                 everywhere!(1 << 14, lies);
             }
 

@@ -10,7 +10,7 @@ use common::{assert_empty, heap};
 use serde::de::value::{Error as ValueError, MapDeserializer, SeqDeserializer, StrDeserializer};
 use serde::de::{DeserializeSeed, value::BytesDeserializer};
 use serde::{Deserialize, Serialize};
-use sharded_arena::boxed::Box as ArenaBox;
+use sharded_arena::boxed::{Arc as ArenaArc, Box as ArenaBox};
 use sharded_arena::collections::seed::{BoxIn, BoxStrIn, HashMapIn, HashSetIn, StringIn, VecIn};
 use sharded_arena::collections::{HashMap, HashSet, String, Vec};
 use sharded_arena::{Arena, Heap, Scratch, format_in, vec_in};
@@ -38,6 +38,10 @@ fn what_is_written_is_as_std_s() {
     let point = Point { x: 1, name: "one".to_owned() };
     let boxed = ArenaBox::new_in(point.clone(), &heap);
     assert_eq!(serde_json::to_string(&boxed).expect("json"), serde_json::to_string(&point).expect("json"));
+    let shared = ArenaArc::new_in(point.clone(), &heap);
+    let (twice, twice_std) = ([shared.clone(), shared], [&point, &point]);
+    assert_eq!(serde_json::to_string(&twice).expect("json"), serde_json::to_string(&twice_std).expect("json"));
+    drop(twice);
     let values = vec_in![&arena; String::from_str_in("a", &heap), String::from_str_in("b", &heap)];
     let mut table: HashMap<u8, Vec<String<&Heap>, &Arena>, &Heap> = HashMap::new_in(&heap);
     table.insert(5, values);
@@ -136,47 +140,60 @@ impl<'de> Deserialize<'de> for Large {
     }
 }
 
-/// Yields three values and says they are 2^60.
-struct Hostile(u32);
+/// Yields three values and says they are as many as `says`.
+struct Hostile {
+    yielded: u32,
+    says: usize,
+}
+
+impl Hostile {
+    fn new(says: usize) -> Self {
+        Self { yielded: 0, says }
+    }
+}
 
 impl Iterator for Hostile {
     type Item = u32;
 
     fn next(&mut self) -> Option<u32> {
-        self.0 += 1;
-        (self.0 <= 3).then_some(self.0)
+        self.yielded += 1;
+        (self.yielded <= 3).then_some(self.yielded)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        if self.0 > 3 { (0, Some(0)) } else { (1 << 60, Some(1 << 60)) }
+        let left = if self.yielded > 3 { 0 } else { self.says };
+        (left, Some(left))
     }
+}
+
+/// Three values of no size that are said to be 2^60.
+fn empties() -> impl serde::Deserializer<'static, Error = ValueError> {
+    SeqDeserializer::new(Hostile::new(1 << 60).map(|_| SeqDeserializer::new(std::iter::empty::<u32>())))
 }
 
 #[test]
 fn what_the_input_says_of_its_length_is_hardly_believed() {
     let heap = heap(1 << 20, true);
-    let input = || SeqDeserializer::<_, ValueError>::new(Hostile(0));
-    let values = VecIn(PhantomData::<u32>, &heap).deserialize(input()).expect("three");
-    assert!(values == [1, 2, 3] && values.capacity() <= 1024, "{}", values.capacity());
-    let set = HashSetIn(PhantomData::<u32>, &heap).deserialize(input()).expect("three");
-    assert!(set.len() == 3 && set.capacity() <= 2048, "{}", set.capacity());
-    let pairs = || Hostile(0).map(|number| (number, number));
-    let table = HashMapIn(PhantomData::<u32>, PhantomData::<u32>, &heap)
-        .deserialize(MapDeserializer::<_, ValueError>::new(pairs()))
-        .expect("three");
-    assert!(table.len() == 3 && table.capacity() <= 1024, "{}", table.capacity());
-    assert_eq!(VecIn(PhantomData::<[u32; 0]>, &heap).deserialize(empties()).expect("three").len(), 3);
-    assert!(heap.peak_memory_usage() < 40 << 10, "{}", heap.stats());
-    // In a heap that has not even that much the three are read.
-    drop((values, set, table));
-    assert_empty(&heap);
-    let full = common::heap(4096, true);
-    let most = full.alloc(common::layout(3_000, 16)).expect("room");
-    assert_eq!(VecIn(PhantomData::<u32>, &full).deserialize(input()).expect("three"), [1, 2, 3]);
-    assert_eq!((most.len(), full.live_bytes()), (3_000, 3_000));
-}
-
-/// Three values of no size that are said to be 2^60.
-fn empties() -> impl serde::Deserializer<'static, Error = ValueError> {
-    SeqDeserializer::new(Hostile(0).map(|_| SeqDeserializer::new(std::iter::empty::<u32>())))
+    // More than there is, and what there would be room for.
+    for says in [1 << 60, 30_000] {
+        let input = || SeqDeserializer::<_, ValueError>::new(Hostile::new(says));
+        let values = VecIn(PhantomData::<u32>, &heap).deserialize(input()).expect("three");
+        assert!(values == [1, 2, 3] && values.capacity() <= 1024, "{}", values.capacity());
+        let set = HashSetIn(PhantomData::<u32>, &heap).deserialize(input()).expect("three");
+        assert!(set.len() == 3 && set.capacity() <= 2048, "{}", set.capacity());
+        let pairs = Hostile::new(says).map(|number| (number, number));
+        let table = HashMapIn(PhantomData::<u32>, PhantomData::<u32>, &heap)
+            .deserialize(MapDeserializer::<_, ValueError>::new(pairs))
+            .expect("three");
+        assert!(table.len() == 3 && table.capacity() <= 1024, "{}", table.capacity());
+        assert_eq!(VecIn(PhantomData::<[u32; 0]>, &heap).deserialize(empties()).expect("three").len(), 3);
+        assert!(heap.peak_memory_usage() < 40 << 10, "{}", heap.stats());
+        drop((values, set, table));
+        assert_empty(&heap);
+        // In a heap that has not even that much the three are read.
+        let full = common::heap(4096, true);
+        let most = full.alloc(common::layout(3_000, 16)).expect("room");
+        assert_eq!(VecIn(PhantomData::<u32>, &full).deserialize(input()).expect("three"), [1, 2, 3]);
+        assert_eq!((most.len(), full.live_bytes()), (3_000, 3_000));
+    }
 }

@@ -6,6 +6,8 @@ mod common;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
+#[cfg(all(target_os = "linux", not(miri)))]
+use common::pages::resident;
 use common::{Random, assert_empty, churn, give, give_each, heap, layout, regrow, take};
 use sharded_arena::{Heap, Region, RegionBuilder, RegionError};
 
@@ -175,19 +177,6 @@ fn zeroed_blocks_are_zero_however_often_they_were_used() {
         }
         assert_empty(&heap);
     }
-}
-
-/// Resident bytes of a region: the system's word on each of its pages.
-#[cfg(target_os = "linux")]
-fn resident(region: &Region) -> usize {
-    use std::io::{Read, Seek, SeekFrom};
-    const PAGE: usize = 4096;
-    let mut map = std::fs::File::open("/proc/self/pagemap").expect("procfs");
-    map.seek(SeekFrom::Start((region.base().addr().get() / PAGE * 8) as u64)).expect("a word for each page");
-    let mut words = vec![0; region.capacity() / PAGE * 8];
-    map.read_exact(&mut words).expect("a word for each page");
-    let is_present = |word: &&[u8]| word[7] & 0x80 != 0;
-    words.chunks(8).filter(is_present).count() * PAGE
 }
 
 fn exact(capacity: usize) -> RegionBuilder {
