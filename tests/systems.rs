@@ -19,8 +19,14 @@ mod blocks;
 mod bump;
 #[path = "systems/bumpalo.rs"]
 mod bumpalo;
+#[path = "systems/collections.rs"]
+mod collections;
+#[path = "systems/guard.rs"]
+mod guard;
 #[path = "systems/heap_handles.rs"]
 mod heap_handles;
+#[path = "systems/interner.rs"]
+mod interner;
 #[path = "systems/pool.rs"]
 mod pool;
 #[path = "systems/scratch.rs"]

@@ -143,13 +143,17 @@ fn drop_arena__a_plain_drop_reclaims() {
     assert_empty(&heap);
 }
 
+type Item = (Arc<()>, [u64; 20]);
+/// What one thread has made.
+type Items<'a> = (Vec<ABox<Item, &'a Heap>>, Vec<Key<Item>>);
+
 /// The original's boxes and its arena stay on their thread.
 #[test]
 fn drop_arena__from_any_thread() {
     let (heap, pool) = (heap(), Pool::with_capacity(400).expect("a pool"));
     let alive = Arc::new(());
     for _ in 0..steps(200) {
-        let made: Vec<(Vec<ABox<_, &Heap>>, Vec<Key<_>>)> = thread::scope(|scope| {
+        let made: Vec<Items<'_>> = thread::scope(|scope| {
             let make = || {
                 let value = |n: u64| (Arc::clone(&alive), [n; 20]);
                 let boxes = (0..100).map(|n| ABox::new_in(value(n), &heap)).collect();
@@ -160,13 +164,15 @@ fn drop_arena__from_any_thread() {
         });
         assert_eq!((Arc::strong_count(&alive), pool.len()), (801, 400));
         thread::scope(|scope| {
-            let drop_them = |(boxes, keys): (Vec<ABox<(_, [u64; 20]), &Heap>>, Vec<Key<_>>)| {
+            let drop_them = |(boxes, keys): Items<'_>| {
                 assert!((0..).zip(&boxes).all(|(n, boxed)| boxed.1 == [n; 20]));
                 drop(boxes);
                 assert!(keys.into_iter().all(|key| pool.remove(key)));
             };
             let threads: Vec<_> = made.into_iter().map(|made| scope.spawn(move || drop_them(made))).collect();
-            threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
+            for thread in threads {
+                thread.join().expect("no panic");
+            }
         });
         assert_eq!((Arc::strong_count(&alive), heap.live_bytes(), pool.len()), (1, 0, 0));
     }
@@ -202,7 +208,7 @@ fn drop_arena__a_panic_in_drop_still_reclaims() {
     // By the last guard of a value that was removed under it.
     let key = pool.insert(Panics(Rc::clone(&drops))).expect("the one slot is free");
     let guard = pool.get(key).expect("there");
-    assert!(pool.remove(key) && pool.insert(Panics(Rc::clone(&drops))).map_err(|full| std::mem::forget(full)).is_err());
+    assert!(pool.remove(key) && pool.insert(Panics(Rc::clone(&drops))).map_err(std::mem::forget).is_err());
     catch_unwind(AssertUnwindSafe(|| drop(guard))).expect_err("it panics");
     assert_eq!((drops.get(), pool.len()), (201, 0));
     std::mem::forget(pool.take(pool.insert(Panics(Rc::clone(&drops))).expect("the one slot is free")));

@@ -98,7 +98,9 @@ fn shared_arena__counted_handles() {
                 }
             })
         });
-        threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
+        for thread in threads {
+            thread.join().expect("no panic");
+        }
     });
     assert_eq!(AArc::strong_count(&shared), 1);
     let [even, odd] = AArc::into_inner(shared).expect("the last handle");
