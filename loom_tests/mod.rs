@@ -27,6 +27,7 @@ mod m09_local;
 mod m09_pieces;
 mod m09_token;
 mod m10_drop;
+mod m13_intern;
 mod m14_trim;
 mod m15_scratch;
 mod m16_arena_end;

@@ -20,7 +20,7 @@ fn assert_rest_is_quarantined(region: &Region) {
     region.verify().expect("every byte is in one place");
     let stats = region.stats();
     assert_eq!((stats.usage, stats.leased), (stats.quarantined, 0), "{stats}");
-    assert!(stats.quarantined <= (stats.limit / 4).max(SHARE), "{stats}");
+    assert!(stats.quarantined <= stats.limit / 4 || stats.extents_used == 1, "{stats}");
     assert_eq!(region.flush_quarantine(), stats.quarantined);
     region.verify().expect("every byte is in one place");
     let stats = region.stats();
@@ -203,10 +203,10 @@ fn share_of_either(region: &Region) {
 
 #[test]
 fn nobody_is_refused_its_share() {
-    each_has_its_share(2, steps(4_000), share_of_a_heap);
-    each_has_its_share(8, steps(1_000), share_of_a_heap);
-    each_has_its_share(2, steps(1_000), share_of_an_arena);
-    each_has_its_share(8, steps(300), share_of_either);
+    each_has_its_share(2, steps(2_000), share_of_a_heap);
+    each_has_its_share(8, steps(300), share_of_a_heap);
+    each_has_its_share(2, steps(500), share_of_an_arena);
+    each_has_its_share(8, steps(100), share_of_either);
 }
 
 #[test]
@@ -247,7 +247,8 @@ fn churn(region: &Region, seed: u64, rounds: usize) {
 
 #[test]
 fn what_threads_hold_at_the_limit_is_theirs_alone() {
-    let region = region(2 << 20);
+    // Less than one of them alone would take.
+    let region = region(512 << 10);
     let over = Arc::new(AtomicBool::new(false));
     let watch = {
         let (region, over) = (region.clone(), Arc::clone(&over));
@@ -267,7 +268,7 @@ fn what_threads_hold_at_the_limit_is_theirs_alone() {
     join_all((0..8).map(work).collect());
     over.store(true, Ordering::Relaxed);
     join_all(vec![watch]);
-    assert!(region.peak_memory_usage() + 150_000 > region.limit(), "the limit was reached");
+    assert!(region.peak_memory_usage() > region.limit() / 4 * 3, "the limit presses");
     assert_rest_is_quarantined(&region);
 }
 

@@ -186,6 +186,27 @@ fn memory_that_is_locked_is_guarded_too() {
     assert_rest_is_quarantined(&region);
 }
 
+/// Whether the system was asked for huge pages in the mapping that begins at the region's base.
+fn asked_for_huge_pages(region: &Region) -> bool {
+    let smaps = std::fs::read_to_string("/proc/self/smaps").expect("procfs");
+    let mapping = smaps.split_once(&format!("{:x}-", region.base().addr())).expect("between its guard pages").1;
+    let flags = mapping.split_once("VmFlags:").expect("a line of flags").1.lines().next().expect("flags");
+    flags.split_whitespace().any(|flag| flag == "hg")
+}
+
+#[test]
+fn huge_pages_are_parted_only_where_they_were_asked_for() {
+    assert!(!asked_for_huge_pages(&region(8 << 20)));
+    let region = guarded(8 << 20).huge_pages(true).build().expect("a region");
+    assert!(asked_for_huge_pages(&region) || !std::path::Path::new("/sys/kernel/mm/transparent_hugepage").exists());
+    let heap = Heap::in_region(&region);
+    let kept = take(&heap, layout(64 << 10, 1)).expect("room");
+    let places = free_in_order(&heap, 4, 64 << 10);
+    assert!(places.iter().all(|at| !is_readable(*at)));
+    give(&heap, kept);
+    assert_rest_is_quarantined(&region);
+}
+
 #[test]
 fn trim_returns_what_is_free_and_leaves_what_waits() {
     let region = region(4 << 20);

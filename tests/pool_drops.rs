@@ -133,6 +133,23 @@ fn of_many_destructors_that_panic_the_first_goes_on() {
     }
 }
 
+/// The slots of leaked reservations are free when a clearing panics, as when it does not.
+#[test]
+fn a_clearing_that_panics_recovers_all_slots() {
+    let ends: [fn(&mut Pool<Value>); 2] = [|pool| pool.clear(), |pool| drop(pool.drain())];
+    for end in ends {
+        let ledger = Ledger::new();
+        let mut pool = Pool::with_capacity(LEN).unwrap();
+        std::mem::forget(pool.reserve_many::<20>());
+        pool.insert(ledger.make_panicking()).unwrap();
+        assert_free(&pool, LEN - 21, || Ledger::new().make());
+        assert_eq!(panic_text(|| end(&mut pool)), panic_of(0));
+        ledger.assert_all_dropped_once(1);
+        assert!(pool.is_empty());
+        assert_free(&pool, LEN, || Ledger::new().make());
+    }
+}
+
 #[test]
 fn a_panic_whose_payload_panics_in_turn_keeps_nothing_from_running() {
     struct Payload;

@@ -5,7 +5,7 @@
 mod common;
 mod pools;
 
-use std::sync::{Barrier, mpsc};
+use std::sync::{Barrier, Mutex, mpsc};
 use std::thread;
 
 use common::Random;
@@ -208,33 +208,35 @@ fn of_threads_that_want_too_many_together_one_is_served() {
 /// One thread fills while another looks: nothing, and then the whole value.
 #[test]
 fn a_value_is_seen_whole_or_not_at_all() {
-    let pool = Pool::with_capacity(2).unwrap();
-    let (give, keys) = mpsc::sync_channel::<Key<[u64; 32]>>(0);
-    let rounds = common::steps(8_000);
+    type Long = [usize; 1024];
+    let (pool, rounds) = (Pool::<Long>::with_capacity(2).unwrap(), common::steps(16_000));
+    let to_fill = Mutex::new(None::<Reservation<'_, Long>>);
+    let wait = |turn: usize| if turn.is_multiple_of(256) { thread::yield_now() } else { std::hint::spin_loop() };
     thread::scope(|scope| {
-        let pool = &pool;
-        scope.spawn(move || {
-            for round in 0..rounds as u64 {
-                let reservation = pool.reserve().unwrap();
-                give.send(reservation.key()).unwrap();
-                let key = reservation.fill([round; 32]);
-                // The other removes it.
-                while pool.contains(key) {
-                    thread::yield_now();
-                }
+        scope.spawn(|| {
+            for round in 0..rounds {
+                let reservation = (0..).find_map(|turn| {
+                    wait(turn);
+                    to_fill.lock().unwrap().take()
+                });
+                reservation.unwrap().fill([round; 1024]);
             }
         });
-        for round in 0..rounds as u64 {
-            let key = keys.recv().unwrap();
-            let value = loop {
-                match pool.get(key) {
-                    Some(value) => break value,
-                    None => thread::yield_now(),
-                }
-            };
-            assert!(value.iter().all(|word| *word == round));
+        // Told at the end, for the other would wait for ever.
+        let mut torn = 0;
+        for round in 0..rounds {
+            let reservation = pool.reserve().unwrap();
+            let key = reservation.key();
+            *to_fill.lock().unwrap() = Some(reservation);
+            let value = (0..).find_map(|turn| {
+                wait(turn);
+                pool.get(key)
+            });
+            // The last that was written is looked at first.
+            torn += usize::from(!value.unwrap().iter().rev().all(|word| *word == round));
             assert!(pool.remove(key));
         }
+        assert_eq!(torn, 0, "values that were seen before they were written");
     });
     assert!(pool.is_empty());
 }

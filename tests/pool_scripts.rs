@@ -289,6 +289,7 @@ fn run(region: &Region, acts: &[Act]) {
     let settled = |pool: &Pool<Entry>, model: &Model| {
         assert_eq!((pool.len(), pool.is_empty()), (model.values.len(), model.values.is_empty()));
         pools::assert_settled(pool);
+        pools::assert_free(pool, SLOTS - model.values.len() - model.hidden, || (Ledger::new().make(), 0));
         assert!(model.keys.iter().all(|key| pool.contains(*key) == model.values.contains_key(key)));
         assert!(model.keys.last().is_none_or(|key| !other.contains(*key) && other.get(*key).is_none()));
     };

@@ -53,6 +53,41 @@ fn threads_without_hints_of_their_own_do_all_that_others_do() {
     ledger.assert_all_dropped_once(MANY * 50);
 }
 
+/// As many threads as there are sets of hints have one each, and live on; four more share what is left.
+#[test]
+fn threads_without_hints_of_their_own_do_not_disturb_each_other() {
+    let pool = Pool::with_capacity(64 + 4 * 3).unwrap();
+    let (all_have_one, go_on) = (Barrier::new(65), Barrier::new(65));
+    thread::scope(|scope| {
+        for _ in 0..64 {
+            scope.spawn(|| {
+                let key = pool.insert((0, 0)).unwrap();
+                all_have_one.wait();
+                go_on.wait();
+                assert!(pool.remove(key));
+            });
+        }
+        all_have_one.wait();
+        let work = |id: usize| {
+            let pool = &pool;
+            move || {
+                for n in 0..common::steps(100_000) {
+                    let keys = [0, 1, 2].map(|more| pool.insert((id, n + more)).unwrap());
+                    assert!(keys.iter().zip(n..).all(|(key, n)| pool.take(*key) == Some((id, n))));
+                }
+            }
+        };
+        let threads = [1, 2, 3, 4].map(|id| scope.spawn(work(id)));
+        // The others end also if one of these has panicked.
+        let ended = threads.map(|thread| thread.join().is_ok());
+        let len = pool.len();
+        go_on.wait();
+        assert_eq!((ended, len), ([true; 4], 64));
+    });
+    assert!(pool.is_empty());
+    assert_free(&pool, 64 + 4 * 3, || (0, 0));
+}
+
 /// Each thread finds what one that ended before it knew of free slots, or is the first that does with one of the sixty-four
 /// sets of hints there are.
 #[test]

@@ -42,6 +42,11 @@ impl FrozenInterner {
         Self { core: Arc::new(core) }
     }
 
+    #[cfg(feature = "serde")]
+    pub(super) fn core(&self) -> Option<&Core> {
+        self.core.made()
+    }
+
     /// The symbol of `text`, if it was interned. Loads only.
     #[must_use]
     #[inline]

@@ -159,6 +159,17 @@ impl Core {
         Some(unsafe { self.memory.text(RecordAt(record)) })
     }
 
+    /// String `symbol`, whose number was taken: waits for the thread that is about to write it, and can no more be refused.
+    #[cfg(any(feature = "serde", all(test, loom)))]
+    pub(crate) fn wait_for(&self, symbol: Symbol) -> &str {
+        loop {
+            if let Some(text) = self.resolve(symbol) {
+                return text;
+            }
+            crate::sync::yield_now();
+        }
+    }
+
     /// The strings whose numbers were taken before the call, and that can be resolved.
     pub(crate) fn strings(&self) -> impl Iterator<Item = (Symbol, &str)> + '_ {
         let symbols = (0..self.len()).filter_map(Symbol::from_index);
@@ -245,9 +256,8 @@ impl Core {
                     }
                 })?;
             }
-            if self.slots.get(number as usize).is_some()
-                && self.count.compare_exchange_weak(number, number + 1, ord!(Relaxed), ord!(Relaxed)).is_ok()
-            {
+            let taken = self.count.compare_exchange_weak(number, number + 1, ord!(Relaxed), ord!(Relaxed)).is_ok();
+            if taken || mutant!("rule.interner.number-once") {
                 return Ok(number);
             }
         }

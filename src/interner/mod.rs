@@ -2,7 +2,8 @@
 //!
 //! One request walks through the files like this: the hash leads to a shard's table (`table.rs`), an entry of that to a
 //! record (`text.rs`), which has the number; what is not there yet is put there under the shard's lock (`shard.rs`), with
-//! the next number (`inner.rs`). `symbol.rs` is the number, `frozen.rs` the reader.
+//! the next number (`inner.rs`). `symbol.rs` is the number, `frozen.rs` the reader, and
+//! `serialize.rs` reads and writes them.
 
 use core::fmt;
 
@@ -11,14 +12,20 @@ use crate::region::{FirstUse, Region};
 
 mod frozen;
 mod inner;
+#[cfg(feature = "serde")]
+mod serialize;
 mod shard;
 mod symbol;
 mod table;
+#[cfg(all(test, not(loom)))]
+mod tests;
 mod text;
 
 pub use frozen::FrozenInterner;
 pub(crate) use inner::Core;
 pub use symbol::Symbol;
+#[cfg(all(test, loom))]
+pub(crate) use table::Hash;
 
 /// Strings, each once, that many threads intern: equal strings get equal [`Symbol`]s, which lead back to the string.
 ///

@@ -185,7 +185,6 @@ impl<'a> Entries<'a> {
 pub(super) struct Index {
     /// Granule at which the newest table begins, plus one; above that the bits of its length. 0: there is none.
     head: AtomicU64,
-    ghost: Ghost,
     lengths: body::Lengths,
 }
 
@@ -213,7 +212,6 @@ impl Index {
         if head == 0 {
             return None;
         }
-        self.ghost.look();
         #[expect(clippy::cast_possible_truncation, reason = "the word's lower half")]
         let (granule, bits) = (head as u32 - 1, (head >> u32::BITS) as u32);
         // SAFETY: the head names a table that was made before (INV-J1).
@@ -260,7 +258,6 @@ impl Index {
             new.copy(old);
         }
         new.put(new.vacant(hash), hash, record);
-        self.ghost.enter();
         let head = u64::from(bits) << u32::BITS | u64::from(extent.offset + 1);
         // ORDERING(Release): the table is zeroed, and filled, before it can be found.
         //   pairs: `entries`' Acquire.  loom: m13_grown; Relaxed fails it.

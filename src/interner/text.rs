@@ -23,7 +23,7 @@ pub(super) const RECORD_ALIGN: usize = 4;
 /// What stands before a record's bytes, and before a chunk's records.
 const HEAD_BYTES: usize = 8;
 /// Length of a shard's first chunk, in bytes.
-const LEAST_CHUNK: usize = if cfg!(all(test, loom)) { 32 } else { 512 };
+const LEAST_CHUNK: usize = if cfg!(all(test, loom)) { 128 } else { 512 };
 /// Length of the longest common chunk, in bytes.
 const MOST_CHUNK: usize = 64 << 10;
 /// A chunk is this part of the text there is, and what is longer than this part of a chunk has one of its own.

@@ -5,7 +5,8 @@
 //! the other. So a pool is full only when its slots are:
 //!
 //! - INV-L1: a request is refused only if every slot was claimed (`claimed − releasing` is their number, counted late and
-//!   early, INV-P2), or each was seen in use, one after the other, while no removal was under way.
+//!   early, INV-P2), or each was seen in use, one after the other, while no removal was under way; or 64 times while
+//!   removals never ceased.
 //!
 //! Hints are given and taken with plain loads and stores, batches by one exchange (`depot.rs`), slots by one exchange of
 //! their own word.

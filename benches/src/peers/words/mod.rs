@@ -2,6 +2,7 @@
 
 pub mod floor;
 pub mod lasso;
+pub mod ours;
 
 /// What every contender hashes words with, but for those that say otherwise: foldhash, ours.
 pub type Hasher = hashbrown::DefaultHashBuilder;
