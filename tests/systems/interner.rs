@@ -115,7 +115,7 @@ fn rodeo__interner_limits() {
         };
         assert_eq!((refused.kind, refused.limit), (AllocErrorKind::LimitReached, limit), "{refused}");
         let text = (0..count).map(|n| word(n).len()).sum::<usize>();
-        assert!(names.memory_usage() <= limit && text * 5 > limit, "{text} bytes of text in {limit}");
+        assert!(names.memory_usage() <= limit && text * 10 > limit, "{text} bytes of text in {limit}");
         // The refusal left no hole, and what is there is found.
         let usage = names.memory_usage();
         for n in 0..10 {
