@@ -251,7 +251,7 @@ mod body {
                 // SAFETY: `NonNull::add`: inside the extent just taken, which has room for `count` values.
                 let value = unsafe { memory.cast::<T>().add(at) };
                 // SAFETY: fresh memory, aligned for a `T` and nobody else's.
-                unsafe { value.write(T::zeroed()) };
+                unsafe { T::write_zeroed(value) };
             }
             Ok(extent.offset)
         }
