@@ -102,7 +102,7 @@ impl Interner {
     /// Only for a new string; then nothing has changed, and every string that is there is still found. `LimitReached` or
     /// `Fragmented` when the region refuses what is needed, which may be more than the bytes asked for, or when there are
     /// 2³² − 1 strings; `InvalidLayout` for a string of 4 GiB or more.
-    #[inline]
+    #[inline(always)]
     pub fn intern(&self, text: &str) -> Result<Symbol, AllocError> {
         match self.core.made() {
             Some(core) => core.intern(core.hash(text), text),
