@@ -5,6 +5,23 @@
 
 mod common;
 
+/// Whether a type is what a bound says.
+macro_rules! is {
+    ($type:ty: $bound:path) => {{
+        #[allow(dead_code, reason = "of the two constants one is the answer")]
+        trait Not {
+            const ANSWER: bool = false;
+        }
+        impl<T> Not for T {}
+        struct Of<T>(std::marker::PhantomData<T>);
+        #[allow(dead_code, reason = "of the two constants one is the answer")]
+        impl<T: $bound> Of<T> {
+            const ANSWER: bool = true;
+        }
+        <Of<$type>>::ANSWER
+    }};
+}
+
 #[path = "systems/arena.rs"]
 mod arena;
 #[path = "systems/arena_b.rs"]

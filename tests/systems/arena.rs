@@ -2,13 +2,16 @@
 //! not compile is in `tests/ui/`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
-use std::thread;
+use std::thread::{self, ThreadId};
 
 use crate::allocations;
 use crate::common::{Random, steps};
-use sharded_arena::{Arena, Region};
+use sharded_arena::boxed::Box as ArenaBox;
+use sharded_arena::collections::{Vec as ArenaVec, collect_in};
+use sharded_arena::{Arena, Local, Region, ScratchGuard};
 
 /// A region without huge pages: each page is a fault of its own when it is first touched.
 fn region(bytes: usize) -> Region {
@@ -183,6 +186,42 @@ fn blink_alloc__results_of_local_live_as_long_as_the_arena() {
             slice.fill(0);
         }
     }
+}
+
+/// Says where it was made, and counts its drops there.
+struct Here(ThreadId, Rc<AtomicUsize>);
+impl Drop for Here {
+    fn drop(&mut self) {
+        assert_eq!(self.0, thread::current().id());
+        self.1.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// In the original a shared arena takes only what is `Send`; one that is not shared takes anything, and then goes to another
+/// thread with it. Here it takes anything, and drops none of it; what drops values there has to be `Send`. What must not
+/// compile is in `tests/ui/`.
+#[test]
+fn blink_alloc__a_value_that_is_not_send_is_never_dropped_on_another_thread() {
+    type OfArena = &'static Arena;
+    assert!(
+        is!(Arena: Send) && is!(Arena: Sync) && is!(ArenaVec<u8, OfArena>: Send) && is!(ArenaBox<u8, OfArena>: Send)
+    );
+    assert!(!is!(ArenaVec<Rc<u8>, OfArena>: Send) && !is!(ArenaBox<Rc<u8>, OfArena>: Send));
+    assert!(!is!(Local<'static>: Send) && !is!(Local<'static>: Sync), "a handle stays on its thread");
+    assert!(!is!(ScratchGuard<'static>: Send), "and so does a stack that was lent to one");
+    let (mut arena, drops) = (Arena::new(), Rc::new(AtomicUsize::new(0)));
+    let here = || Here(thread::current().id(), Rc::clone(&drops));
+    for _ in 0..100 {
+        arena.alloc(here());
+        arena.local().alloc(here());
+        arena.alloc_slice_fill_with(3, |_| here());
+        drop(ArenaBox::new_in(here(), &arena));
+        drop(collect_in((0..2).map(|_| here()), &arena));
+    }
+    thread::scope(|scope| scope.spawn(|| arena.reset()).join().expect("no panic"));
+    arena.alloc(here());
+    thread::spawn(move || drop(arena)).join().expect("no panic");
+    assert_eq!(drops.load(Ordering::Relaxed), 100 * 3, "those of boxes and vectors, here");
 }
 
 // ---- rodeo: match exactly -----------------------------------------------------------------------------------------------

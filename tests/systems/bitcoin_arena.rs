@@ -172,6 +172,31 @@ fn bitcoin_arena__made_up_base_memory_never_touched() {
     assert!(memory.iter().all(|byte| unsafe { byte.assume_init() } == 0x5A));
 }
 
+/// The original ends the program at a free of what it has not handed out, or has taken back; here the answer says why.
+#[test]
+fn bitcoin_arena__free_with_validation() {
+    let mut arena = made_up(BASE, 1 << 16, 16);
+    let blocks: Vec<_> = (1..100).map(|size| arena.alloc(size).expect("room")).collect();
+    let at = |offset: usize| std::ptr::without_provenance_mut::<u8>(BASE + offset);
+    let before = arena.stats();
+    assert_eq!(arena.free(std::ptr::null_mut()), Ok(()), "null is nothing");
+    for (wrong, error) in [
+        (at(0), FreeError::NotLive),
+        (blocks[50].as_ptr().wrapping_add(1), FreeError::Interior),
+        (blocks[50].as_ptr().wrapping_add(16), FreeError::Interior),
+        (at(1 << 16), FreeError::OutOfRegion),
+        (at(0).wrapping_sub(1), FreeError::OutOfRegion),
+    ] {
+        assert_eq!(arena.free(wrong), Err(error), "{wrong:?}");
+    }
+    assert_eq!(arena.stats(), before, "nothing was changed");
+    for block in &blocks {
+        assert_eq!(arena.free(block.as_ptr()), Ok(()));
+        assert_eq!(arena.free(block.as_ptr()), Err(FreeError::NotLive), "twice");
+    }
+    assert_eq!((arena.stats().used, arena.stats().chunks_free), (0, 1));
+}
+
 // ---- better than the original ---------------------------------------------------------------------------------------
 
 /// The original clones a set of chunks on every call. With 400,000 live chunks a walk of them a call would not end here.

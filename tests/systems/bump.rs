@@ -6,8 +6,9 @@
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::sync::Barrier;
 
-use sharded_arena::{AllocErrorKind, BumpRegion};
+use sharded_arena::{AllocErrorKind, Arena, BumpRegion};
 
 fn region(bytes: usize) -> BumpRegion {
     BumpRegion::with_capacity(bytes).expect("memory")
@@ -162,4 +163,42 @@ fn bitena__a_refusal_names_its_figures() {
     region.alloc([0u8; 10]);
     let error = region.try_alloc([0u8; 30]).expect_err("30 of 22").error;
     assert_eq!((error.requested, error.align, error.usage, error.limit, error.largest_free), (30, 1, 10, 32, 22));
+}
+
+/// Where each of four threads, which begin together, finds the values it makes with `make`.
+fn places(make: impl Fn(u64) -> usize + Sync) -> [Vec<usize>; 4] {
+    let met = Barrier::new(4);
+    std::thread::scope(|scope| {
+        let threads = [(); 4].map(|()| {
+            scope.spawn(|| {
+                met.wait();
+                let own = (0..10_000).map(&make).collect();
+                // Nobody goes on where one that has ended has left off.
+                met.wait();
+                own
+            })
+        });
+        threads.map(|thread| thread.join().expect("no panic"))
+    })
+}
+
+/// In the original every value of every thread is an exchange of the one word, and threads that work at the same time write
+/// to the same lines. Through an `Arena` each has a chunk of its own: it goes down without a gap, whatever the others do, and
+/// no line is two threads'.
+#[test]
+fn bitena__scales_across_threads_through_arena() {
+    let at = |value: &u64| std::ptr::from_ref(value).addr();
+    let arena = Arena::builder().capacity(256 << 20).first_chunk(128 << 10).max_shards(4).build().expect("an arena");
+    let of_arena = places(|n| at(arena.alloc(n)));
+    for own in &of_arena {
+        assert!(own.windows(2).all(|pair| pair[0] - pair[1] == 8), "no other thread's value lies between");
+    }
+    let lines = |own: &Vec<usize>| own.iter().map(|place| place / 64).collect::<BTreeSet<_>>();
+    let all: BTreeSet<usize> = of_arena.iter().flat_map(lines).collect();
+    assert_eq!(all.len(), of_arena.iter().map(|own| lines(own).len()).sum::<usize>(), "no line is two threads'");
+    // In the fixed region, which is the original's system, all are one after the other from one end to the other.
+    let fixed = region(4 * 10_000 * 8);
+    let mut of_region: Vec<usize> = places(|n| at(fixed.alloc(n))).concat();
+    of_region.sort_unstable();
+    assert!(of_region.windows(2).all(|pair| pair[1] - pair[0] == 8) && fixed.remaining() == 0);
 }

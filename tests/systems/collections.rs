@@ -4,7 +4,6 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::marker::PhantomData;
 use std::thread;
 
 use crate::common::{Random, steps};
@@ -207,23 +206,6 @@ fn bumpalo__a_box_in_an_arena_runs_the_destructor() {
 }
 
 // ---- better than the original -----------------------------------------------------------------------------------------
-
-/// Whether a type is what a bound says.
-macro_rules! is {
-    ($type:ty: $bound:path) => {{
-        #[allow(dead_code, reason = "of the two constants one is the answer")]
-        trait Not {
-            const ANSWER: bool = false;
-        }
-        impl<T> Not for T {}
-        struct Of<T>(PhantomData<T>);
-        #[allow(dead_code, reason = "of the two constants one is the answer")]
-        impl<T: $bound> Of<T> {
-            const ANSWER: bool = true;
-        }
-        <Of<$type>>::ANSWER
-    }};
-}
 
 /// Of the original's only the reference is there, and it is neither (its issues 53, 72 and 83; 6 of bumpalo-herd).
 #[test]
