@@ -25,6 +25,8 @@ mod full;
 mod guard;
 mod iter;
 mod key;
+#[cfg(all(test, loom))]
+mod model;
 mod reservation;
 mod shard;
 mod slot;
@@ -249,13 +251,19 @@ impl<T> Pool<T> {
         Some((body, body.slots.get(key.slot as usize)?))
     }
 
+    /// The body, made at the first call; none if that fails.
+    #[inline(always)]
+    fn made(&self) -> Option<&Body<T>> {
+        match self.body.made() {
+            Some(body) => Some(body),
+            None => self.body.make(|region| Body::make(region, self.most)).ok(),
+        }
+    }
+
     /// Claims a free slot, and counts it with `counted`; none if there is none.
     #[inline(always)]
     fn claim(&self, counted: impl FnOnce(&Shard)) -> Option<Claimed<'_, T>> {
-        let body = match self.body.made() {
-            Some(body) => body,
-            None => self.body.make(|region| Body::make(region, self.most)).ok()?,
-        };
+        let body = self.made()?;
         body.with(self.shard(body), |shard| body.claim(shard).inspect(|_| counted(shard)))
     }
 

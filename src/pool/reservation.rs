@@ -5,6 +5,8 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 
+use crate::sync::mutant;
+
 use super::Pool;
 use super::body::{Body, Claimed};
 use super::full::PoolFull;
@@ -107,8 +109,9 @@ impl<T> Pool<T> {
                 None => Ok(made.map(|reservation| reservation.unwrap_or_else(|| unreachable!("none was refused")))),
             }
         };
-        match self.body.made() {
-            Some(body) if N > 1 => body.many.with(|()| reserve()),
+        // Made before the first slot is reserved, for its lock is needed for that.
+        match self.made() {
+            Some(body) if N > 1 && !mutant!("rule.pool.many-unlocked") => body.many.with(|()| reserve()),
             _ => reserve(),
         }
     }
