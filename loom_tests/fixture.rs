@@ -47,7 +47,11 @@ pub(crate) fn class(bytes: usize) -> Class {
 impl Fixture {
     /// A heap in a region of `bytes` bytes, of which `limit` may be handed out and `limit / slack_divisor` leased.
     pub(crate) fn new(bytes: usize, limit: usize, slack_divisor: usize) -> Self {
-        let region = region_with(bytes, limit, slack_divisor);
+        Self::on(region_with(bytes, limit, slack_divisor))
+    }
+
+    /// A heap in `region`.
+    pub(crate) fn on(region: Region) -> Self {
         let heap = Heap::in_region(&region);
         let mut fixture = Self { heap: Some(heap), region, identities: Vec::new() };
         for _ in 0..2 {

@@ -131,6 +131,14 @@ pub(crate) fn own_region(bytes: usize, limit: usize, slack_divisor: usize) -> Re
     Region::on(mapping, limit, slack_divisor, None).expect("a small region")
 }
 
+/// As [`own_region`], all of it the limit, in guard mode: `told` is called with `true` for a range of bytes that is hidden,
+/// with `false` for one that is shown.
+pub(crate) fn guarded_region(bytes: usize, told: impl Fn(bool, usize, usize) + Send + Sync + 'static) -> Region {
+    // SAFETY: memory of that length; the region of the execution before is gone.
+    let mapping = unsafe { Mapping::from_model(own_memory(bytes), bytes, Box::new(told)) };
+    Region::on(mapping, bytes, SLACK_DIVISOR, None).expect("a small region")
+}
+
 /// Memory of `bytes` bytes that is this model's alone, the same in every execution: all threads of a model run on the
 /// system thread of its test.
 pub(crate) fn own_memory(bytes: usize) -> core::ptr::NonNull<u8> {

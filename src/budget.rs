@@ -152,11 +152,11 @@ impl Budget {
         }
     }
 
-    /// Whether no emptied cache could make room for `bytes`.
-    pub(crate) fn is_hopeless(&self, bytes: usize) -> bool {
+    /// Whether no emptied cache could make room for `bytes`, nor `waiting` bytes that may be refunded.
+    pub(crate) fn is_hopeless(&self, bytes: usize, waiting: usize) -> bool {
         // Relaxed is right: a lease precedes the blocks it covers in its thread's order, and what is ordered before this
         // request (by the lock, a depot or the callers' own means) is seen.
-        self.usage().saturating_add(bytes).saturating_sub(self.leased()) > self.bound()
+        self.usage().saturating_add(bytes).saturating_sub(self.leased()).saturating_sub(waiting) > self.bound()
     }
 
     /// Much was given back at once: pressure ends if a sixteenth of the limit is free.

@@ -2,8 +2,8 @@
 //! paths that take no lock and no atomic read-modify-write.
 //!
 //! ```text
-//!  typed API        Arena::alloc · Local · Scratch · BumpRegion  alloc.rs     Box, Vec, HashMap in &Heap, Heap, &Arena · BlockArena
-//!                       │                                                         │
+//!  typed API        Arena::alloc · Local · Scratch · BumpRegion  alloc/       Box, Arc, Vec, String, HashMap in &Heap, Heap, &Arena
+//!                       │                                                         │         boxed/, collections/
 //!  per thread       shard: a chunk being bumped     arena/shard.rs            shard: two magazines per size class  heap/shard.rs
 //!                       │ plain load + store                                      │ pop / push, plain memory
 //!                       │ no room                   arena/refill.rs               │ both empty / both full   heap/magazines.rs
@@ -11,6 +11,7 @@
 //!  lock-free            │ exhausted                 (bump.rs: fixed size)         │ magazines          depot.rs, magazine.rs
 //!                       └────────────────────────────┬────────────────────────────┘ many blocks per lock  heap/request.rs
 //!  shared, locked   region = Mutex<BestFit> + Budget                          region/, best_fit/, budget.rs
+//!                       │      whole extents for Pool (pool/), Interner (interner/), BlockArena (block_arena.rs)
 //!                       │ the only lock; exact best fit, coalescing, offsets only
 //!  OS               mapping: reserve once, commit on touch, trim, huge pages  mapping.rs
 //! ```
@@ -20,7 +21,11 @@
 //!   stages; [`BumpRegion`] is memory of fixed size, one word to exchange.
 //! - [`Heap`]: any size, freed one by one, by any thread, coalescing back into the region. `Send + Sync`; an
 //!   [`Allocator`](allocator_api2::alloc::Allocator) for collections, which may be dropped on any thread.
-//! - [`Region`]: the memory, its limit and its figures; heaps and arenas may share one.
+//! - [`Pool`]: values of one type in slots, with keys that are never issued twice, guards that delay a removal and
+//!   reservations; [`Interner`]: strings to dense numbers and back.
+//! - [`boxed`] and [`collections`]: boxes, `Arc`s, vectors, texts and tables in any of them.
+//! - [`Region`]: the memory, its limit and its figures; all of them may share one. In guard mode
+//!   ([`RegionBuilder::guard_pages`]) a read of what was freed ends the program where it happens.
 //! - [`BestFitArena`]: the region's index alone, over any memory, even memory that does not exist.
 //!
 //! The heap is Bonwick and Adams' *Magazines and Vmem* (USENIX 2001) over an exact best-fit region; the arena is `RocksDB`'s
@@ -105,9 +110,13 @@ mod heap;
 mod alloc;
 mod block_arena;
 pub mod boxed;
+pub mod collections;
+mod interner;
 mod pool;
 
 pub use allocator_api2;
+#[cfg(feature = "allocator-api2-04")]
+pub use allocator_api2_04;
 pub use arena::{Arena, ArenaBuilder, Checkpoint, Local, Scope, Scratch, ScratchGuard};
 pub use best_fit::BestFitArena;
 pub use block_arena::{BlockArena, UsageHandle};
@@ -116,6 +125,7 @@ pub use error::{
     AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, FreeError, RegionError, RewindError, VerifyError,
 };
 pub use heap::{Heap, HeapBuilder, LocalHeap};
+pub use interner::{FrozenInterner, Interner, Symbol};
 pub use pool::{Key, Pool, PoolDrain, PoolFull, PoolIterMut, Ref, Reservation};
 pub use region::{Region, RegionBuilder, RegionReservation};
 pub use stats::{ArenaStats, BestFitStats, HeapStats, RegionStats};

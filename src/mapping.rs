@@ -2,10 +2,12 @@
 //!
 //! What is reserved is address space; a page becomes memory when it is first touched. Addresses never move.
 //!
-//! - INV-M1: `[base, base + len)` is one allocated object, readable and writable, valid as long as the mapping lives.
+//! - INV-M1: `[base, base + len)` is one allocated object, readable and writable but for hidden pages, valid as long as the
+//!   mapping lives.
 //! - INV-M2: `len` is not zero and `base + len` does not wrap.
 //!
 //! Not synchronised, for nothing changes after construction. The advice calls act on whole pages inside the mapping.
+//! Pages may be hidden, which is to say unreadable: see `region/guard.rs` for whose they are then.
 //! On systems but Linux and Android, and under Miri, the same interface stands on the global allocator and advice does nothing.
 #![expect(unsafe_code, reason = "maps, advises and unmaps memory")]
 
@@ -36,7 +38,7 @@ pub(crate) struct Advice {
     pub(crate) prefault: bool,
     /// Lock the pages in memory.
     pub(crate) lock_memory: bool,
-    /// An unreadable page before and behind.
+    /// An unreadable page before and behind, and pages that may be hidden.
     pub(crate) guard_pages: bool,
 }
 
@@ -53,7 +55,21 @@ enum Owner {
     /// The caller's memory: never unmapped, never trimmed.
     Caller,
     /// Ours: what to unmap, and whether it is locked in memory.
-    System { reserved: system::Reserved, locked: bool },
+    System { reserved: system::Reserved, locked: bool, guarded: bool },
+    /// A model's, which is told whether a range of bytes is hidden or shown.
+    #[cfg(all(test, loom))]
+    Model(Model),
+}
+
+/// What a model does in the place of the system.
+#[cfg(all(test, loom))]
+pub(crate) struct Model(Box<dyn Fn(bool, usize, usize) + Send + Sync>);
+
+#[cfg(all(test, loom))]
+impl core::fmt::Debug for Model {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Model")
+    }
 }
 
 // SAFETY: a mapping is a range of addresses that it alone unmaps; it has no thread affinity.
@@ -70,7 +86,11 @@ impl Mapping {
         let page = page_bytes();
         let len = len.checked_next_multiple_of(page).ok_or(RegionError::Overflow)?;
         let (reserved, base) = system::reserve(len, if advice.guard_pages { page } else { 0 })?;
-        let mapping = Self { base, len, owner: Owner::System { reserved, locked: advice.lock_memory } };
+        let mapping = Self {
+            base,
+            len,
+            owner: Owner::System { reserved, locked: advice.lock_memory, guarded: advice.guard_pages },
+        };
         if advice.huge_pages {
             system::advise_huge(mapping.base, mapping.len);
         }
@@ -107,15 +127,77 @@ impl Mapping {
     ///
     /// The contents are lost. Nothing is done, and 0 is the answer, where [`Mapping::can_trim`] says no.
     pub(crate) fn trim(&self, offset: usize, len: usize) -> usize {
+        let Some((at, len)) = self.whole_pages(offset, len).filter(|_| self.can_trim()) else { return 0 };
+        if system::discard(at, len) { len } else { 0 }
+    }
+
+    /// Where the whole pages inside `[offset, offset + len)` begin, and their length, which is not zero.
+    fn whole_pages(&self, offset: usize, len: usize) -> Option<(NonNull<u8>, usize)> {
         let page = page_bytes();
         let end = offset.saturating_add(len).min(self.len) & !(page - 1);
         let start = offset.next_multiple_of(page);
-        if !self.can_trim() || start >= end {
-            return 0;
+        if start >= end {
+            return None;
         }
         // SAFETY: `NonNull::add`: start < end <= len, one allocated object (INV-M1).
-        let at = unsafe { self.base.add(start) };
-        if system::discard(at, end - start) { end - start } else { 0 }
+        Some((unsafe { self.base.add(start) }, end - start))
+    }
+
+    /// Whether pages may be hidden: asked for, and known to the system.
+    pub(crate) fn can_hide(&self) -> bool {
+        match self.owner {
+            Owner::System { guarded, .. } => system::CAN_HIDE && guarded,
+            Owner::Caller => false,
+            #[cfg(all(test, loom))]
+            Owner::Model(_) => true,
+        }
+    }
+
+    /// Makes the whole pages inside `[offset, offset + len)` unreadable, which are nobody's. `discard`: their contents may be
+    /// lost, and their memory goes to the operating system where [`Mapping::can_trim`] says yes.
+    ///
+    /// `false` if all of them are readable: the system could not do it, as when a process has as many mappings as it may
+    /// have. Where it did a part only, and could not undo that, the answer is `true`.
+    pub(crate) fn hide(&self, offset: usize, len: usize, discard: bool) -> bool {
+        #[cfg(all(test, loom))]
+        if let Owner::Model(model) = &self.owner {
+            (model.0)(true, offset, len);
+            return true;
+        }
+        let Some((at, len)) = self.whole_pages(offset, len).filter(|_| self.can_hide()) else { return false };
+        if !system::protect(at, len, true) {
+            return !system::protect(at, len, false);
+        }
+        // Hidden first, so that a stale read meanwhile does not make the page come back.
+        if discard && self.can_trim() {
+            system::discard(at, len);
+        }
+        true
+    }
+
+    /// Makes the whole pages inside `[offset, offset + len)` readable again; `false` if the system could not, and some of them
+    /// may still be hidden.
+    pub(crate) fn show(&self, offset: usize, len: usize) -> bool {
+        #[cfg(all(test, loom))]
+        if let Owner::Model(model) = &self.owner {
+            (model.0)(false, offset, len);
+            return true;
+        }
+        self.whole_pages(offset, len).is_none_or(|(at, len)| system::protect(at, len, false))
+    }
+
+    /// A model's memory, which is never touched here: `told` is called with `true` for a range of bytes that is hidden, with
+    /// `false` for one that is shown.
+    ///
+    /// # Safety
+    /// As for [`Mapping::from_caller`].
+    #[cfg(all(test, loom))]
+    pub(crate) unsafe fn from_model(
+        base: NonNull<u8>,
+        len: usize,
+        told: Box<dyn Fn(bool, usize, usize) + Send + Sync>,
+    ) -> Self {
+        Self { base, len, owner: Owner::Model(Model(told)) }
     }
 }
 
@@ -133,9 +215,11 @@ mod system {
     use core::ptr::NonNull;
     use std::io;
 
+    use rustix::io::Errno;
     use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags};
 
     pub(super) const CAN_TRIM: bool = true;
+    pub(super) const CAN_HIDE: bool = true;
 
     /// The whole range that was mapped, guard pages included.
     #[derive(Debug)]
@@ -187,7 +271,12 @@ mod system {
     pub(super) fn release(reserved: &Reserved) {
         // SAFETY: the range was mapped by `reserve` and its owner is going; nothing refers to it any more.
         let unmapped = unsafe { rustix::mm::munmap(reserved.start.as_ptr().cast::<c_void>(), reserved.len) };
-        debug_assert!(unmapped.is_ok(), "munmap of an own mapping");
+        debug_assert!(matches!(unmapped, Ok(()) | Err(Errno::NOMEM)), "munmap of an own mapping");
+        if unmapped.is_err() {
+            // To the system it is the middle of a mapping, and the process may have no more of them than it has: the
+            // addresses are lost, the memory is not.
+            discard(reserved.start, reserved.len);
+        }
     }
 
     /// Advice: a refusal changes nothing but speed.
@@ -219,6 +308,12 @@ mod system {
         // SAFETY: the pages are in an own mapping and hold nothing anybody may read: their range is out of the index.
         unsafe { rustix::mm::madvise(at.as_ptr().cast::<c_void>(), len, Advice::LinuxDontNeed) }.is_ok()
     }
+
+    pub(super) fn protect(at: NonNull<u8>, len: usize, hidden: bool) -> bool {
+        let access = if hidden { MprotectFlags::empty() } else { MprotectFlags::READ | MprotectFlags::WRITE };
+        // SAFETY: the pages are in an own mapping and nobody's: what hides or shows them has taken them out of use before.
+        unsafe { rustix::mm::mprotect(at.as_ptr().cast::<c_void>(), len, access) }.is_ok()
+    }
 }
 
 #[cfg(not(all(any(target_os = "linux", target_os = "android"), not(miri))))]
@@ -228,6 +323,7 @@ mod system {
     use std::io;
 
     pub(super) const CAN_TRIM: bool = false;
+    pub(super) const CAN_HIDE: bool = false;
 
     #[derive(Debug)]
     pub(super) struct Reserved {
@@ -266,5 +362,9 @@ mod system {
 
     pub(super) fn discard(_at: NonNull<u8>, _len: usize) -> bool {
         false
+    }
+
+    pub(super) fn protect(_at: NonNull<u8>, _len: usize, hidden: bool) -> bool {
+        !hidden
     }
 }

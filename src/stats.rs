@@ -55,6 +55,9 @@ pub struct RegionStats {
     pub leased: usize,
     /// Charged to reservations and not yet drawn, part of `usage`.
     pub reserved: usize,
+    /// Freed and unreadable in guard mode, part of `usage`; see
+    /// [`RegionBuilder::guard_pages`](crate::RegionBuilder::guard_pages).
+    pub quarantined: usize,
     /// Pages of the index that were touched so far; outside the limit.
     pub index_bytes: usize,
     /// The index, and the nodes and shards of the heaps, as far as touched; outside the limit.
@@ -66,7 +69,7 @@ impl fmt::Display for RegionStats {
         write!(
             f,
             "usage {} of {} bytes (peak {}, capacity {}), free {} in {} ranges, longest {}, {} extents used, leased {}, \
-             reserved {}, metadata {}",
+             reserved {}, quarantined {}, metadata {}",
             self.usage,
             self.limit,
             self.peak,
@@ -77,6 +80,7 @@ impl fmt::Display for RegionStats {
             self.extents_used,
             self.leased,
             self.reserved,
+            self.quarantined,
             self.metadata_bytes
         )
     }

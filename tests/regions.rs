@@ -6,6 +6,8 @@ mod common;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
+#[cfg(all(target_os = "linux", not(miri)))]
+use common::pages::resident;
 use common::{Random, assert_empty, churn, give, give_each, heap, layout, regrow, take};
 use sharded_arena::{Heap, Region, RegionBuilder, RegionError};
 
@@ -177,18 +179,8 @@ fn zeroed_blocks_are_zero_however_often_they_were_used() {
     }
 }
 
-/// Resident bytes of a region between guard pages, which make it a mapping of its own for the system.
-#[cfg(target_os = "linux")]
-fn resident(region: &Region) -> usize {
-    let smaps = std::fs::read_to_string("/proc/self/smaps").expect("procfs");
-    let start = format!("{:x}-", region.base().addr());
-    let mapping = smaps.split_once(&start).expect("the region's mapping").1;
-    let kib = mapping.split_once("Rss:").expect("a figure").1.split_whitespace().next().expect("a number");
-    kib.parse::<usize>().expect("a number") << 10
-}
-
 fn exact(capacity: usize) -> RegionBuilder {
-    Region::builder().capacity(capacity).huge_pages(false).guard_pages(true)
+    Region::builder().capacity(capacity).huge_pages(false)
 }
 
 #[cfg(all(target_os = "linux", not(miri)))]
@@ -233,26 +225,12 @@ fn prefaulted_pages_are_resident_from_the_start() {
     }
 }
 
-/// Runs this test again in a process of its own, with `what` to do; gives the signal that ended it.
-#[cfg(all(unix, not(miri)))]
-fn signal_of_a_child(test: &str, what: &str) -> Option<i32> {
-    use std::os::unix::process::ExitStatusExt;
-    let program = std::env::current_exe().expect("this program");
-    let mut child = std::process::Command::new(program);
-    child.args([test, "--exact", "--nocapture"]).env("SHARDED_ARENA_CHILD", what);
-    let output = child.output().expect("a child process");
-    assert!(output.status.signal().is_some() || output.status.success(), "{what}: {output:?}");
-    output.status.signal()
-}
-
-#[cfg(all(unix, not(miri)))]
-const SIGSEGV: i32 = 11;
-
 #[cfg(all(unix, not(miri)))]
 #[test]
 fn guard_pages_stop_a_read_past_either_end() {
-    if let Ok(what) = std::env::var("SHARDED_ARENA_CHILD") {
-        let region = exact(64 << 10).build().expect("a region");
+    use common::child::{self, SIGSEGV};
+    if let Some(what) = child::task() {
+        let region = exact(64 << 10).guard_pages(true).build().expect("a region");
         let last = region.base().as_ptr().wrapping_add(region.capacity() - 1);
         let at = match what.as_str() {
             "inside" => last,
@@ -266,7 +244,7 @@ fn guard_pages_stop_a_read_past_either_end() {
         return;
     }
     let name = "guard_pages_stop_a_read_past_either_end";
-    assert_eq!(signal_of_a_child(name, "inside"), None);
-    assert_eq!(signal_of_a_child(name, "behind"), Some(SIGSEGV));
-    assert_eq!(signal_of_a_child(name, "before"), Some(SIGSEGV));
+    assert_eq!(child::signal_of(name, "inside"), None);
+    assert_eq!(child::signal_of(name, "behind"), Some(SIGSEGV));
+    assert_eq!(child::signal_of(name, "before"), Some(SIGSEGV));
 }

@@ -5,9 +5,9 @@ use sharded_arena::snapshot::{Extent, Snapshot};
 use sharded_arena::testing::LcgRandom;
 use sharded_arena::{
     AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, Arena, ArenaBuilder, ArenaStats, BestFitArena,
-    BestFitStats, BlockArena, BumpRegion, Checkpoint, FreeError, Heap, HeapBuilder, HeapStats, Key, Local, LocalHeap,
-    Pool, PoolFull, Region, RegionBuilder, RegionError, RegionReservation, RegionStats, RewindError, Scope, Scratch,
-    ScratchGuard, UsageHandle, VerifyError,
+    BestFitStats, BlockArena, BumpRegion, Checkpoint, FreeError, FrozenInterner, Heap, HeapBuilder, HeapStats,
+    Interner, Key, Local, LocalHeap, Pool, PoolFull, Region, RegionBuilder, RegionError, RegionReservation,
+    RegionStats, RewindError, Scope, Scratch, ScratchGuard, Symbol, UsageHandle, VerifyError,
 };
 
 // What borrows a pool, for as long as can be.
@@ -71,6 +71,9 @@ matrix! {
     BumpRegion: has Send, has Sync;
     BlockArena: has Send, lacks Sync;
     UsageHandle: has Send, has Sync;
+    Interner: has Send, has Sync;
+    FrozenInterner: has Send, has Sync;
+    Symbol: has Send, has Sync;
     LcgRandom: has Send, has Sync;
     Key<u8>: has Send, has Sync;
     Pool<u8>: has Send, has Sync;
@@ -111,6 +114,32 @@ lacks!(sharded_arena::boxed::Box<u8, &'static LocalHeap<'static>>, Send);
 lacks!(sharded_arena::boxed::Box<u8, &'static LocalHeap<'static>>, Sync);
 has!(sharded_arena::boxed::Box<std::marker::PhantomPinned, Heap>, Unpin);
 lacks!(sharded_arena::boxed::Box<std::rc::Rc<u8>, Heap>, Copy);
+has!(sharded_arena::boxed::Box<[u8], Heap>, Clone);
+has!(sharded_arena::boxed::Box<str, Heap>, Clone);
+lacks!(sharded_arena::boxed::Box<dyn Sync, Heap>, Clone);
+
+// An `Arc` goes, and is shared, where its value may do both. Sharing it is sharing its allocator, sending it is sending that.
+has!(sharded_arena::boxed::Arc<u8, Heap>, Send);
+has!(sharded_arena::boxed::Arc<u8, Heap>, Sync);
+has!(sharded_arena::boxed::Arc<[u8], &'static Heap>, Send);
+has!(sharded_arena::boxed::Arc<str, &'static sharded_arena::Arena>, Sync);
+has!(sharded_arena::boxed::Arc<dyn Send + Sync, Heap>, Send);
+lacks!(sharded_arena::boxed::Arc<dyn Send, Heap>, Send);
+lacks!(sharded_arena::boxed::Arc<std::cell::Cell<u8>, Heap>, Send);
+lacks!(sharded_arena::boxed::Arc<std::cell::Cell<u8>, Heap>, Sync);
+lacks!(sharded_arena::boxed::Arc<std::rc::Rc<u8>, Heap>, Send);
+lacks!(sharded_arena::boxed::Arc<std::sync::MutexGuard<'static, u8>, Heap>, Send);
+lacks!(sharded_arena::boxed::Arc<std::sync::MutexGuard<'static, u8>, Heap>, Sync);
+lacks!(sharded_arena::boxed::Arc<u8, &'static LocalHeap<'static>>, Send);
+lacks!(sharded_arena::boxed::Arc<u8, &'static LocalHeap<'static>>, Sync);
+has!(sharded_arena::boxed::Arc<u8, Unshared>, Send);
+lacks!(sharded_arena::boxed::Arc<u8, Unshared>, Sync);
+has!(sharded_arena::boxed::Arc<std::marker::PhantomPinned, Heap>, Unpin);
+lacks!(sharded_arena::boxed::Arc<u8, Heap>, Copy);
+has!(sharded_arena::boxed::FromUtf8Error<sharded_arena::boxed::Box<[u8], Heap>>, Send);
+lacks!(sharded_arena::boxed::FromUtf8Error<sharded_arena::boxed::Box<[u8], &'static LocalHeap<'static>>>, Send);
+has!(sharded_arena::boxed::BlockError, std::error::Error);
+has!(sharded_arena::boxed::BlockError, Copy);
 has!(sharded_arena::boxed::TryNewError<u8>, Send);
 lacks!(sharded_arena::boxed::TryNewError<std::rc::Rc<u8>>, Send);
 
@@ -134,6 +163,9 @@ has!(Heap, Clone);
 has!(Region, Clone);
 has!(UsageHandle, Clone);
 lacks!(BlockArena, Clone);
+has!(FrozenInterner, Clone);
+lacks!(Interner, Clone);
+has!(Symbol, Copy);
 lacks!(RegionReservation, Clone);
 lacks!(LocalHeap<'static>, Clone);
 has!(Heap, Allocator);
@@ -167,10 +199,54 @@ has!(&'static Arena, Allocator);
 lacks!(Arena, Allocator);
 lacks!(Scratch, Allocator);
 lacks!(BumpRegion, Allocator);
+lacks!(&'static BumpRegion, Allocator);
+has!(&'static Scope<'static>, Allocator);
+lacks!(Scope<'static>, Allocator);
 has!(sharded_arena::allocator_api2::vec::Vec<u8, &'static Arena>, Send);
 has!(sharded_arena::allocator_api2::vec::Vec<u8, &'static Arena>, Sync);
 lacks!(sharded_arena::allocator_api2::vec::Vec<std::rc::Rc<u8>, &'static Arena>, Send);
 lacks!(sharded_arena::allocator_api2::vec::Vec<std::cell::Cell<u8>, &'static Arena>, Sync);
+
+// Collections go, and are shared, where their values and their allocator may.
+use sharded_arena::collections::{Drain, FromUtf8Error, HashMap, HashSet, ReserveError, String, Vec as ArenaVec};
+has!(String<Heap>, Send);
+has!(String<Heap>, Sync);
+has!(String<&'static Arena>, Send);
+has!(String<&'static Arena>, Sync);
+lacks!(String<&'static LocalHeap<'static>>, Send);
+lacks!(String<&'static Scope<'static>>, Send);
+lacks!(String<&'static Scope<'static>>, Sync);
+has!(String<&'static Heap>, Clone);
+lacks!(String<LocalHeap<'static>>, Clone);
+has!(Drain<'static, Heap>, Send);
+lacks!(Drain<'static, &'static LocalHeap<'static>>, Send);
+has!(FromUtf8Error<Heap>, std::error::Error);
+has!(ReserveError, std::error::Error);
+has!(ReserveError, Copy);
+has!(ArenaVec<u8, &'static Arena>, Sync);
+lacks!(ArenaVec<u8, &'static Scope<'static>>, Send);
+has!(HashMap<u8, String<Heap>, Heap>, Send);
+has!(HashMap<u8, u8, &'static Arena>, Sync);
+lacks!(HashMap<u8, std::rc::Rc<u8>, &'static Heap>, Send);
+lacks!(HashMap<u8, u8, &'static Scope<'static>>, Send);
+has!(HashSet<u8, &'static Arena>, Send);
+lacks!(HashSet<std::rc::Rc<u8>, &'static Arena>, Send);
+
+/// An allocator's handle that may go to another thread, and may not be shared.
+#[derive(Clone)]
+struct Unshared(#[expect(dead_code, reason = "makes it what it is")] std::cell::Cell<u8>);
+
+#[expect(unsafe_code, reason = "implements an unsafe trait")]
+// SAFETY: hands out nothing.
+unsafe impl Allocator for Unshared {
+    fn allocate(
+        &self,
+        _: std::alloc::Layout,
+    ) -> Result<std::ptr::NonNull<[u8]>, sharded_arena::allocator_api2::alloc::AllocError> {
+        Err(sharded_arena::allocator_api2::alloc::AllocError)
+    }
+    unsafe fn deallocate(&self, _: std::ptr::NonNull<u8>, _: std::alloc::Layout) {}
+}
 
 /// What the crate's root exports is in the matrix.
 #[test]

@@ -7,6 +7,10 @@ mod common;
 
 #[path = "systems/arena.rs"]
 mod arena;
+#[path = "systems/arena_b.rs"]
+mod arena_b;
+#[path = "systems/arena_b_memory.rs"]
+mod arena_b_memory;
 #[path = "systems/bitcoin_arena.rs"]
 mod bitcoin_arena;
 #[path = "systems/blocks.rs"]
@@ -15,8 +19,20 @@ mod blocks;
 mod bump;
 #[path = "systems/bumpalo.rs"]
 mod bumpalo;
+#[path = "systems/collections.rs"]
+mod collections;
+#[path = "systems/guard.rs"]
+mod guard;
+#[path = "systems/heap_handles.rs"]
+mod heap_handles;
+#[path = "systems/interner.rs"]
+mod interner;
+#[path = "systems/pool.rs"]
+mod pool;
 #[path = "systems/scratch.rs"]
 mod scratch;
+#[path = "systems/shared_handles.rs"]
+mod shared_handles;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

@@ -181,3 +181,25 @@ fn lake__nothing_of_a_stage_that_failed_can_be_kept() {
 fn blink_alloc__a_value_that_is_not_send_is_never_dropped_on_another_thread() {
     assert_cases(3, |name| ["arena_dropped_not_send", "arena_dropped_borrows", "arena_vec_not_send"].contains(&name));
 }
+
+/// What the original's vector may do inside of a scope it does not belong to (GHSA-xhx6-q96x-pf9c), the borrow forbids here.
+#[test]
+fn bump_scope__a_collection_of_an_outer_scope_cannot_grow_in_an_inner_one() {
+    assert_cases(2, |name| name.starts_with("scope_vec_over_inner"));
+}
+
+#[test]
+fn collections_end_where_their_memory_does_and_go_where_their_values_may() {
+    assert_cases(9, |name| name.contains("_vec") || name.contains("_string") || name.contains("_table"));
+}
+
+#[test]
+fn boxes_go_where_their_values_and_heaps_do_and_no_further() {
+    assert_cases(25, |name| name.starts_with("boxed"));
+}
+
+/// The original's handles are plain numbers, which any arena takes; its values end with it, looked at or not.
+#[test]
+fn atomic_arena__nothing_of_a_pool_outlives_it_or_goes_where_its_values_may_not() {
+    assert_cases(17, |name| name.starts_with("pool"));
+}

@@ -10,6 +10,7 @@ use crate::error::{AllocError, AllocErrorKind};
 use super::Arena;
 use super::inner::Body;
 use super::shard::Shard;
+use super::wipe::wipe_left;
 
 /// An arena and the shard through which one thread uses it.
 #[derive(Clone, Copy)]
@@ -34,22 +35,33 @@ unsafe impl Blocks for At<'_> {
 
     #[inline]
     unsafe fn resize_in_place(self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
-        if new.size() < old.size() && self.wipes() {
-            // What it leaves would be free, unfilled.
+        if new.size() < old.size()
+            && let Some(byte) = self.wiping()
+        {
+            // Below its place it would leave more than its tail.
             let stays = ptr.addr().get().is_multiple_of(new.align());
             return stays.then(|| {
                 self.count(new.size(), old.size());
+                // SAFETY: the caller's block, of which it uses the first bytes only.
+                unsafe { wipe_left(byte, ptr, old.size(), ptr, new.size()) };
                 ptr
             });
         }
         // SAFETY: the caller's contract.
-        if let Some(block) = unsafe { self.shard.resize(ptr, old, new) } {
-            return Some(block);
+        let mut block = unsafe { self.shard.resize(ptr, old, new) };
+        if block.is_none() {
+            // SAFETY: the caller's contract.
+            block = self.arena.core().made().and_then(|body| unsafe { body.resize_shared(ptr, old, new) });
+            if block.is_some() {
+                self.count(new.size(), old.size());
+            }
         }
-        // SAFETY: the caller's contract.
-        let block = self.arena.core().made().and_then(|body| unsafe { body.resize_shared(ptr, old, new) });
-        if block.is_some() {
-            self.count(new.size(), old.size());
+        if let Some(to) = block
+            && to.addr().get() + new.size() < ptr.addr().get() + old.size()
+            && let Some(byte) = self.wiping()
+        {
+            // SAFETY: the block has grown, and moved down; between it and the one before it nothing is anybody's.
+            unsafe { wipe_left(byte, ptr, old.size(), to, new.size()) };
         }
         block
     }
@@ -78,9 +90,9 @@ unsafe impl Blocks for At<'_> {
 }
 
 impl At<'_> {
-    /// Whether the region fills what is freed.
-    fn wipes(self) -> bool {
-        self.arena.core().made().is_some_and(|body| body.wiping().is_some())
+    /// The byte that the region fills what is freed with, if any.
+    fn wiping(self) -> Option<u8> {
+        self.arena.core().made().and_then(Body::wiping)
     }
 
     /// Counts bytes handed out and taken back.

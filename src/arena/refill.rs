@@ -142,7 +142,10 @@ impl Body {
         need: usize,
     ) -> Option<Taken> {
         let most = section.most(&self.budget) as usize * GRANULE_BYTES;
-        let mut len = want.min(most) / GRANULE_BYTES * GRANULE_BYTES;
+        // In guard mode a chunk is whole pages, if it is one at least.
+        let page = self.region.guard_page().map_or(GRANULE_BYTES, |page| page as usize * GRANULE_BYTES);
+        let unit = if want.min(most) < page { GRANULE_BYTES } else { page };
+        let mut len = want.min(most) / unit * unit;
         if len > lease && !self.region.grant(&self.budget, len - lease) {
             len = lease;
         }
@@ -169,22 +172,28 @@ impl Body {
 
     // ---- giving back what is idle ---------------------------------------------------------------------------------
 
-    /// Gives the unused front of `shard`'s chunk back; `false` if it has none. The lease stays.
-    pub(super) fn cut_unused(&self, section: &mut Section<'_>, shard: &Shard) {
-        if let Some(end) = shard.chunk_end() {
-            let (start, room) = shard.room();
-            self.cut(section, self.memory.granule_at(start), room, end);
-        }
+    /// Gives the unused front of `shard`'s chunk back; says how many bytes. The lease stays.
+    pub(super) fn cut_unused(&self, section: &mut Section<'_>, shard: &Shard) -> usize {
+        let Some(end) = shard.chunk_end() else { return 0 };
+        let (start, room) = shard.room();
+        self.cut(section, self.memory.granule_at(start), room, end)
     }
 
-    /// Gives back the whole granules of `room` unused bytes, from granule `start` on, of the extent that ends at `end`.
-    fn cut(&self, section: &mut Section<'_>, start: u32, room: usize, end: u32) {
-        let (len, unused) = (end - start, granules(room));
+    /// Gives back the whole granules, in guard mode the whole pages, of `room` unused bytes, from granule `start` on, of the
+    /// extent that ends at `end`; says how many bytes. So a chunk's used part can become unreadable to its last byte.
+    fn cut(&self, section: &mut Section<'_>, start: u32, room: usize, end: u32) -> usize {
+        let (len, idle) = (end - start, granules(room));
+        let unused = match self.region.guard_page() {
+            // Of a chunk that nothing was taken from its node alone stays.
+            Some(page) if idle + 1 < len => ((start + idle) / page * page).saturating_sub(start),
+            _ => idle,
+        };
         let cut = section.cut_front(&self.budget, Extent::new(start, len), unused);
         debug_assert!(cut.is_ok(), "an arena's extents are live until it gives them back");
         if cut.is_ok() {
             self.memory.set_len(end, len - unused);
         }
+        unused as usize * GRANULE_BYTES
     }
 
     /// `shard` has no chunk any more: what was unused goes back. By its user. `false` if it had none.

@@ -20,7 +20,7 @@ impl Body {
     /// far as the leases are within the slack; gives back everything else. So the next round finds its memory warm.
     pub(super) fn reset(&self, keep: bool) {
         let ended: usize = self.region.section(|section| {
-            let keep = keep && self.wiping().is_none();
+            let keep = keep && self.keeps();
             let leases = self.shards.iter().map(|shard| self.reset_shard(shard, keep && self.is_in_slack()));
             let ended: usize = leases.sum();
             self.shared.used.set(0);
@@ -92,6 +92,13 @@ impl Body {
     /// Gives back extents of the arena's, of which nobody uses anything any more.
     pub(super) fn give_back(&self, extents: &mut [Extent]) {
         if extents.is_empty() {
+            return;
+        }
+        if self.region.guard_page().is_some() {
+            for extent in &*extents {
+                let given_back = self.region.give_back_whole(&self.budget, *extent);
+                debug_assert!(given_back.is_ok(), "an arena's extents are live until it gives them back");
+            }
             return;
         }
         let invalid = self.region.section(|section| section.give_back_list(&self.budget, extents));

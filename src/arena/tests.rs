@@ -226,6 +226,37 @@ fn what_is_freed_is_wiped() {
     assert_eq!((dirty(&region), region.memory_usage()), (0, 0));
 }
 
+/// The last block moves down as it grows, or loses its tail; what it leaves is no block's.
+fn resize_and_free(blocks: impl Blocks, region: &Region) {
+    let layout = |size| Layout::from_size_align(size, 8).expect("a small layout");
+    let mut block = blocks.alloc(layout(5)).expect("room");
+    // The chunk's node.
+    let node = dirty(region);
+    // SAFETY: a fresh block.
+    unsafe { block.write_bytes(1, 5) };
+    for (old, new) in [(5, 6), (6, 7), (7, 13), (13, 2), (2, 3)] {
+        // SAFETY: the block is live, and of that layout.
+        block = unsafe { blocks.resize(block, layout(old), layout(new)) }.expect("room");
+        // SAFETY: as many bytes are the block's.
+        unsafe { block.write_bytes(1, new) };
+        assert_eq!(dirty(region), node + new, "{old} bytes became {new}");
+    }
+    // SAFETY: the block is live, and of that layout.
+    unsafe { blocks.free(block, layout(3)) };
+    assert_eq!(dirty(region), node);
+}
+
+#[test]
+fn what_a_resized_block_leaves_is_wiped() {
+    let new_region = || Region::builder().capacity(64 << 10).zero_on_free(true).build().expect("a region");
+    let region = new_region();
+    let scratch = Scratch::in_region(&region);
+    resize_and_free(scratch.blocks(), &region);
+    let region = new_region();
+    let arena = Arena::in_region(&region);
+    resize_and_free(arena.blocks(), &region);
+}
+
 /// The arena's one shard is another thread's; this one has freed blocks in a heap of the same region.
 #[test]
 fn a_thread_without_a_shard_is_not_refused_beside_what_it_has_idle_elsewhere() {

@@ -1,23 +1,40 @@
-//! A box over any allocator: one value that is owned, dropped, and whose memory comes back.
+//! Owners over any allocator: [`Box`], one value with one owner, and [`Arc`], one value with many; the value is dropped,
+//! and its memory comes back.
 //!
-//! It is not `allocator_api2::boxed::Box`, which leaks its block when the value's destructor panics. Here the block goes
-//! back first in order and last in time: what frees it exists before the destructor runs, and frees while the panic
+//! They are not the boxes of `allocator_api2`, which leak their block when the value's destructor panics. Here the block
+//! goes back first in order and last in time: what frees it exists before the destructor runs, and frees while the panic
 //! passes.
+//!
+//! Stable Rust coerces no box of a library's to a box of a slice or a trait object. Slices and texts have constructors of
+//! their own (`slice.rs`, `text.rs`), and [`unsize!`](crate::unsize) is the coercion, written out (`cast.rs`).
 //!
 //! - INV-X1: `ptr` is a live block of `alloc`, of the value's layout, that nobody else uses; the value in it is
 //!   initialised. A value of no size has no block.
 #![expect(unsafe_code, reason = "owns a value in a block of an allocator")]
 
+mod arc;
+mod build;
+mod cast;
+mod error;
+mod slice;
+mod text;
 mod traits;
 
+pub use arc::Arc;
+#[doc(hidden)]
+pub use cast::{Owner, Rest};
+pub use error::{BlockError, FromUtf8Error, TryNewError};
+
 use core::alloc::Layout;
-use core::fmt;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::pin::Pin;
 use core::ptr::NonNull;
 
 use allocator_api2::alloc::Allocator;
+
+use build::{Block, Plain};
+use error::refused;
 
 /// A value in a block of `A`, dropped and freed with the box.
 ///
@@ -45,60 +62,6 @@ unsafe impl<T: ?Sized + Send, A: Allocator + Send> Send for Box<T, A> {}
 // SAFETY: a shared box gives a shared `T` and a shared `A`, no more.
 unsafe impl<T: ?Sized + Sync, A: Allocator + Sync> Sync for Box<T, A> {}
 
-/// A value that a box found no memory for, and which comes back.
-///
-/// ```
-/// use sharded_arena::{Heap, boxed::Box};
-/// let heap = Heap::with_capacity(4096)?;
-/// let refused = Box::try_new_in([7u8; 5000], &heap).unwrap_err();
-/// assert_eq!(refused.into_value().len(), 5000);
-/// # Ok::<(), sharded_arena::RegionError>(())
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct TryNewError<T> {
-    /// The value, as it was given.
-    pub value: T,
-}
-
-impl<T> TryNewError<T> {
-    /// Takes the value back.
-    pub fn into_value(self) -> T {
-        self.value
-    }
-}
-
-impl<T> fmt::Debug for TryNewError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TryNewError").field("layout", &Layout::new::<T>()).finish_non_exhaustive()
-    }
-}
-
-impl<T> fmt::Display for TryNewError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (size, align) = (size_of::<T>(), align_of::<T>());
-        write!(f, "the allocator refused a box of {size} bytes (alignment {align})")
-    }
-}
-
-impl<T> std::error::Error for TryNewError<T> {}
-
-/// A block that goes back when this is dropped.
-struct Block<'a, A: Allocator> {
-    alloc: &'a A,
-    ptr: NonNull<u8>,
-    layout: Layout,
-}
-
-impl<A: Allocator> Drop for Block<'_, A> {
-    #[inline]
-    fn drop(&mut self) {
-        if self.layout.size() != 0 {
-            // SAFETY: whoever made this guard owns a live block of `alloc` and of `layout`, and uses it no more.
-            unsafe { self.alloc.deallocate(self.ptr, self.layout) };
-        }
-    }
-}
-
 impl<T, A: Allocator> Box<T, A> {
     /// Moves `value` into a block of `alloc`. A value of no size needs none.
     ///
@@ -109,7 +72,7 @@ impl<T, A: Allocator> Box<T, A> {
     pub fn new_in(value: T, alloc: A) -> Self {
         match Self::try_new_in(value, alloc) {
             Ok(this) => this,
-            Err(error) => refused(&error),
+            Err(refusal) => refused(refusal.error),
         }
     }
 
@@ -124,7 +87,7 @@ impl<T, A: Allocator> Box<T, A> {
         } else {
             match alloc.allocate(const { Layout::new::<T>() }) {
                 Ok(block) => block.cast::<T>(),
-                Err(_) => return Err(TryNewError { value }),
+                Err(_) => return Err(TryNewError { error: BlockError::of(Layout::new::<T>()), value }),
             }
         };
         // SAFETY: a fresh block of `T`'s layout, or no bytes at an aligned address.
@@ -136,17 +99,11 @@ impl<T, A: Allocator> Box<T, A> {
     #[must_use = "drop the box if the value is not wanted"]
     pub fn into_inner(this: Self) -> T {
         let (ptr, alloc) = this.into_parts();
-        let _block = Block { alloc: &alloc, ptr: ptr.cast(), layout: Layout::new::<T>() };
-        // SAFETY: INV-X1: the value is there, and the box that owned it is gone. The block goes back afterwards.
+        // SAFETY: INV-X1: the value's block, which goes back behind it.
+        let _block = unsafe { Block::around::<Plain>(&alloc, ptr.cast(), const { Layout::new::<T>() }) };
+        // SAFETY: INV-X1: the value is there, and the box that owned it is gone.
         unsafe { ptr.read() }
     }
-}
-
-#[cold]
-#[inline(never)]
-#[track_caller]
-fn refused<T>(error: &TryNewError<T>) -> ! {
-    panic!("{error}")
 }
 
 impl<T: ?Sized, A: Allocator> Box<T, A> {
@@ -203,6 +160,18 @@ impl<T: ?Sized, A: Allocator> Box<T, A> {
         &this.alloc
     }
 
+    /// Where the value is.
+    #[inline(always)]
+    fn ptr(&self) -> NonNull<T> {
+        self.ptr
+    }
+
+    /// A box of what [`Making`](build::Making) has finished.
+    #[inline]
+    fn from_made((ptr, alloc): (NonNull<T>, A)) -> Self {
+        Self { ptr, alloc, _owns: PhantomData }
+    }
+
     #[inline]
     fn into_parts(self) -> (NonNull<T>, A) {
         let this = ManuallyDrop::new(self);
@@ -217,8 +186,12 @@ impl<T: ?Sized, A: Allocator> Drop for Box<T, A> {
     fn drop(&mut self) {
         // The layout is read while there is a value to read it from.
         let layout = Layout::for_value::<T>(self);
-        let _block = Block { alloc: &self.alloc, ptr: self.ptr.cast(), layout };
-        // SAFETY: INV-X1: the box's own value, dropped once. The guard above frees its block, also if this panics.
+        // SAFETY: INV-X1: the value's block. The guard frees it behind the value, also if its destructor panics.
+        let _block = unsafe { Block::around::<Plain>(&self.alloc, self.ptr.cast(), layout) };
+        // SAFETY: INV-X1: the box's own value, dropped once.
         unsafe { self.ptr.drop_in_place() };
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

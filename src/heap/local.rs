@@ -9,8 +9,6 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
-use allocator_api2::alloc::{AllocError as ApiError, Allocator};
-
 use crate::error::AllocError;
 
 use super::{Heap, Shard, zeroed};
@@ -130,34 +128,5 @@ impl Drop for LocalHeap<'_> {
         if !self.shard.is_none() {
             self.shard.pins.unpin();
         }
-    }
-}
-
-// SAFETY: blocks are the heap's, which outlives the borrow `'a`; `&LocalHeap` does not move them.
-unsafe impl Allocator for LocalHeap<'_> {
-    #[inline]
-    fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, ApiError> {
-        self.alloc(layout).map_err(|_| ApiError)
-    }
-
-    #[inline]
-    fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<[u8]>, ApiError> {
-        LocalHeap::alloc_zeroed(self, layout).map_err(|_| ApiError)
-    }
-
-    #[inline]
-    unsafe fn deallocate(&self, ptr: NonNull<u8>, layout: Layout) {
-        // SAFETY: the trait's contract is `free`'s.
-        unsafe { self.free(ptr, layout) }
-    }
-
-    unsafe fn grow(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, ApiError> {
-        // SAFETY: the trait's contract is `grow`'s.
-        unsafe { LocalHeap::grow(self, ptr, old, new) }.map_err(|_| ApiError)
-    }
-
-    unsafe fn shrink(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, ApiError> {
-        // SAFETY: the trait's contract is `shrink`'s.
-        unsafe { LocalHeap::shrink(self, ptr, old, new) }.map_err(|_| ApiError)
     }
 }

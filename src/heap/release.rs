@@ -71,7 +71,7 @@ impl Core {
         Ok(self.granule(ptr))
     }
 
-    /// Gives the block straight back to the index, or into the quarantine of a checked heap.
+    /// Gives the block straight back to the index, or into the quarantine of a checked heap, or of its region in guard mode.
     pub(crate) fn give_back(&self, ptr: NonNull<u8>, layout: Layout) -> Result<(), FreeError> {
         let granule = self.checked_granule(ptr)?;
         let len = u32::try_from(self.usable(layout) / GRANULE_BYTES).map_err(|_| FreeError::WrongLayout)?;
@@ -80,6 +80,9 @@ impl Core {
             // Only what the index says is one live block of this length may be written to.
             self.region.section(|section| self.check_live(section, block))?;
             self.fill_block(ptr, len as usize * GRANULE_BYTES, byte);
+        }
+        if self.region.guards(block) {
+            return self.region.give_back_whole(&self.budget, block);
         }
         self.region.section(|section| {
             let Some(quarantine) = &self.quarantine else { return section.give_back(&self.budget, block) };
@@ -127,7 +130,7 @@ impl Core {
             return None;
         }
         let len = u32::try_from(self.usable(layout) / GRANULE_BYTES).ok()?;
-        Some(extent(self.checked_granule(ptr).ok()?, len))
+        Some(extent(self.checked_granule(ptr).ok()?, len)).filter(|block| !self.region.guards(*block))
     }
 
     // ---- flush ----------------------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ impl<T> Pool<T> {
     fn key_at(&self, index: usize) -> Option<Key<T>> {
         let generation = self.body.made()?.slots.get(index)?.word.full_generation()?;
         let slot = u32::try_from(index).ok()?;
-        Some(Key { pool: self.id, slot, generation, of: PhantomData })
+        Some(Key::new(self.id, slot, generation))
     }
 
     /// The next value from slot `next` on; its slot is free.
@@ -75,7 +75,7 @@ impl<T> Pool<T> {
             if let Some((generation, parted)) = slot.word.take_exclusively() {
                 // SAFETY: the slot was just taken with its value, in a pool that nobody else uses.
                 let value = unsafe { slot.read() };
-                let key = Key { pool: self.id, slot: index, generation, of: PhantomData };
+                let key = Key::new(self.id, index, generation);
                 if parted {
                     body.with(self.shard(body), |shard| count(&shard.counts.dropped));
                 }
@@ -104,7 +104,7 @@ impl<'a, T> Iterator for PoolIterMut<'a, T> {
             let key = self.pool.key_at(self.next);
             self.next += 1;
             if let Some(key) = key
-                && let Some(slot) = body.slots.get(key.slot as usize)
+                && let Some(slot) = body.slots.get(key.slot() as usize)
             {
                 // SAFETY: the word is full; the pool is borrowed exclusively for `'a`, and each slot is visited once.
                 return Some((key, unsafe { slot.value_mut() }));

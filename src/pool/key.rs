@@ -22,15 +22,32 @@ use core::num::NonZeroU64;
 /// ```
 pub struct Key<T> {
     pub(super) pool: NonZeroU64,
-    pub(super) slot: u32,
-    pub(super) generation: u32,
+    /// The generation, and below it the slot: two words, so that a key goes in two registers, and what was written as two
+    /// is never read as one, which a processor cannot forward.
+    place: u64,
     /// Names a `T` and has none: a key may go to any thread.
-    pub(super) of: PhantomData<fn() -> T>,
+    of: PhantomData<fn() -> T>,
 }
 
 impl<T> Key<T> {
+    #[inline(always)]
+    pub(super) fn new(pool: NonZeroU64, slot: u32, generation: u32) -> Self {
+        Self { pool, place: u64::from(generation) << 32 | u64::from(slot), of: PhantomData }
+    }
+
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
+    pub(super) fn slot(self) -> u32 {
+        self.place as u32
+    }
+
+    #[inline(always)]
+    pub(super) fn generation(self) -> u32 {
+        (self.place >> 32) as u32
+    }
+
     fn parts(self) -> (NonZeroU64, u32, u32) {
-        (self.pool, self.slot, self.generation)
+        (self.pool, self.slot(), self.generation())
     }
 }
 
@@ -71,6 +88,6 @@ impl<T> Hash for Key<T> {
 
 impl<T> fmt::Debug for Key<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Key({}.{} in pool {})", self.slot, self.generation, self.pool)
+        write!(f, "Key({}.{} in pool {})", self.slot(), self.generation(), self.pool)
     }
 }

@@ -30,6 +30,8 @@ mod model;
 mod reservation;
 mod shard;
 mod slot;
+#[cfg(all(test, not(loom)))]
+mod tests;
 mod word;
 
 use body::{Body, Claimed};
@@ -42,8 +44,10 @@ use shard::{Shard, count};
 use slot::Slot;
 use word::Removed;
 
-/// Slots of a pool that was given no number.
+/// Slots that keys can tell apart.
 const MOST_SLOTS: usize = u32::MAX as usize;
+/// Slots of a pool that was given no number: as many as its region has room for and keys can tell apart.
+const ANY_NUMBER: usize = usize::MAX;
 
 /// A growing set of values that all threads insert into, look at and remove from, without a lock: a slab with keys that
 /// are never issued twice.
@@ -105,13 +109,13 @@ impl<T> Pool<T> {
     /// memory (at most 64 GiB), of which a page becomes memory when it is first touched.
     #[must_use]
     pub fn new() -> Pool<T> {
-        Self::with_region(None, MOST_SLOTS)
+        Self::with_region(None, ANY_NUMBER)
     }
 
     /// A pool that shares `region` and its limit with heaps, arenas and other pools. Takes nothing until used.
     #[must_use]
     pub fn in_region(region: &Region) -> Pool<T> {
-        Self::with_region(Some(region.clone()), MOST_SLOTS)
+        Self::with_region(Some(region.clone()), ANY_NUMBER)
     }
 
     /// A pool of `slots` slots in a region of its own, which has room for all of them.
@@ -144,7 +148,7 @@ impl<T> Pool<T> {
     ///
     /// # Errors
     /// [`PoolFull`], with the value, if every slot is in use and the region has no room for more.
-    #[inline]
+    #[inline(always)]
     pub fn insert(&self, value: T) -> Result<Key<T>, PoolFull<T>> {
         match self.claim(|_| {}) {
             // SAFETY: the slot was just claimed.
@@ -162,22 +166,22 @@ impl<T> Pool<T> {
     #[inline]
     pub fn get(&self, key: Key<T>) -> Option<Ref<'_, T>> {
         let (body, slot) = self.slot(key)?;
-        slot.word.guard(key.generation).then(|| Ref { pool: self, body, slot, key })
+        slot.word.guard(key.generation()).then(|| Ref { pool: self, body, slot, key })
     }
 
     /// The value that `key` names, exclusively; none as for [`get`](Self::get). No atomic exchange.
     pub fn get_mut(&mut self, key: Key<T>) -> Option<&mut T> {
         let (_, slot) = self.slot(key)?;
         // SAFETY: the word is full, and the pool is borrowed exclusively.
-        slot.word.contains(key.generation).then(|| unsafe { slot.value_mut() })
+        slot.word.contains(key.generation()).then(|| unsafe { slot.value_mut() })
     }
 
     /// Removes the value that `key` names; `false` if there is none. It is dropped here, or, while somebody looks at it,
     /// by the last guard, on its thread. Its slot is free at once afterwards, also if the destructor panics.
-    #[inline]
+    #[inline(always)]
     pub fn remove(&self, key: Key<T>) -> bool {
         let Some((body, slot)) = self.slot(key) else { return false };
-        match slot.word.remove(key.generation) {
+        match slot.word.remove(key.generation()) {
             Some(Removed::Now) => {
                 // SAFETY: the removal made this call the slot's holder, with the value in it.
                 unsafe { self.drop_held(body, slot, key) };
@@ -192,10 +196,10 @@ impl<T> Pool<T> {
     }
 
     /// Removes the value that `key` names and gives it back; none if there is none, or somebody looks at it.
-    #[inline]
+    #[inline(always)]
     pub fn take(&self, key: Key<T>) -> Option<T> {
         let (body, slot) = self.slot(key)?;
-        if !slot.word.take(key.generation) {
+        if !slot.word.take(key.generation()) {
             return None;
         }
         // SAFETY: taken with the value in it, which is moved out once.
@@ -207,7 +211,7 @@ impl<T> Pool<T> {
     /// Whether `key` names a value. It may be removed at once.
     #[must_use]
     pub fn contains(&self, key: Key<T>) -> bool {
-        self.slot(key).is_some_and(|(_, slot)| slot.word.contains(key.generation))
+        self.slot(key).is_some_and(|(_, slot)| slot.word.contains(key.generation()))
     }
 
     /// Number of values; reserved slots, and removed values that somebody looks at, do not count. Exact when quiet. A few
@@ -227,7 +231,7 @@ impl<T> Pool<T> {
     #[must_use]
     pub fn capacity(&self) -> usize {
         let made = || self.body.made().map_or(0, |body| body.slots.len());
-        if self.most < MOST_SLOTS { self.most } else { made() }
+        if self.most == ANY_NUMBER { made() } else { self.most }
     }
 
     /// Bytes of slots that the pool has taken from its region. One load.
@@ -248,22 +252,19 @@ impl<T> Pool<T> {
     #[inline(always)]
     fn slot(&self, key: Key<T>) -> Option<(&Body<T>, &Slot<T>)> {
         let body = self.body.made().filter(|_| key.pool == self.id)?;
-        Some((body, body.slots.get(key.slot as usize)?))
+        Some((body, body.slots.get(key.slot() as usize)?))
     }
 
-    /// The body, made at the first call; none if that fails.
+    /// The slots and all that belongs to them, made if need be; none if the system refuses.
     #[inline(always)]
-    fn made(&self) -> Option<&Body<T>> {
-        match self.body.made() {
-            Some(body) => Some(body),
-            None => self.body.make(|region| Body::make(region, self.most)).ok(),
-        }
+    fn body(&self) -> Option<&Body<T>> {
+        self.body.made().or_else(|| self.body.make(|region| Body::make(region, self.most)).ok())
     }
 
     /// Claims a free slot, and counts it with `counted`; none if there is none.
     #[inline(always)]
     fn claim(&self, counted: impl FnOnce(&Shard)) -> Option<Claimed<'_, T>> {
-        let body = self.made()?;
+        let body = self.body()?;
         body.with(self.shard(body), |shard| body.claim(shard).inspect(|_| counted(shard)))
     }
 
@@ -276,7 +277,7 @@ impl<T> Pool<T> {
         // SAFETY: this function's contract.
         unsafe { slot.write(value) };
         slot.word.fill(generation);
-        Key { pool: self.id, slot: index, generation, of: PhantomData }
+        Key::new(self.id, index, generation)
     }
 
     /// Drops the value of a slot and frees the slot, also if the destructor panics.
@@ -285,10 +286,11 @@ impl<T> Pool<T> {
     /// The caller holds the slot, with the value of `key` in it.
     #[inline(always)]
     unsafe fn drop_held(&self, body: &Body<T>, slot: &Slot<T>, key: Key<T>) {
-        let release = Release { pool: self, body, slot, key };
+        let panicked = core::mem::needs_drop::<T>().then(|| Release { pool: self, body, slot, key });
         // SAFETY: this function's contract; the slot is freed afterwards.
         unsafe { slot.drop_value() };
-        drop(release);
+        core::mem::forget(panicked);
+        self.release(body, slot, key);
     }
 
     /// The last guard of a removed value has gone.
@@ -305,7 +307,7 @@ impl<T> Pool<T> {
     /// The slot that the caller holds, empty, becomes free.
     #[inline(always)]
     fn release(&self, body: &Body<T>, slot: &Slot<T>, key: Key<T>) {
-        body.with(self.shard(body), |shard| body.release(shard, slot, key.slot, key.generation));
+        body.with(self.shard(body), |shard| body.release(shard, slot, key.slot(), key.generation()));
     }
 
     /// The calling thread's shard, or [`OwnedShard::none`].
@@ -327,7 +329,7 @@ impl<T> Pool<T> {
     }
 }
 
-/// Frees a slot when its value has been dropped, or has panicked while it was.
+/// Frees a slot whose value has panicked while it was dropped.
 struct Release<'a, T> {
     pool: &'a Pool<T>,
     body: &'a Body<T>,
@@ -336,7 +338,7 @@ struct Release<'a, T> {
 }
 
 impl<T> Drop for Release<'_, T> {
-    #[inline(always)]
+    #[cold]
     fn drop(&mut self) {
         self.pool.release(self.body, self.slot, self.key);
     }

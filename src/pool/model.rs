@@ -1,7 +1,5 @@
 //! What only the models ask of a pool.
 
-use core::marker::PhantomData;
-
 use crate::region::Region;
 use crate::thread::OwnedShard;
 
@@ -50,13 +48,13 @@ impl<T> Pool<T> {
 
     /// The key of which [`Key::bits`] gave `bits`.
     pub(crate) fn key_of(&self, (slot, generation): (u32, u32)) -> Key<T> {
-        Key { pool: self.id, slot, generation, of: PhantomData }
+        Key::new(self.id, slot, generation)
     }
 }
 
 impl<T> Key<T> {
     /// Slot and generation.
     pub(crate) fn bits(self) -> (u32, u32) {
-        (self.slot, self.generation)
+        (self.slot(), self.generation())
     }
 }

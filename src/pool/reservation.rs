@@ -2,7 +2,6 @@
 #![expect(unsafe_code, reason = "fills the slot it holds")]
 
 use core::fmt;
-use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 
 use crate::sync::mutant;
@@ -53,7 +52,7 @@ impl<T> Reservation<'_, T> {
     /// Puts the value into the slot: from now on its key names it. No atomic exchange.
     pub fn fill(self, value: T) -> Key<T> {
         let this = ManuallyDrop::new(self);
-        let Key { slot: index, generation, .. } = this.key;
+        let (index, generation) = (this.key.slot(), this.key.generation());
         this.body.with(this.pool.shard(this.body), |shard| count(&shard.counts.settled));
         // SAFETY: a reservation holds its slot, with nothing in it, until it is filled or dropped.
         unsafe { this.pool.fill(Claimed { slot: this.slot, index, generation }, value) }
@@ -71,7 +70,7 @@ impl<T> Drop for Reservation<'_, T> {
     fn drop(&mut self) {
         self.body.with(self.pool.shard(self.body), |shard| {
             count(&shard.counts.settled);
-            self.body.release(shard, self.slot, self.key.slot, self.key.generation);
+            self.body.release(shard, self.slot, self.key.slot(), self.key.generation());
         });
     }
 }
@@ -87,7 +86,7 @@ impl<T> Pool<T> {
         let Some((Claimed { slot, index, generation }, body)) = claimed else {
             return Err(PoolFull { value: (), capacity: self.capacity() });
         };
-        let key = Key { pool: self.id, slot: index, generation, of: PhantomData };
+        let key = Key::new(self.id, index, generation);
         Ok(Reservation { pool: self, body, slot, key })
     }
 
@@ -109,10 +108,12 @@ impl<T> Pool<T> {
                 None => Ok(made.map(|reservation| reservation.unwrap_or_else(|| unreachable!("none was refused")))),
             }
         };
-        // Made before the first slot is reserved, for its lock is needed for that.
-        match self.made() {
-            Some(body) if N > 1 && !mutant!("rule.pool.many-unlocked") => body.many.with(|()| reserve()),
-            _ => reserve(),
+        if N < 2 || mutant!("rule.pool.many-unlocked") {
+            return reserve();
+        }
+        match self.body() {
+            Some(body) => body.many.with(|()| reserve()),
+            None => Err(PoolFull { value: (), capacity: self.capacity() }),
         }
     }
 }

@@ -238,6 +238,13 @@ impl Word {
         }
     }
 
+    /// Leaks `guards` guards of the value that is there, which has none.
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn crowd(&self, guards: u64) {
+        assert_eq!(self.0.load(ord!(Relaxed)) & (STATE | GUARDS), FULL, "a value without guards is crowded");
+        self.0.fetch_add(guards, ord!(Relaxed));
+    }
+
     /// Makes a free slot one that was used until `generation`.
     #[cfg(test)]
     pub(super) fn age(&self, generation: u32) {

@@ -67,7 +67,7 @@ impl RegionBuilder {
         self
     }
 
-    /// Asks for huge pages, or not; asked for from 4 MiB on unless set. Without them residency is exact to the page.
+    /// Asks for huge pages, or not; asked for from 4 MiB on unless set, never in guard mode. Without them residency is exact to the page.
     pub fn huge_pages(mut self, on: bool) -> Self {
         self.huge_pages = Some(on);
         self
@@ -85,7 +85,24 @@ impl RegionBuilder {
         self
     }
 
-    /// Puts an unreadable page before and behind the region.
+    /// Guard mode: an unreadable page before and behind the region, and what is freed as a whole becomes unreadable for a
+    /// while, so that a stale read ends the program, in release builds too.
+    ///
+    /// That is every block of a heap that is too long for a size class (8 KiB, 32 KiB in regions of 64 MiB and more), and every
+    /// chunk and long block of an arena or a scratch stack at its reset, rewind or drop: their whole pages. Such a block begins
+    /// on a page of its own where there is room, a chunk of a page and more consists of whole pages, and keeps what is unused
+    /// of the last one. What is shorter, the tail that a shrink cuts off, and the last part of a page stay readable. As blocks
+    /// begin on pages, gaps between them stay free for small ones: a capacity of twice the limit makes up for them.
+    ///
+    /// What became unreadable waits, and counts as the region's usage: up to a quarter of the limit and up to 1,024 blocks
+    /// or chunks, or the one freed last. It gives way, oldest first, to newer ones, and before any request is refused.
+    /// [`Region::flush_quarantine`] empties it. Its memory goes to the operating system meanwhile, unless it is locked or was
+    /// filled with [`poison_on_free`](Self::poison_on_free). A second free of such a block is found for certain.
+    ///
+    /// A free then costs two system calls, and each block that waits up to two of the mappings that a process may have. Where
+    /// the system has none left, a block is given back readable; one that it cannot make readable again stays where it is, and
+    /// a request may be refused beside it. Arenas keep no memory warm over a reset, and huge pages are not asked for
+    /// unless [`huge_pages`](Self::huge_pages) says so. On systems but Linux and Android it does nothing.
     pub fn guard_pages(mut self, on: bool) -> Self {
         self.advice.guard_pages = on;
         self
@@ -116,7 +133,8 @@ impl RegionBuilder {
         if rounded as u64 > MOST_BYTES {
             return Err(RegionError::TooLarge);
         }
-        let huge_pages = self.huge_pages.unwrap_or(rounded >= HUGE_FROM_BYTES);
+        // A page that becomes unreadable would part a huge one.
+        let huge_pages = self.huge_pages.unwrap_or(rounded >= HUGE_FROM_BYTES && !self.advice.guard_pages);
         let mapping = Mapping::reserve(rounded, Advice { huge_pages, ..self.advice })?;
         let wipe = match (self.zero_on_free, self.poison_on_free) {
             (true, _) => Some(0),

@@ -6,6 +6,7 @@ use crate::size_class::GRANULE_BYTES;
 use crate::snapshot::{self, Snapshot};
 use crate::stats::RegionStats;
 
+use super::guard::Guard;
 use super::{Region, Section};
 
 /// Extents copied under one hold of the lock.
@@ -22,6 +23,7 @@ impl Section<'_> {
             metadata_bytes += set.metadata_bytes();
             core::ops::ControlFlow::Continue(())
         });
+        metadata_bytes += self.state.guard.as_ref().map_or(0, Guard::metadata_bytes);
         let (index, budget) = (&self.state.index, &self.shared.budget);
         RegionStats {
             capacity: self.shared.capacity,
@@ -34,6 +36,7 @@ impl Section<'_> {
             extents_free: index.free_extents(),
             leased: budget.leased(),
             reserved: self.state.reserved,
+            quarantined: self.quarantined(),
             index_bytes: index.metadata_touched(),
             metadata_bytes: metadata_bytes + index.metadata_touched(),
         }
@@ -59,12 +62,12 @@ impl Section<'_> {
         let taken = (self.state.index.used() - self.state.trimming.map_or(0, |turn| turn.len)) as usize * GRANULE_BYTES
             + self.state.reserved;
         expect("usage is what the index has handed out, and reservations", 0, taken, usage)?;
-        let mut sum = self.state.reserved + self.state.orphaned;
+        let mut sum = self.state.reserved + self.state.orphaned + self.quarantined();
         self.for_sets(|_, set| {
             sum += set.budget().usage();
             core::ops::ControlFlow::Continue(())
         });
-        expect("usage is the sum of its heaps', reservations and leaks", 0, sum, usage)
+        expect("usage is the sum of its heaps', reservations, leaks and the quarantine", 0, sum, usage)
     }
 
     /// Every cached block is a live extent of its class's length, and cached once.
@@ -115,7 +118,7 @@ impl Region {
         Snapshot { capacity: stats.capacity, limit: stats.limit, usage: stats.usage, extents }
     }
 
-    /// Proves that every byte of the region is in exactly one place: free, trimming, cached, or handed out.
+    /// Proves that every byte of the region is in exactly one place: free, trimming, cached, quarantined, or handed out.
     ///
     /// For tests and debugging: gives back what ended threads have cached, then visits every extent under the lock, with
     /// memory for a second index. Blocks cached by other living threads are counted as handed out.

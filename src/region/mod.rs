@@ -2,8 +2,8 @@
 //!
 //! - INV-R1: `usage == 16 × (index.used − trimming) + reserved`: a trimming extent is used in the index but handed to
 //!   nobody, reserved bytes are charged but not taken yet.
-//! - INV-R2: `usage == Σ usage of the registered heaps + reserved + orphaned`: what callers of a heap that is gone have
-//!   leaked stays charged until the region goes.
+//! - INV-R2: `usage == Σ usage of the registered heaps + reserved + orphaned + quarantined`: what callers of a heap that is
+//!   gone have leaked stays charged until the region goes, what is quarantined until it leaves the quarantine (`guard.rs`).
 //! - INV-R3: a set is in the list from its first use until its drop, which leaves it inside a critical section; so under
 //!   the lock every pointer in the list is valid.
 //!
@@ -24,13 +24,14 @@ use crate::best_fit::BestFit;
 use crate::budget::{Budget, SLACK_DIVISOR};
 use crate::error::RegionError;
 use crate::extent::Extent;
-use crate::mapping::Mapping;
+use crate::mapping::{Mapping, page_bytes};
 use crate::size_class::GRANULE_BYTES;
 use crate::sync::{Arc, CachePadded, Mutex, yield_now};
 
 mod account;
 mod builder;
 mod first_use;
+mod guard;
 mod insight;
 mod lazy;
 mod request;
@@ -123,6 +124,8 @@ pub(crate) struct Shared {
     budget: Budget,
     slack_divisor: usize,
     wipe: Option<u8>,
+    /// Granules of a page, in guard mode.
+    guard_page: Option<u32>,
     /// Of a region that an arena made for itself.
     quota: Option<lazy::Quota>,
     /// The lock on a line of its own: those who wait for it do not slow its holder.
@@ -146,8 +149,10 @@ struct State {
     reserved: usize,
     /// Bytes that callers of dropped heaps have leaked.
     orphaned: usize,
-    /// Granules that wait in quarantines.
+    /// Granules that wait in the quarantines of checked heaps.
     waiting: u32,
+    /// The region's own quarantine, in guard mode.
+    guard: Option<guard::Guard>,
 }
 
 // SAFETY: the list's pointers are used under the lock only, whichever thread holds it, and are valid there (INV-R3); the
@@ -226,7 +231,9 @@ impl Region {
         let base = unsafe { mapping.base().add(pad) };
         let granules = u32::try_from(capacity / GRANULE_BYTES).map_err(|_| RegionError::TooLarge)?;
         let index = BestFit::new(granules, (base.addr().get() / GRANULE_BYTES) as u64)?;
-        let state = State { index, first: None, swept: 0, trimming: None, reserved: 0, orphaned: 0, waiting: 0 };
+        let guard_page = u32::try_from(page_bytes() / GRANULE_BYTES).ok().filter(|_| mapping.can_hide());
+        let guard = guard_page.map(|page| guard::Guard::reserve(granules, page)).transpose()?;
+        let state = State { index, first: None, swept: 0, trimming: None, reserved: 0, orphaned: 0, waiting: 0, guard };
         let budget = Budget::new(limit, capacity, slack_divisor);
         let shared = Shared {
             mapping,
@@ -235,6 +242,7 @@ impl Region {
             budget,
             slack_divisor,
             wipe,
+            guard_page,
             quota: None,
             state: CachePadded::new(Mutex::new(CachePadded::new(state))),
         };

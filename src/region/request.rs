@@ -1,8 +1,9 @@
 //! One extent for one request: search, give back what is idle, search again, or refuse.
 //!
 //! - INV-Q1: a request is refused only if, in the section that refuses, its search failed, and either no emptied cache
-//!   could help (usage + n − leased > limit), or all depots of that limit were seen empty, the caller holds nothing idle
-//!   under it, and no ended thread's shard is left.
+//!   could help (usage + n − leased − quarantined > limit), or all depots and quarantines of that limit were seen empty, the
+//!   caller holds nothing idle under it, and no ended thread's shard is left. What the system cannot show again stays in
+//!   guard mode's quarantine, and does not count.
 //!
 //! A refusal gives back one magazine, or one chunk's tail, a section, popped and given back inside it, and searches again:
 //! memory is never outside both cache and index while the lock is free, and the lock is never held for more than 60
@@ -13,9 +14,11 @@ use core::alloc::Layout;
 
 use crate::budget::Budget;
 use crate::error::AllocError;
+use crate::extent::Extent;
 use crate::size_class::GRANULE_BYTES;
-use crate::sync::mutant;
+use crate::sync::{mutant, yield_now};
 
+use super::guard::Way;
 use super::{Blocker, Region, Section, ShardSet};
 
 /// What the region is asked for.
@@ -51,6 +54,10 @@ enum Step {
     Again,
     /// Some extents are at the operating system: search again when they are back.
     Trimming,
+    /// The oldest that guard mode's quarantine has: search again when it has left.
+    Leaves(Extent),
+    /// Others let such extents leave, or enter: search again.
+    Moving,
     Refused(AllocError),
 }
 
@@ -59,17 +66,25 @@ enum Step {
 pub(crate) type GiveBackOwn<'a> = &'a mut dyn FnMut(&mut Section<'_>, bool) -> bool;
 
 impl Section<'_> {
-    /// The search failed in this section: gives something back, or refuses.
-    fn refuse(&mut self, set: &dyn ShardSet, wanted: Wanted, own: GiveBackOwn<'_>) -> Step {
+    /// The search failed in this section: gives something back, or refuses. `stuck` extents could not leave the quarantine.
+    fn refuse(&mut self, set: &dyn ShardSet, wanted: Wanted, own: GiveBackOwn<'_>, stuck: usize) -> Step {
         if self.is_trimming() && !mutant!("rule.trim.refused-beside") {
             return Step::Trimming;
         }
         let (bytes, budget) = (wanted.bytes(), set.budget());
         let blocker = self.blocker(budget, bytes, wanted.drawn);
+        let hopeless = self.is_hopeless(budget, bytes, wanted.drawn);
+        if !hopeless && blocker != Blocker::Own {
+            match self.make_way(stuck) {
+                Way::Leaves(oldest) => return Step::Leaves(oldest),
+                Way::Wait => return Step::Moving,
+                Way::Nothing => {}
+            }
+        }
         // Pressure begins before the first magazine is given back.
         let pressed = if blocker == Blocker::Own { budget } else { &self.shared.budget };
         pressed.refused(bytes);
-        if !self.is_hopeless(budget, bytes, wanted.drawn) && self.give_back_idle(set, blocker != Blocker::Own, own) {
+        if !hopeless && self.give_back_idle(set, blocker != Blocker::Own, own) {
             return Step::Again;
         }
         Step::Refused(self.error(budget, blocker, wanted.layout.size(), wanted.layout.align()))
@@ -92,6 +107,19 @@ impl Section<'_> {
         !mutant!("rule.refusal.dead-shards-skipped") && self.sweep_one()
     }
 
+    /// Gives back something idle that may help a block to `bytes` more, and says whether there was any, or says what to do
+    /// first.
+    fn make_room(&mut self, set: &dyn ShardSet, bytes: usize, own: GiveBackOwn<'_>, stuck: usize) -> Result<bool, Way> {
+        if self.is_hopeless(set.budget(), bytes, 0) {
+            return Ok(false);
+        }
+        let others = self.blocker(set.budget(), bytes, 0) != Blocker::Own;
+        match if others { self.make_way(stuck) } else { Way::Nothing } {
+            Way::Nothing => Ok(self.give_back_idle(set, others, own)),
+            way => Err(way),
+        }
+    }
+
     /// The refusal of a request that no region could serve.
     pub(crate) fn refuse_outright(&self, budget: &Budget, layout: Layout) -> AllocError {
         let blocker = self.blocker(budget, layout.size(), 0);
@@ -108,6 +136,7 @@ impl Region {
         own: GiveBackOwn<'_>,
         mut took: impl FnMut(&mut Section<'_>, u32),
     ) -> Result<u32, AllocError> {
+        let mut stuck = 0;
         loop {
             let step = self.section(|section| {
                 match section.take_drawn(set.budget(), wanted.len, wanted.align, wanted.drawn) {
@@ -115,13 +144,15 @@ impl Region {
                         took(section, granule);
                         Step::Took(granule)
                     }
-                    None => section.refuse(set, wanted, own),
+                    None => section.refuse(set, wanted, own, stuck),
                 }
             });
             match step {
                 Step::Took(granule) => return Ok(granule),
                 Step::Again => {}
                 Step::Trimming => self.wait_for_trim(),
+                Step::Leaves(oldest) => stuck += usize::from(!self.let_leave(oldest)),
+                Step::Moving => yield_now(),
                 Step::Refused(error) => return Err(error),
             }
         }
@@ -130,9 +161,16 @@ impl Region {
     /// `bytes` more could not be had beside a block that cannot move: gives back one idle thing that may be its neighbour.
     /// `false` if there is none, or none would do.
     pub(crate) fn make_room_beside(&self, set: &dyn ShardSet, bytes: usize, own: GiveBackOwn<'_>) -> bool {
-        self.section(|section| {
-            let others = section.blocker(set.budget(), bytes, 0) != Blocker::Own;
-            !section.is_hopeless(set.budget(), bytes, 0) && section.give_back_idle(set, others, own)
-        })
+        let mut stuck = 0;
+        loop {
+            let step = self.section(|section| section.make_room(set, bytes, own, stuck));
+            match step {
+                Ok(given) => return given,
+                Err(Way::Nothing) => return false,
+                Err(Way::Wait) => yield_now(),
+                Err(Way::Leaves(oldest)) if self.let_leave(oldest) => return true,
+                Err(Way::Leaves(_)) => stuck += 1,
+            }
+        }
     }
 }

@@ -1,7 +1,9 @@
 //! `RegionReservation`: bytes charged ahead, drawn down by later requests that name it.
 
 use crate::error::AllocError;
+use crate::sync::yield_now;
 
+use super::guard::Way;
 use super::{Blocker, Region, Section};
 
 /// Bytes of a region's limit that nobody else can have; what is left of them returns when the reservation is dropped.
@@ -13,22 +15,38 @@ pub struct RegionReservation {
     bytes: usize,
 }
 
+/// How one critical section of it ended.
+enum Step {
+    Done,
+    Again,
+    After(Way),
+    Refused(AllocError),
+}
+
 impl Section<'_> {
-    /// Charges `bytes`, and is done; or refuses; or gives back something idle, one magazine or block, to be asked again.
-    fn reserve(&mut self, bytes: usize) -> Option<Result<(), AllocError>> {
+    /// Charges `bytes`, and is done; or gives back something idle, one magazine or block, to be asked again; or says what to do
+    /// before that; or refuses. `stuck` extents could not leave the quarantine.
+    fn reserve(&mut self, bytes: usize, stuck: usize) -> Step {
         let budget = &self.shared.budget;
         if bytes <= budget.real_room() {
             budget.charge(bytes);
             self.state.reserved += bytes;
-            return None;
+            return Step::Done;
         }
+        let hopeless = self.is_hopeless_in_region(bytes);
+        if !hopeless {
+            match self.make_way(stuck) {
+                Way::Nothing => {}
+                way => return Step::After(way),
+            }
+        }
+        let budget = &self.shared.budget;
         // Pressure begins before the first magazine is given back, so this ends.
         budget.refused(bytes);
-        let hopeless = self.is_hopeless(budget, bytes, 0);
         if !hopeless && (self.drain_any_quarantine() || self.drain_any() || self.sweep_one()) {
-            return Some(Ok(()));
+            return Step::Again;
         }
-        Some(Err(self.error(&self.shared.budget, Blocker::Region, bytes, 1)))
+        Step::Refused(self.error(&self.shared.budget, Blocker::Region, bytes, 1))
     }
 }
 
@@ -40,10 +58,16 @@ impl Region {
     /// # Errors
     /// `LimitReached` if they do not fit under the limit, or into the region.
     pub fn reserve(&self, bytes: usize) -> Result<RegionReservation, AllocError> {
-        while let Some(refused) = self.section(|section| section.reserve(bytes)) {
-            refused?;
+        let mut stuck = 0;
+        loop {
+            match self.section(|section| section.reserve(bytes, stuck)) {
+                Step::Done => return Ok(RegionReservation { region: self.clone(), bytes }),
+                Step::Again | Step::After(Way::Nothing) => {}
+                Step::After(Way::Wait) => yield_now(),
+                Step::After(Way::Leaves(oldest)) => stuck += usize::from(!self.let_leave(oldest)),
+                Step::Refused(error) => return Err(error),
+            }
         }
-        Ok(RegionReservation { region: self.clone(), bytes })
     }
 }
 

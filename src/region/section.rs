@@ -46,12 +46,19 @@ impl Section<'_> {
         if bytes > own.room() || bytes - drawn > self.shared.budget.room() {
             return None;
         }
-        let index = &mut self.state.index;
-        let offset = if align <= 1 { index.take(len) } else { index.take_aligned(len, align) }?;
+        let offset = self.find(len, align)?;
         own.charge(bytes);
         self.shared.budget.charge(bytes - drawn);
         self.state.reserved -= drawn;
         Some(offset)
+    }
+
+    /// Takes an extent out of the index; in guard mode, where it can be, on pages that no extent before it lies on.
+    fn find(&mut self, len: u32, align: u32) -> Option<u32> {
+        let index = &mut self.state.index;
+        let page = self.shared.guard_page.filter(|page| align < *page && *page <= len);
+        let on_page = page.and_then(|page| index.take_aligned(len, page));
+        on_page.or_else(|| if align <= 1 { index.take(len) } else { index.take_aligned(len, align) })
     }
 
     /// Takes an extent of `len` granules and charges it to `own` and the region.
@@ -86,7 +93,8 @@ impl Section<'_> {
         Ok(())
     }
 
-    /// Gives back those of `extents` that are live, neighbours as one; says how many were not.
+    /// Gives back those of `extents` that are live, neighbours as one; says how many were not. None of them is so long that
+    /// guard mode makes it unreadable, so that what is quarantined has another length.
     pub(crate) fn give_back_list(&mut self, own: &Budget, extents: &mut [Extent]) -> usize {
         if self.state.trimming.is_some() {
             return extents.iter().filter(|extent| self.give_back(own, **extent).is_err()).count();
@@ -184,10 +192,11 @@ impl Section<'_> {
         self.state.index.len_of(offset)
     }
 
-    /// A trimming extent is used in the index, but nobody's block.
+    /// A trimming extent, and one in guard mode's quarantine, is used in the index, but nobody's block.
     fn check_handed_out(&self, offset: u32) -> Result<(), FreeError> {
         match self.state.trimming {
             Some(turn) if (turn.offset..turn.end()).contains(&offset) => Err(FreeError::NotLive),
+            _ if self.is_quarantined(offset) => Err(FreeError::NotLive),
             _ => Ok(()),
         }
     }
@@ -300,8 +309,13 @@ impl Section<'_> {
     /// the region already.
     pub(crate) fn is_hopeless(&self, own: &Budget, bytes: usize, drawn: usize) -> bool {
         let waiting = self.state.waiting as usize * GRANULE_BYTES;
-        own.is_hopeless(bytes.saturating_sub(waiting))
-            || self.shared.budget.is_hopeless((bytes - drawn).saturating_sub(waiting))
+        own.is_hopeless(bytes, waiting) || self.is_hopeless_in_region(bytes - drawn)
+    }
+
+    /// Whether nothing of that could make room for `bytes` under the region's limit.
+    pub(super) fn is_hopeless_in_region(&self, bytes: usize) -> bool {
+        let waiting = self.state.waiting as usize * GRANULE_BYTES;
+        self.shared.budget.is_hopeless(bytes, waiting + self.quarantined())
     }
 
     /// Gives one block back that waits in a quarantine: of `own` first, then, if `others` too, of any other set.

@@ -103,9 +103,10 @@ pub(crate) const fn zeroed_words<const N: usize>() -> [AtomicU64; N] {
     [const { AtomicU64::new(0) }; N]
 }
 
-/// Processors this process may use, at least one.
+/// Processors this process may use, at least one, when it was first asked: the answer takes a dozen system calls.
 pub(crate) fn parallelism() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+    static COUNT: OnceLock<usize> = OnceLock::new();
+    *COUNT.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// Lets another thread run.

@@ -12,6 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sharded_arena::{AllocError, FreeError, Heap, LocalHeap, RegionReservation};
 
 pub(crate) mod arenas;
+#[cfg(all(unix, not(miri)))]
+pub(crate) mod child;
+pub(crate) mod pages;
 
 /// Debug builds run a part of what release builds run.
 pub(crate) fn steps(release: usize) -> usize {

@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod crew;
 pub mod memory;
+pub mod relay;
 pub mod report;
 pub mod resident;
 pub mod rng;

@@ -21,6 +21,8 @@ pub mod offset_allocator;
 pub mod one_by_one;
 pub mod ours;
 pub mod rlsf;
+pub mod slots;
+pub mod words;
 
 /// Something that serves blocks of any size.
 pub trait Contender {

@@ -1,20 +1,14 @@
 //! `handoff`: one thread allocates, the other only frees; blocks go over in batches of 256, and emptied batches come
 //! back. First and last byte are written. Judged with a heap of 256 MiB, printed with 32 MiB too.
 
-use std::{
-    hint, iter,
-    sync::{
-        Arc, Mutex,
-        mpsc::{Receiver, SyncSender, TryRecvError, sync_channel},
-    },
-    thread,
-};
+use std::sync::{Arc, Mutex};
 
 use super::Row;
 use crate::{
     harness::{
         crew::{Crew, Job},
         mib,
+        relay::{BATCH, BATCHES, Back, Front, relay},
         report::Report,
         rng::Rng,
         rounds::{ROUNDS, Rounds},
@@ -31,9 +25,6 @@ use crate::{
     },
 };
 
-const BATCH: usize = 256;
-/// Batches under way: about 4,000 blocks.
-const BATCHES: usize = 16;
 /// Batches a round.
 const STEPS: usize = 2_400;
 
@@ -65,33 +56,25 @@ fn run(report: &mut Report) {
     }
 }
 
-type Batch = Vec<Block>;
-
 /// Member 0: fills batches.
 struct Giver<C> {
     contender: C,
     rng: Rng,
     sizes: Sizes,
-    emptied: Receiver<Batch>,
-    filled: SyncSender<Batch>,
+    front: Front<Block>,
 }
 
 /// Member 1: empties them.
 struct Taker<C> {
     contender: C,
-    filled: Receiver<Batch>,
-    emptied: SyncSender<Batch>,
+    back: Back<Block>,
 }
 
 fn job<C: Shared>(contender: C) -> Job {
-    let (give_filled, filled) = sync_channel(BATCHES);
-    let (give_emptied, emptied) = sync_channel(BATCHES);
-    for batch in iter::repeat_with(|| Batch::with_capacity(BATCH)).take(BATCHES) {
-        give_emptied.send(batch).expect("room for every batch");
-    }
+    let (front, back) = relay();
     let sizes = Sizes::below(MANY_THREADS_BELOW);
-    let giver = Giver { contender: contender.clone(), rng: Rng::new(3), sizes, emptied, filled: give_filled };
-    let (giver, taker) = (Mutex::new(giver), Mutex::new(Taker { contender, filled, emptied: give_emptied }));
+    let giver = Giver { contender: contender.clone(), rng: Rng::new(3), sizes, front };
+    let (giver, taker) = (Mutex::new(giver), Mutex::new(Taker { contender, back }));
     Arc::new(move |member| match member {
         0 => giver.lock().expect("no member panicked").round(),
         _ => taker.lock().expect("no member panicked").round(),
@@ -101,7 +84,7 @@ fn job<C: Shared>(contender: C) -> Job {
 impl<C: Shared> Giver<C> {
     fn round(&mut self) {
         for _ in 0..STEPS {
-            let mut batch = receive(&self.emptied);
+            let mut batch = self.front.blank();
             for i in 0..BATCH {
                 let size = self.sizes.pick(&mut self.rng);
                 let ptr = self.contender.alloc(size).expect("far below any limit");
@@ -109,7 +92,7 @@ impl<C: Shared> Giver<C> {
                 unsafe { stamp(ptr, size, i as u8) };
                 batch.push(Block { ptr, size: size as u32 });
             }
-            self.filled.send(batch).expect("the taker lives");
+            self.front.send(batch);
         }
     }
 }
@@ -117,7 +100,7 @@ impl<C: Shared> Giver<C> {
 impl<C: Shared> Taker<C> {
     fn round(&mut self) {
         for step in 0..STEPS {
-            let mut batch = receive(&self.filled);
+            let mut batch = self.back.filled();
             // A look at one block of a few batches: that it is whole, at no cost that shows.
             if step % 64 == 0 && C::DISTINCT_BLOCKS {
                 let i = step / 64 % BATCH;
@@ -128,20 +111,7 @@ impl<C: Shared> Taker<C> {
                 // SAFETY: live; the batch was its only holder.
                 unsafe { self.contender.free(block.ptr, block.size as usize) };
             }
-            self.emptied.send(batch).expect("the giver lives");
+            self.back.send_back(batch);
         }
     }
-}
-
-/// Spins for a while, for the other side is about to send; then lets others run.
-fn receive(batches: &Receiver<Batch>) -> Batch {
-    for turn in 0_u32.. {
-        match batches.try_recv() {
-            Ok(batch) => return batch,
-            Err(TryRecvError::Empty) if turn < 1_000 => hint::spin_loop(),
-            Err(TryRecvError::Empty) => thread::yield_now(),
-            Err(TryRecvError::Disconnected) => break,
-        }
-    }
-    unreachable!("both sides live as long as the job")
 }

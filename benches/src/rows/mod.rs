@@ -13,8 +13,11 @@ mod fill;
 mod fit;
 mod full;
 mod handoff;
+mod interner;
 mod largest;
 mod meta;
+mod pool;
+mod pool_cross;
 mod replace;
 mod scratch;
 mod shared;
@@ -65,5 +68,8 @@ pub fn all() -> Vec<Row> {
     rows.extend(largest::rows());
     rows.extend(drop::rows());
     rows.extend(meta::rows());
+    rows.extend(pool::rows());
+    rows.extend(pool_cross::rows());
+    rows.extend(interner::rows());
     rows
 }

@@ -1,5 +1,8 @@
 //! The work that more than one row does.
 
 pub mod fill;
+pub mod interning;
 pub mod place;
 pub mod replace;
+pub mod text;
+pub mod turnover;

@@ -130,7 +130,7 @@ impl Stack {
         while at != head {
             let (extent, next) = body.memory.read_node(at);
             let longer = self.spare.get().is_none_or(|present| present.len < extent.len);
-            if Some(at) == spare && longer && self.wipe.get().is_none() {
+            if Some(at) == spare && longer && body.keeps() {
                 if self.spare.get().is_some() {
                     body.region.section(|section| self.give_back_spare(body, section));
                 }

@@ -14,7 +14,8 @@ use super::rewind::Mark;
 use super::stack::Stack;
 
 /// Allocates inside [`Scratch::scope`](super::Scratch::scope) or [`Scratch::stage`](super::Scratch::stage); what it hands
-/// out lives until the scope ends.
+/// out lives until the scope ends. `&Scope` is an [`Allocator`](allocator_api2::alloc::Allocator); while a collection in it
+/// stands, no inner scope can begin.
 ///
 /// `Outside` is a reference that lives as long as whatever the scope may refer to: it is found by the compiler, and lets a
 /// closure that must work for every `'s` put references to what is outside into the scope. A function that takes a scope

@@ -4,7 +4,7 @@
 //! [`Mark`] is a place on it and in the chunk that was current then.
 //!
 //! - INV-K1: the current chunk is leased, in its length or at least as far as it is idle; the spare one in its length. No other
-//!   extent of the list has idle bytes, but for less than a granule.
+//!   extent of the list has idle bytes, but for less than a granule, in guard mode less than a page.
 //! - INV-K2: a mark's chunk is on the list, and begins at or below the mark's cursor, until a rewind to an earlier mark. A mark
 //!   may be taken while a block is being made (its closure has the stack), so a block that is older than the last mark
 //!   keeps its room when it is given back: the cursor does not rise above the mark.
@@ -31,6 +31,7 @@ use super::super::extents::List;
 use super::super::inner::{Body, Core};
 use super::super::refill::{Taken, most_of, need};
 use super::super::shard::Shard;
+use super::super::wipe::wipe_left;
 use super::rewind::Mark;
 
 /// See the module's header.
@@ -149,11 +150,10 @@ impl Stack {
 
     // ---- idle memory ----------------------------------------------------------------------------------------------
 
-    /// Gives the unused front of the current chunk back.
+    /// Gives the unused front of the current chunk back, as [`Body::cut_unused`].
     pub(super) fn cut_unused(&self, body: &Body, section: &mut Section<'_>) {
-        let unused = self.shard.room().1 / GRANULE_BYTES * GRANULE_BYTES;
-        body.cut_unused(section, &self.shard);
-        self.release(body, unused);
+        let given_back = body.cut_unused(section, &self.shard);
+        self.release(body, given_back);
     }
 
     /// There is no current chunk any more: its unused front goes back. `false` if there was none.
@@ -226,14 +226,18 @@ unsafe impl Blocks for &Stack {
         let shrinks = new.size() < old.size();
         let may_move = !shrinks || (self.wipe.get().is_none() && !self.is_below_mark(ptr));
         // SAFETY: the caller's contract.
-        if may_move && let Some(block) = unsafe { self.shard.resize(ptr, old, new) } {
-            return Some(block);
-        }
-        let stays = new.size() <= old.size() && ptr.addr().get().is_multiple_of(new.align());
+        let moved = if may_move { unsafe { self.shard.resize(ptr, old, new) } } else { None };
+        let stays = moved.is_none() && new.size() <= old.size() && ptr.addr().get().is_multiple_of(new.align());
         if stays {
             self.shard.count(new.size(), old.size());
         }
-        stays.then_some(ptr)
+        let block = if stays { Some(ptr) } else { moved };
+        if let (Some(byte), Some(to)) = (self.wipe.get(), block) {
+            // SAFETY: the caller's block, of which it uses the first bytes only; or it has grown, and moved down, and between
+            // it and the one before it nothing is anybody's.
+            unsafe { wipe_left(byte, ptr, old.size(), to, new.size()) };
+        }
+        block
     }
 
     #[inline]

@@ -1,0 +1,147 @@
+//! `Shard`: what the holder of a shard's lock has: the text its strings go to, and how full its table is.
+//!
+//! - INV-D1: `used` entries of the newest table are not empty: at most three in four, or, where the region refuses a longer
+//!   table, seven in eight.
+//! - INV-D2: `tables[n]` is the granule of the `n`-th table of the shard, plus one; 0: it is not made, or was given back.
+#![expect(unsafe_code, reason = "extents are given back")]
+
+use super::inner::Wanted;
+use super::table::{self, Entries, Hash, Index, LENGTHS, Made};
+use super::text::{Memory, RecordAt, Room, Text};
+use crate::error::AllocError;
+use crate::extent::Extent;
+use crate::region::Account;
+
+/// Extents given back at a time.
+const BATCH: usize = 60;
+
+/// See the module's header.
+#[derive(Debug, Default)]
+pub(super) struct Shard {
+    text: Text,
+    used: usize,
+    tables: [u32; LENGTHS],
+}
+
+/// What was taken for one new string, and can be given back.
+pub(super) struct Prepared {
+    pub(super) room: Room,
+    /// A longer table, where it is due.
+    pub(super) table: Option<Made>,
+}
+
+impl Prepared {
+    /// The string is refused after all.
+    pub(super) fn give_back(self, account: &Account) {
+        let extents = self.room.taken().into_iter().chain(self.table.map(|made| made.taken()));
+        for extent in extents {
+            // SAFETY: `give_back`'s contract: just taken, named once, and nobody was told.
+            unsafe { account.give_back(&mut [extent]) };
+        }
+    }
+}
+
+impl Shard {
+    /// Takes what a new string needs beside its number. Nothing of the shard has changed yet.
+    pub(super) fn prepare(
+        &self,
+        account: &Account,
+        memory: Memory,
+        entries: Option<Entries<'_>>,
+        wanted: Wanted,
+    ) -> Result<Prepared, AllocError> {
+        let Wanted { bytes, layout, owner } = wanted;
+        let mut prepared = Prepared { room: self.text.prepare(account, bytes, layout, owner)?, table: None };
+        let len = entries.map_or(0, Entries::len);
+        if self.used >= len / 2 + len / 4 {
+            match Index::make(account, memory, entries, layout, owner) {
+                Ok(made) => prepared.table = Some(made),
+                // Slower, but not refused while there is room for its text.
+                Err(_) if self.used < len - len.div_ceil(8) => {}
+                Err(error) => {
+                    prepared.give_back(account);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(prepared)
+    }
+
+    /// The next record, in `room`, which [`Shard::prepare`] has found.
+    pub(super) fn commit_text(&mut self, memory: Memory, room: Room, bytes: usize) -> RecordAt {
+        self.text.commit(memory, room, bytes)
+    }
+
+    /// Publishes a record, in `made` where that is due, else in the empty entry that was found.
+    pub(super) fn commit_entry(
+        &mut self,
+        index: &Index,
+        memory: Memory,
+        entries: Option<Entries<'_>>,
+        made: Option<Made>,
+        (at, hash, record): (usize, Hash, RecordAt),
+    ) {
+        self.used += 1;
+        if let Some(made) = made {
+            let (nth, granule) = index.publish(memory, made, entries, hash, record);
+            self.tables[nth] = granule + 1;
+        } else if let Some(entries) = entries {
+            entries.put(at, hash, record);
+        }
+    }
+
+    /// The extents of all tables but the newest, which are forgotten.
+    pub(super) fn old_tables(&mut self) -> Tables {
+        let newest = self.tables.iter().rposition(|granule| *granule != 0);
+        self.forget_tables(newest.unwrap_or(0))
+    }
+
+    /// The extents of the first `count` tables, which are forgotten.
+    fn forget_tables(&mut self, count: usize) -> Tables {
+        let mut tables = Tables { extents: [Extent::new(0, 0); LENGTHS], count: 0 };
+        for (nth, granule) in self.tables[..count].iter_mut().enumerate() {
+            if let Some(granule) = core::mem::take(granule).checked_sub(1) {
+                tables.extents[tables.count] = table::extent(nth, granule);
+                tables.count += 1;
+            }
+        }
+        tables
+    }
+
+    /// Gives everything back.
+    ///
+    /// # Safety
+    /// `account` is the one that everything was taken with; nobody refers to a record, or looks into a table.
+    pub(super) unsafe fn close(&mut self, account: &Account, memory: Memory) {
+        let mut tables = self.forget_tables(LENGTHS);
+        // SAFETY: `give_back`'s contract: tables of this shard (INV-D2), each once; nobody looks into them.
+        unsafe { account.give_back(tables.as_mut_slice()) };
+        loop {
+            let (mut extents, mut count) = ([Extent::new(0, 0); BATCH], 0);
+            while count < BATCH
+                // SAFETY: this function's contract.
+                && let Some(extent) = unsafe { self.text.unlink(memory) }
+            {
+                extents[count] = extent;
+                count += 1;
+            }
+            if count == 0 {
+                return;
+            }
+            // SAFETY: `give_back`'s contract: extents of the chain (INV-S3), each once; nobody refers to them.
+            unsafe { account.give_back(&mut extents[..count]) };
+        }
+    }
+}
+
+/// Extents of tables to be given back.
+pub(super) struct Tables {
+    extents: [Extent; LENGTHS],
+    count: usize,
+}
+
+impl Tables {
+    pub(super) fn as_mut_slice(&mut self) -> &mut [Extent] {
+        &mut self.extents[..self.count]
+    }
+}

@@ -1,0 +1,13 @@
+// error: E0133
+// The macro makes nothing safe that it is given.
+use sharded_arena::boxed::Arc;
+use sharded_arena::{Heap, unsize};
+
+unsafe fn made(heap: &Heap) -> Arc<[u8; 2], &Heap> {
+    Arc::new_in([1, 2], heap)
+}
+
+fn main() {
+    let heap = Heap::with_capacity(1 << 16).unwrap();
+    drop(unsize!(made(&heap), [u8])); //~ offending
+}
