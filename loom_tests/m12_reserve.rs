@@ -88,7 +88,9 @@ fn m12_reserve_many() {
     let reserves = |slots: &Slots| {
         by_hand::set_late(true);
         if let Ok(both) = slots.reserve_many::<2>() {
-            both.iter().for_each(|reservation| _ = slots.issue(reservation.key()));
+            for reservation in &both {
+                slots.issue(reservation.key());
+            }
         }
     };
     explore(

@@ -27,6 +27,7 @@ pub(crate) unsafe trait Zeroable: Sized {
     ///
     /// # Safety
     /// `at` is aligned, and room for a value that is the caller's alone.
+    #[allow(dead_code, reason = "the model checker builds its values elsewhere")]
     unsafe fn write_zeroed(at: core::ptr::NonNull<Self>) {
         // SAFETY: this function's contract.
         unsafe { at.write(Self::zeroed()) };
