@@ -12,7 +12,7 @@ use std::hint::black_box;
 use std::io::{self, Write as _};
 
 use sharded_arena::boxed::Box;
-use sharded_arena::{Arena, Heap, Local, Region};
+use sharded_arena::{AllocError, Arena, Heap, Interner, Local, Region, Symbol};
 
 /// Three words: of a constant size, as most values are.
 type Value = [u64; 3];
@@ -49,11 +49,22 @@ fn heap_free_24(block: Box<Value, &Heap>) {
     drop(block);
 }
 
+#[inline(never)]
+fn intern_known(names: &Interner, text: &str) -> Result<Symbol, AllocError> {
+    names.intern(text)
+}
+
+#[inline(never)]
+fn resolve(names: &Interner, symbol: Symbol) -> Option<&str> {
+    names.resolve(symbol)
+}
+
 // ---- their use --------------------------------------------------------------------------------------------------------
 
 fn main() -> Result<(), std::boxed::Box<dyn std::error::Error>> {
     let region = Region::with_capacity(1 << 20)?;
     let (arena, heap) = (Arena::in_region(&region), Heap::in_region(&region));
+    let names = Interner::in_region(&region);
     let local = arena.local();
 
     let by_local: for<'a> fn(&Local<'a>, Value) -> &'a mut Value = black_box(local_24);
@@ -62,10 +73,14 @@ fn main() -> Result<(), std::boxed::Box<dyn std::error::Error>> {
     let bytes_by_arena: for<'a> fn(&'a Arena, &[u8]) -> &'a mut [u8] = black_box(arena_bytes);
     let by_heap: fn(&Heap, Value) -> Option<Box<Value, &Heap>> = black_box(heap_alloc_24);
     let free: fn(Box<Value, &Heap>) = black_box(heap_free_24);
+    let intern: fn(&Interner, &str) -> Result<Symbol, AllocError> = black_box(intern_known);
+    let by_symbol: fn(&Interner, Symbol) -> Option<&str> = black_box(resolve);
 
     let (first, second) = (by_local(&local, [1, 2, 3]), by_arena(&arena, [4, 5, 6]));
     let (text, bytes) = (text_by_local(&local, "lock-free"), bytes_by_arena(&arena, b"bytes"));
     let block = by_heap(&heap, [7, 8, 9]).ok_or("the heap refused 24 bytes")?;
+    names.intern("known")?;
+    let known = by_symbol(&names, intern(&names, "known")?).ok_or("a symbol without its string")?;
 
     let mut out = io::stdout().lock();
     let mut show = |name: &str, ptr: *const u8| match region.offset_of(ptr) {
@@ -77,6 +92,7 @@ fn main() -> Result<(), std::boxed::Box<dyn std::error::Error>> {
     show("Local::alloc_str", text.as_ptr())?;
     show("alloc_slice_copy", bytes.as_ptr())?;
     show("boxed::Box in Heap", block.as_ptr().cast())?;
+    show("Interner::resolve", known.as_ptr())?;
 
     let sum = first.iter().chain(&*second).chain(&*block).sum::<u64>();
     free(block);

@@ -95,8 +95,9 @@ impl<T: Zeroable> Segments<T> {
 
     /// Values there are.
     pub(crate) fn len(&self) -> usize {
-        // Relaxed: a hint; whoever uses a value acquires its segment's entry.
-        (self.made.load(ord!(Relaxed)) as usize * Self::EACH).min(self.most)
+        // ORDERING(Acquire): every value below is found by its index.
+        //   pairs: `grow`'s Release.  loom: m11_grown_once; Relaxed fails it.
+        (self.made.load(ord!("segments.len", Acquire)) as usize * Self::EACH).min(self.most)
     }
 
     /// Bytes of the directory in use.
@@ -139,7 +140,9 @@ impl<T: Zeroable> Segments<T> {
             // ORDERING(Release): the values are made before they can be found.
             //   pairs: `get`'s Acquire.  loom: m11_grown; Relaxed fails it.
             entry.granule.store(granule + 1, ord!("segments.grow", Release));
-            self.made.store(made + 1, ord!(Relaxed));
+            // ORDERING(Release): the entry precedes the number.
+            //   pairs: `len`'s Acquire.  loom: m11_grown_once; Relaxed fails it.
+            self.made.store(made + 1, ord!("segments.made", Release));
             account.set_metadata_bytes(self.metadata_bytes());
             Ok(len + count)
         })
@@ -251,7 +254,7 @@ mod body {
                 // SAFETY: `NonNull::add`: inside the extent just taken, which has room for `count` values.
                 let value = unsafe { memory.cast::<T>().add(at) };
                 // SAFETY: fresh memory, aligned for a `T` and nobody else's.
-                unsafe { value.write(T::zeroed()) };
+                unsafe { T::write_zeroed(value) };
             }
             Ok(extent.offset)
         }

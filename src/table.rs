@@ -22,6 +22,16 @@ pub(crate) unsafe trait Zeroable: Sized {
     /// The value whose bytes are all zero.
     #[allow(dead_code, reason = "only the model checker builds its tables by value")]
     fn zeroed() -> Self;
+
+    /// Makes such a value at `at`; for a long one, of which not every byte matters, without a copy of it anywhere.
+    ///
+    /// # Safety
+    /// `at` is aligned, and room for a value that is the caller's alone.
+    #[allow(dead_code, reason = "the model checker builds its values elsewhere")]
+    unsafe fn write_zeroed(at: core::ptr::NonNull<Self>) {
+        // SAFETY: this function's contract.
+        unsafe { at.write(Self::zeroed()) };
+    }
 }
 
 // SAFETY: an integer.

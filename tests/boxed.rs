@@ -10,9 +10,9 @@ use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker};
 
-use sharded_arena::Heap;
 use sharded_arena::allocator_api2::alloc::{AllocError, Allocator};
 use sharded_arena::boxed::Box;
+use sharded_arena::{Heap, unsize};
 use std::alloc::Layout;
 
 fn heap() -> Heap {
@@ -264,4 +264,13 @@ fn pinned_and_polled() {
     assert_eq!(Pin::new(&mut boxed).poll(&mut context), Poll::Ready("third"));
     let mut pinned = Box::into_pin(Box::new_in(async { 7 }, heap()));
     assert_eq!(pinned.as_mut().poll(&mut context), Poll::Ready(7));
+}
+
+/// What the owner's expression makes on its way lives to the end of the statement, as in a call of a function.
+#[test]
+fn a_coerced_box_may_refer_to_a_temporary() {
+    let heap = heap();
+    let shown = unsize!(Box::new_in(&String::from("temporary"), &heap), dyn std::fmt::Display).to_string();
+    assert_eq!(shown, "temporary");
+    assert_eq!(heap.live_bytes(), 0);
 }

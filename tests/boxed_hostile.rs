@@ -271,3 +271,13 @@ fn a_vector_comes_back_where_its_values_find_no_block() {
     log.assert_all_dropped(6);
     assert_eq!(*stubborn.0.borrow(), 0, "every block came back");
 }
+
+#[test]
+fn a_text_that_may_not_be_shortened_is_a_panic() {
+    let stubborn = Stubborn::default();
+    let mut text = sharded_arena::collections::String::with_capacity_in(9, &stubborn);
+    text.push_str("text");
+    let refused = panic_text(|| drop(text.into_boxed_str()));
+    assert_eq!(refused, "the allocator refused a box of 4 bytes (alignment 1)");
+    assert_eq!(*stubborn.0.borrow(), 0, "its block came back");
+}

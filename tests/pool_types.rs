@@ -172,6 +172,17 @@ impl Drop for Logs<'_> {
 }
 
 #[test]
+fn a_slot_longer_than_the_stack_is_made_in_place() {
+    type Long = std::mem::MaybeUninit<[u8; 16 << 20]>;
+    let reserves = || {
+        let pool = Pool::<Long>::with_capacity(1).expect("memory");
+        let key = pool.reserve().expect("a slot").key();
+        assert!(!pool.contains(key) && pool.reserve().is_ok());
+    };
+    std::thread::Builder::new().stack_size(256 << 10).spawn(reserves).unwrap().join().unwrap();
+}
+
+#[test]
 fn values_that_are_not_shared_are_one_thread_s() {
     let (rc, log) = (Rc::new(()), RefCell::new(Vec::new()));
     let pool = Pool::new();

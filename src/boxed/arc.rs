@@ -307,8 +307,7 @@ impl<T: ?Sized, A: Allocator + Clone> Arc<T, A> {
 /// Another handle of the same value, with a clone of the allocator's; lock-free.
 ///
 /// # Panics
-/// If there are more than `isize::MAX` handles. The count keeps the one that was not made: it could only wrap after as many
-/// such panics again, and the value is leaked instead.
+/// If there are more than `isize::MAX` handles.
 impl<T: ?Sized, A: Allocator + Clone> Clone for Arc<T, A> {
     #[inline]
     fn clone(&self) -> Self {
@@ -318,6 +317,10 @@ impl<T: ?Sized, A: Allocator + Clone> Clone for Arc<T, A> {
         // it there.
         let before = self.count().fetch_add(1, ord!(Relaxed));
         if before > isize::MAX.unsigned_abs() {
+            // Taken back, or panics that are caught could bring the count round to zero where words are short; meanwhile it
+            // is too high by no more than the number of threads.
+            // Relaxed: this thread's own handle keeps it from being the last.
+            self.count().fetch_sub(1, ord!(Relaxed));
             too_many();
         }
         Self { ptr: self.ptr, alloc, _owns: PhantomData }

@@ -6,7 +6,7 @@
 //! - INV-X3: `block` is a live block of `alloc` and of `layout`, unless `layout` has no size; behind the head it holds
 //!   `slots` values' places, of which the first `built` hold values, and they are the guard's own.
 //!
-//! For values of no size `slots` is the greatest number, so that the count can never wrap.
+//! For values of no size `slots` is the greatest number; one more value than that is refused, so that the count never wraps.
 #![expect(unsafe_code, reason = "writes values into blocks of an allocator")]
 
 use core::alloc::Layout;
@@ -205,7 +205,9 @@ impl<T, A: Allocator, H: Head> Making<T, A, H> {
     /// on, so that the number of moves stays logarithmic.
     #[cold]
     fn grow(&mut self) -> Result<(), BlockError> {
-        let needed = self.built.saturating_add(1);
+        let Some(needed) = self.built.checked_add(1) else {
+            return Err(BlockError { requested: usize::MAX, align: align_of::<T>() });
+        };
         let mut slots = self.slots.saturating_mul(2).max(needed).max(Self::FIRST_SLOTS);
         loop {
             match self.resize(slots) {

@@ -140,11 +140,15 @@ downcast! { Arc, "Arc", dyn Any + Send + Sync, [+ Send + Sync], Allocator + Clon
 /// ```
 #[macro_export]
 macro_rules! unsize {
-    ($owner:expr, $target:ty $(,)?) => {{
-        let (raw, rest) = $crate::boxed::Rest::of($owner);
-        // An unsizing coercion, or the compiler's error: nothing else turns one `*mut` into another here.
-        let coerced: *mut $target = raw;
-        // SAFETY: the owner's value by the compiler's own coercion, with the rest of that owner.
-        unsafe { rest.with(coerced) }
-    }};
+    ($owner:expr, $target:ty $(,)?) => {
+        // A `match`, so that what the owner's expression borrows from its own temporaries lives as long as they do.
+        match $crate::boxed::Rest::of($owner) {
+            (raw, rest) => {
+                // An unsizing coercion, or the compiler's error: nothing else turns one `*mut` into another here.
+                let coerced: *mut $target = raw;
+                // SAFETY: the owner's value by the compiler's own coercion, with the rest of that owner.
+                unsafe { rest.with(coerced) }
+            }
+        }
+    };
 }

@@ -8,9 +8,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use allocator_api2::alloc::{AllocError, Allocator, Global};
 
 use super::Arc;
+use super::arc::Counted;
+use super::build::{Head, Making, Plain};
 use crate::sync::ord;
 
-/// A count at its greatest takes no more; beyond it the handle that was not made is counted for ever.
+/// A count at its greatest takes no more, however often it is asked: one that could creep on would come round to zero where
+/// words are short.
 #[test]
 fn more_handles_than_can_be_counted() {
     let one = Arc::new_in(1, Global);
@@ -19,10 +22,10 @@ fn more_handles_than_can_be_counted() {
     drop(one.clone());
     assert_eq!(Arc::strong_count(&one), most);
     one.count().store(most + 1, ord!(Relaxed));
-    for panics in 1..3 {
+    for _ in 0..3 {
         let clone = || drop(one.clone());
         assert!(catch_unwind(AssertUnwindSafe(clone)).is_err());
-        assert_eq!(Arc::strong_count(&one), most + 1 + panics);
+        assert_eq!(Arc::strong_count(&one), most + 1);
     }
     one.count().store(1, ord!(Relaxed));
     assert_eq!(Arc::into_inner(one), Some(1));
@@ -50,4 +53,20 @@ fn an_allocator_that_panics_when_cloned() {
     let one = Arc::new_in(1, Panics);
     assert!(catch_unwind(AssertUnwindSafe(|| drop(one.clone()))).is_err());
     assert_eq!((Arc::strong_count(&one), Arc::into_inner(one)), (1, Some(1)));
+}
+
+/// Values of no size need no room, but a slice has at most `usize::MAX` of them.
+#[test]
+fn more_values_of_no_size_than_can_be_counted() {
+    fn one_too_many<H: Head>() {
+        let mut making = Making::<(), Global, H>::new(Global);
+        // SAFETY: values of no size, which need not be made.
+        unsafe { making.claim(usize::MAX - 1) };
+        assert!(making.push(()).is_ok());
+        let refused = making.push(()).expect_err("the count is at its end");
+        assert_eq!((refused.requested, refused.align), (usize::MAX, 1));
+        assert_eq!(making.finish().map(|(values, _)| values.len()), Ok(usize::MAX));
+    }
+    one_too_many::<Plain>();
+    one_too_many::<Counted>();
 }

@@ -102,7 +102,7 @@ impl Interner {
     /// Only for a new string; then nothing has changed, and every string that is there is still found. `LimitReached` or
     /// `Fragmented` when the region refuses what is needed, which may be more than the bytes asked for, or when there are
     /// 2³² − 1 strings; `InvalidLayout` for a string of 4 GiB or more.
-    #[inline]
+    #[inline(always)]
     pub fn intern(&self, text: &str) -> Result<Symbol, AllocError> {
         match self.core.made() {
             Some(core) => core.intern(core.hash(text), text),
@@ -156,7 +156,7 @@ impl Interner {
 
     /// All strings and their symbols, in the order of symbols. Takes no lock.
     ///
-    /// What is interned after the call is left out, and so is what other threads are just interning.
+    /// What is interned after the iteration has begun is left out, and so is what other threads are just interning.
     pub fn iter(&self) -> impl Iterator<Item = (Symbol, &str)> + '_ {
         self.core.made().into_iter().flat_map(Core::strings)
     }
@@ -175,8 +175,8 @@ impl Interner {
         self.core.region(|core| core.account().region().clone())
     }
 
-    /// Ends the interning: a reader of the same strings by the same symbols, which may be cloned. Gives back what only
-    /// interners need, about an eighth.
+    /// Ends the interning: a reader of the same strings by the same symbols, which may be cloned. Gives the
+    /// tables back that had become too short, about a quarter of the memory.
     #[must_use]
     pub fn freeze(mut self) -> FrozenInterner {
         if let Some(core) = self.core.made_mut() {

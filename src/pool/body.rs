@@ -4,9 +4,10 @@
 //! nobody had yet; a new segment; and, when the region or the pool's capacity allows none, the slots themselves, one after
 //! the other. So a pool is full only when its slots are:
 //!
-//! - INV-L1: a request is refused only if every slot was claimed (`claimed − releasing` is their number, counted late and
-//!   early, INV-P2), or each was seen in use, one after the other, while no removal was under way; or 64 times while
-//!   removals never ceased.
+//! - INV-L1: a request is refused only if, as far as the refused thread can tell, there was a moment at which every slot was
+//!   in use: `claimed − releasing`, counted late and early (INV-P2), was their number, or each was seen in use, one after the
+//!   other, and nothing that became free before any of these claims did so after the look began. The exception is a pool
+//!   in which removals never cease beside [`MOST_SCANS`] such looks.
 //!
 //! Hints are given and taken with plain loads and stores, batches by one exchange (`depot.rs`), slots by one exchange of
 //! their own word.
@@ -167,17 +168,22 @@ impl<T> Body<T> {
     }
 
     /// Looks at the slots themselves, for those whose hints are with other threads or lost.
+    ///
+    /// A value may change places beside the look, so that both of its slots are seen in use. Who claims the second has
+    /// counted the first as becoming free before, and `scan` acquires that with the second's word: then the releases begun
+    /// until after the look are more than those that had ended before it. Those that had are seen by it, for they are
+    /// acquired too.
     #[cold]
     fn find(&self, shard: &Shard) -> bool {
         for _ in 0..MOST_SCANS {
             if self.is_full() {
                 return false;
             }
-            let released = self.sum(|counts| counts.released.get());
+            let released = self.sum(Counts::released);
             if self.scan(shard) {
                 return true;
             }
-            if mutant!("rule.pool.scanned-once") || released == self.sum(|counts| counts.releasing.get()) {
+            if mutant!("rule.pool.scanned-once") || released == self.sum(Counts::releasing) {
                 return false;
             }
             yield_now();
@@ -207,7 +213,7 @@ impl<T> Body<T> {
     /// differ by is never more than the slots claimed all that time.
     fn is_full(&self) -> bool {
         let claimed = self.sum(Counts::claimed);
-        let releasing = self.sum(|counts| counts.releasing.get());
+        let releasing = self.sum(Counts::releasing);
         let claimed = claimed.wrapping_sub(releasing);
         claimed <= u64::MAX / 2 && claimed >= self.slots.len() as u64
     }
@@ -218,9 +224,9 @@ impl<T> Body<T> {
     #[inline(always)]
     pub(super) fn release(&self, shard: &Shard, slot: &Slot<T>, index: u32, generation: u32) {
         let counts = &shard.counts;
-        count(&counts.releasing);
+        counts.count_releasing();
         let free = slot.word.vacate(generation);
-        count(&counts.released);
+        counts.count_released();
         if !free {
             // Released to nobody: as if it had been claimed at once, for good.
             counts.count_claimed();
@@ -259,8 +265,8 @@ impl<T> Body<T> {
     pub(super) fn len(&self) -> usize {
         // What takes away is read before what adds, so that a value that goes round meanwhile is rather counted twice.
         let less = self.sum(|counts| {
-            let words = [&counts.releasing, &counts.parted, &counts.reserved, &counts.retired];
-            words.iter().fold(0, |sum: u64, word| sum.wrapping_add(word.get()))
+            let words = [&counts.parted, &counts.reserved, &counts.retired];
+            words.iter().fold(counts.releasing(), |sum, word| sum.wrapping_add(word.get()))
         });
         let more = self.sum(|counts| {
             let kept = counts.dropped.get().wrapping_add(counts.settled.get());
@@ -268,6 +274,12 @@ impl<T> Body<T> {
         });
         let len = more.wrapping_sub(less);
         if len > u64::MAX / 2 { 0 } else { usize::try_from(len).unwrap_or(usize::MAX) }
+    }
+
+    /// Whether a batch of hints waits in the depot. No role of a model runs.
+    #[cfg(all(test, loom))]
+    pub(super) fn has_batch(&self) -> bool {
+        self.depot.pop_full(class()).map(|node| self.depot.push_full(class(), node)).is_some()
     }
 
     // ---- by whoever has the pool exclusively ------------------------------------------------------------------------

@@ -25,6 +25,8 @@ mod full;
 mod guard;
 mod iter;
 mod key;
+#[cfg(all(test, loom))]
+mod model;
 mod reservation;
 mod shard;
 mod slot;

@@ -4,6 +4,8 @@
 use core::fmt;
 use core::mem::ManuallyDrop;
 
+use crate::sync::mutant;
+
 use super::Pool;
 use super::body::{Body, Claimed};
 use super::full::PoolFull;
@@ -106,7 +108,7 @@ impl<T> Pool<T> {
                 None => Ok(made.map(|reservation| reservation.unwrap_or_else(|| unreachable!("none was refused")))),
             }
         };
-        if N < 2 {
+        if N < 2 || mutant!("rule.pool.many-unlocked") {
             return reserve();
         }
         match self.body() {

@@ -11,7 +11,7 @@
 //! Used by one thread at a time: the owner, who adopts it after the former owner's end (INV-I3), or, that of all threads
 //! without one, the holder of its lock. Others read the counts.
 
-use crate::sync::{AtomicU64, Ghost, Owned32, Owned64, ord, shared_static};
+use crate::sync::{AtomicU64, Counter, Ghost, Owned32, Owned64, ord, shared_static};
 use crate::table::Zeroable;
 use crate::thread::{OwnedShard, Pins};
 
@@ -24,10 +24,10 @@ const HINTS: usize = 2 * BATCH;
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     /// Slots taken.
-    claimed: AtomicU64,
+    claimed: Counter,
     /// Slots that were about to become free, and that were.
-    pub(super) releasing: Owned64,
-    pub(super) released: Owned64,
+    releasing: Counter,
+    released: Counter,
     /// Reservations begun, and ended with a value or without.
     pub(super) reserved: Owned64,
     pub(super) settled: Owned64,
@@ -39,11 +39,11 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    const fn new(claimed: AtomicU64) -> Self {
+    const fn new(claimed: Counter, releasing: Counter, released: Counter) -> Self {
         Self {
             claimed,
-            releasing: Owned64::zero(),
-            released: Owned64::zero(),
+            releasing,
+            released,
             reserved: Owned64::zero(),
             settled: Owned64::zero(),
             parted: Owned64::zero(),
@@ -57,25 +57,53 @@ impl Counts {
     pub(super) fn count_claimed(&self) {
         // ORDERING(Release): whoever reads this sees that the slot had become free before, by its former holder's count.
         //   pairs: `claimed`'s Acquire.  loom: m11_never_full; Relaxed fails it.
-        let claimed = self.claimed.load(ord!(Relaxed)).wrapping_add(1);
-        self.claimed.store(claimed, ord!("pool.count", Release));
+        self.claimed.raise(ord!("pool.claimed.count", Release));
     }
 
     /// Slots taken.
     pub(super) fn claimed(&self) -> u64 {
         // ORDERING(Acquire): as many slots as these claims found free are counted as having become free.
         //   pairs: `count_claimed`'s Release.  loom: m11_never_full; Relaxed fails it.
-        self.claimed.load(ord!("pool.claimed", Acquire))
+        self.claimed.get(ord!("pool.claimed", Acquire))
+    }
+
+    /// Counts a slot that is about to become free, by the shard's user. Relaxed: the slot's word publishes it.
+    #[inline(always)]
+    pub(super) fn count_releasing(&self) {
+        self.releasing.raise(ord!(Relaxed));
+    }
+
+    /// Slots that are free again, or soon.
+    pub(super) fn releasing(&self) -> u64 {
+        // Relaxed: what it must not miss, its reader has acquired before, with a count of claims or with a slot's word.
+        self.releasing.get(ord!(Relaxed))
+    }
+
+    /// Counts a slot that became free, by the shard's user.
+    #[inline(always)]
+    pub(super) fn count_released(&self) {
+        // ORDERING(Release): whoever reads this sees the slot free, or claimed again.
+        //   pairs: `released`'s Acquire.  loom: m11_never_full; Relaxed fails it.
+        self.released.raise(ord!("pool.released.count", Release));
+    }
+
+    /// Slots that became free.
+    pub(super) fn released(&self) -> u64 {
+        // ORDERING(Acquire): a look at the slots that begins now sees none of these as it was before.
+        //   pairs: `count_released`'s Release.  loom: m11_never_full; Relaxed fails it.
+        self.released.get(ord!("pool.released", Acquire))
     }
 
     /// Starts anew with `retired` slots, by whoever has the pool exclusively.
     pub(super) fn restart(&self, retired: u64) {
-        let Self { claimed: _, releasing, released, reserved, settled, parted, dropped, retired: spent } = self;
-        for word in [releasing, released, reserved, settled, parted, dropped] {
+        let Self { claimed, releasing, released, reserved, settled, parted, dropped, retired: spent } = self;
+        for word in [reserved, settled, parted, dropped] {
             word.set(0);
         }
         spent.set(retired);
-        self.claimed.store(retired, ord!(Relaxed));
+        for (word, value) in [(claimed, retired), (releasing, 0), (released, 0)] {
+            word.set(value);
+        }
     }
 }
 
@@ -102,7 +130,7 @@ unsafe impl Zeroable for Shard {
     fn zeroed() -> Self {
         Self {
             len: Owned32::zero(),
-            counts: Counts::new(AtomicU64::new(0)),
+            counts: Counts::default(),
             hints: [const { Owned32::zero() }; HINTS],
             pins: Pins::default(),
             ghost: Ghost::new(),
@@ -114,7 +142,7 @@ shared_static! {
     /// What a thread without a shard finds; never written.
     static NO_SHARD: Shard = Shard {
         len: Owned32::zero(),
-        counts: Counts::new(AtomicU64::new(0)),
+        counts: Counts::new(Counter::zero(), Counter::zero(), Counter::zero()),
         hints: [const { Owned32::zero() }; HINTS],
         pins: Pins::new(AtomicU64::new(0)),
         ghost: Ghost::new(),
@@ -179,5 +207,11 @@ impl Shard {
     #[expect(clippy::cast_possible_truncation, reason = "fewer than a hundred")]
     pub(super) fn forget(&self, len: usize) {
         self.len.set(len as u32);
+    }
+
+    /// Hints kept.
+    #[cfg(all(test, loom))]
+    pub(super) fn hints(&self) -> usize {
+        self.len.get() as usize
     }
 }

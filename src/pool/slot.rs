@@ -5,6 +5,7 @@
 
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
+use core::ptr::NonNull;
 
 use crate::sync::Ghost;
 use crate::table::Zeroable;
@@ -30,6 +31,18 @@ unsafe impl<T> Zeroable for Slot<T> {
     #[inline(always)]
     fn zeroed() -> Self {
         Self { word: Word::default(), ghost: Ghost::new(), value: UnsafeCell::new(MaybeUninit::uninit()) }
+    }
+
+    /// A value may be longer than a stack.
+    unsafe fn write_zeroed(at: NonNull<Self>) {
+        // SAFETY: `addr_of`: a field of what `at` has room for, by this function's contract.
+        let word = unsafe { &raw mut (*at.as_ptr()).word };
+        // SAFETY: `pointer::write`: aligned, and the caller's alone.
+        unsafe { word.write(Word::default()) };
+        // SAFETY: as above.
+        let ghost = unsafe { &raw mut (*at.as_ptr()).ghost };
+        // SAFETY: as above.
+        unsafe { ghost.write(Ghost::new()) };
     }
 }
 

@@ -77,9 +77,13 @@ impl Word {
             return None;
         }
         // ORDERING(Acquire): the former holder has dropped its value, and every guard of it is gone, before the slot is
-        // written again.  pairs: `vacate`'s Release.  loom: m11_slot_travels; Relaxed fails it.
+        // written again, also where a hint of this thread's own led here.
+        //   pairs: `vacate`'s Release.  loom: m11_issued_once; Relaxed fails it.
+        // ORDERING(Release): who sees the slot in use sees that the one its claimer has used before is free, or was.
+        //   pairs: `is_free`'s Acquire.  loom: m11_never_full; Acquire alone fails it.
         // Failure is Relaxed: another has it.
-        let taken = self.0.compare_exchange(word, word | TAKEN, ord!("pool.claim", Acquire), ord!(Relaxed));
+        let order = ord!("pool.claim", AcqRel);
+        let taken = self.0.compare_exchange(word, word | TAKEN, order, ord!(Relaxed));
         taken.is_ok().then(|| generation_of(word))
     }
 
@@ -100,7 +104,7 @@ impl Word {
         let reused = mutant!("rule.pool.generation-kept");
         let next = if free { at(generation.wrapping_add(u32::from(!reused))) | FREE } else { at(generation) | RETIRED };
         // ORDERING(Release): the former value is gone before the slot is claimed again.
-        //   pairs: `claim`'s Acquire.  loom: m11_slot_travels; Relaxed fails it.
+        //   pairs: `claim`'s and `is_free`'s Acquire.  loom: m11_slot_travels; Relaxed fails it.
         self.0.store(next, ord!("pool.vacate", Release));
         free
     }
@@ -145,8 +149,9 @@ impl Word {
         // the load reads the last of a chain of exchanges.  pairs: `unguard`'s Release and that of `remove`.
         //   loom: m11_last_guard; Relaxed fails it.
         self.0.load(ord!("pool.last", Acquire));
-        // Relaxed: as the holder's word; nobody else writes it now, and nobody reads anything through it.
-        self.0.store(before & !(STATE | GUARDS) | TAKEN, ord!(Relaxed));
+        // ORDERING(Release): it cuts the release sequence of `claim` and `fill`; who sees the slot in use sees what it would
+        // through them.  pairs: `is_free`'s Acquire.  loom: m11_never_full_parted; Relaxed fails it.
+        self.0.store(before & !(STATE | GUARDS) | TAKEN, ord!("pool.last.taken", Release));
         true
     }
 
@@ -197,9 +202,11 @@ impl Word {
         is_full(self.0.load(ord!(Relaxed)), generation)
     }
 
-    /// Whether the slot is nobody's. Relaxed: a hint, `claim` decides.
+    /// Whether the slot is nobody's. If it is, that is a hint: `claim` decides.
     pub(super) fn is_free(&self) -> bool {
-        self.0.load(ord!(Relaxed)) & (STATE | GUARDS) == FREE
+        // ORDERING(Acquire): if it is in use, what became free before its claim is counted as becoming free.
+        //   pairs: `claim`'s, `fill`'s and `last_is_gone`'s Release.  loom: m11_never_full; Relaxed fails it.
+        self.0.load(ord!("pool.is_free", Acquire)) & (STATE | GUARDS) == FREE
     }
 
     /// The generation of the value that is there, if one is.

@@ -12,6 +12,7 @@
 //!   leaves out one rule of a protocol, so that a model can be seen to fail without it.
 //! - [`Owned32`], [`Owned64`], [`OwnedUsize`], [`OwnedPtr`] are words which one thread at a time writes, with a plain load and store, and which any
 //!   thread may read as a hint. Loom does not see them: a [`Ghost`] beside them is what it checks.
+//! - [`Counter`] is such a word whose readers decide by it; loom sees it.
 //! - [`Ghost`] is a zero-sized nothing in ordinary builds and a checked cell under loom: whoever has the exclusive use
 //!   of some state enters its ghost, and a missing happens-before edge is loom's error.
 //!

@@ -1,4 +1,4 @@
-//! Words that one thread at a time writes, and figures that decide nothing. Loom does not see them.
+//! Words that one thread at a time writes, and figures that decide nothing. Loom does not see them, but for [`Counter`].
 
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
@@ -84,6 +84,54 @@ impl Figure {
     }
     pub(crate) fn add(&self, value: u64) {
         self.0.fetch_add(value, Relaxed);
+    }
+}
+
+/// A count that one thread at a time raises, without a read-modify-write, and that others decide by: loom sees their reads
+/// and its stores. Not its own reads, between which and the store nobody writes, for loom would take the store's place in
+/// the search for theirs (tokio-rs/loom #166).
+#[derive(Debug, Default)]
+pub(crate) struct Counter {
+    word: super::AtomicU64,
+    #[cfg(all(test, loom))]
+    own: Owned64,
+}
+
+impl Counter {
+    #[cfg(not(all(test, loom)))]
+    pub(crate) const fn zero() -> Self {
+        Self { word: super::AtomicU64::new(0) }
+    }
+    #[cfg(all(test, loom))]
+    pub(crate) fn zero() -> Self {
+        Self::default()
+    }
+
+    /// The count, to others.
+    pub(crate) fn get(&self, order: super::Ordering) -> u64 {
+        self.word.load(order)
+    }
+
+    /// One more, by its one writer; it wraps.
+    #[inline(always)]
+    pub(crate) fn raise(&self, order: super::Ordering) {
+        #[cfg(not(all(test, loom)))]
+        let value = self.word.load(Relaxed);
+        #[cfg(all(test, loom))]
+        let value = self.own.get();
+        self.store(value.wrapping_add(1), order);
+    }
+
+    /// Another count, by whoever has it exclusively.
+    pub(crate) fn set(&self, value: u64) {
+        self.store(value, Relaxed);
+    }
+
+    #[inline(always)]
+    fn store(&self, value: u64, order: super::Ordering) {
+        #[cfg(all(test, loom))]
+        self.own.set(value);
+        self.word.store(value, order);
     }
 }
 

@@ -237,7 +237,8 @@ impl<A: Allocator> String<A> {
         Ok(self.bytes.try_reserve_exact(more)?)
     }
 
-    /// Gives the room beyond the text back, where the allocator takes it: an arena does if it is its last.
+    /// Gives the room beyond the text back, where the allocator takes it: an arena does if it is its last. An allocator that
+    /// refuses, as no heap and no arena does, ends the process: the vector's own method asks it.
     pub fn shrink_to_fit(&mut self) {
         self.bytes.shrink_to_fit();
     }
@@ -257,14 +258,14 @@ impl<A: Allocator> String<A> {
     }
 
     /// The text in a box, without the room beyond it.
+    ///
+    /// # Panics
+    /// If the allocator refuses to shorten its block, which no heap and no arena does.
     #[must_use]
-    pub fn into_boxed_str(mut self) -> Box<str, A> {
-        self.bytes.shrink_to_fit();
-        let (ptr, len, _, alloc) = self.bytes.into_raw_parts_with_alloc();
-        let text = core::ptr::slice_from_raw_parts_mut(ptr, len) as *mut str;
-        // SAFETY: `len` bytes that are UTF-8 (INV-S1), in a block of `alloc` that is as long, or without one if there are
-        // none; the vector has given it away.
-        unsafe { Box::from_raw_in(text, alloc) }
+    #[track_caller]
+    pub fn into_boxed_str(self) -> Box<str, A> {
+        // SAFETY: INV-S1.
+        unsafe { Box::from_utf8_unchecked(Box::from_vec(self.bytes)) }
     }
 
     /// Gives the text away for as long as the allocator's memory may live. The room beyond it goes with it; and the handle:
