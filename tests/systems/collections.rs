@@ -74,8 +74,8 @@ macro_rules! changes {
                 7 if at < len => drop(numbers.swap_remove(at)),
                 8 => drop(numbers.pop()),
                 9 if n % 7 == 0 => numbers.retain(|found| found % 3 != 0),
-                10 if n % 5 == 0 => drop(numbers.drain(..at).count()),
-                11 if n % 3 == 0 => numbers.truncate(at),
+                10 if n % 50 == 0 => drop(numbers.drain(..at).count()),
+                11 if n % 40 == 0 => numbers.truncate(at),
                 _ => numbers.resize(len + 2, n),
             }
         }
