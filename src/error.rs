@@ -205,9 +205,12 @@ impl fmt::Display for RegionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ZeroCapacity => f.write_str(
-                "capacity too small: the least is 4 KiB (bump region: 16 bytes, best-fit arena: one granule)",
+                "capacity too small, or none given: the least is 4 KiB (bump region: 16 bytes, best-fit arena: one \
+                 granule, pool: one slot)",
             ),
-            Self::TooLarge => f.write_str("capacity too large: the greatest is 64 GiB - 4 KiB (2^32 - 256 granules)"),
+            Self::TooLarge => {
+                f.write_str("capacity too large: the greatest is 64 GiB - 4 KiB (pool: 2^32 - 1 slots that fit)")
+            }
             Self::BadAlignment => f.write_str("bad alignment: it must be a power of two"),
             Self::Overflow => f.write_str("base + length passes the end of the address space"),
             Self::NullBase => f.write_str("the base address is null"),

@@ -206,7 +206,7 @@ fn a_region_too_small_for_a_segment_holds_nothing() {
     let pool = Pool::<Small>::in_region(&region);
     let full = pool.insert([9; 3]).unwrap_err();
     assert_eq!((full.value, full.capacity, pool.capacity(), region.memory_usage()), ([9; 3], 0, 0, 0));
-    assert_eq!(full.to_string(), "all 0 slots of the pool are in use");
+    assert_eq!(full.to_string(), "not enough free slots: the pool has 0 and can make no more");
     let huge = Pool::<[u8; 1 << 18]>::in_region(&region);
     assert!(huge.reserve().is_err() && huge.reserve_many::<3>().is_err() && huge.reserve_many::<0>().is_ok());
     region.set_limit(SEGMENT);

@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 use common::layout;
 use sharded_arena::allocator_api2::alloc::Allocator;
 use sharded_arena::allocator_api2::vec::Vec as VecIn;
-use sharded_arena::{Arena, BlockArena, Heap, Region, Scratch};
+use sharded_arena::{Arena, BlockArena, Heap, Pool, Region, Scratch};
 
 /// What values are made of; nothing else in a region is.
 const MARK: u8 = 0x5A;
@@ -255,9 +255,28 @@ fn block_arena(region: &Region) {
     assert_marked(region, 23_100);
 }
 
+/// What a value was is filled when it goes, by whatever way, not when the pool does.
+fn pool(region: &Region) {
+    let mut pool = Pool::in_region(region);
+    let fill_up = |pool: &Pool<[u8; 100]>| [(); 5].map(|()| pool.insert([MARK; 100]).expect("room"));
+    let keys = fill_up(&pool);
+    assert_marked(region, 500);
+    assert!(pool.remove(keys[0]) && pool.take(keys[1]) == Some([MARK; 100]));
+    let guard = pool.get(keys[2]).expect("there");
+    assert!(pool.remove(keys[2]));
+    assert_eq!(count(region, MARK), 300, "the guarded one is there");
+    drop(guard);
+    assert_eq!(count(region, MARK), 200);
+    assert_eq!(pool.drain().next(), Some((keys[3], [MARK; 100])));
+    assert_eq!(count(region, MARK), 0, "a drain takes all");
+    fill_up(&pool);
+    pool.clear();
+    assert_eq!(count(region, MARK), 0);
+}
+
 #[test]
 fn nothing_is_left_of_what_was_freed() {
-    let cases: [fn(&Region); 14] = [
+    let cases: [fn(&Region); 15] = [
         heap_free,
         heap_batch,
         heap_shrink,
@@ -272,6 +291,7 @@ fn nothing_is_left_of_what_was_freed() {
         stack_resize,
         stack_lent,
         block_arena,
+        pool,
     ];
     for (at, case) in cases.iter().enumerate() {
         for zero in [true, false] {

@@ -193,8 +193,8 @@ impl Core {
         let owner = own_token().map(Token::bits);
         self.shards[hash.shard(self.shards.len())]
             .with(|shard| self.insert_in(shard, hash, text, ended, Wanted { bytes, layout, owner }))
-            // The figures of a moment in which nothing is taken for this request any more.
-            .map_err(|error| refusal(error.kind))
+            // Of all that was needed, with the figures of a moment in which nothing is taken for this request any more.
+            .map_err(|AllocError { requested, align, kind, .. }| AllocError { requested, align, ..refusal(kind) })
     }
 
     /// As [`Core::insert`], under the shard's lock.
@@ -225,10 +225,7 @@ impl Core {
         let prepared = shard.prepare(&self.account, memory, entries, wanted)?;
         let number = match early.map_or_else(|| self.take_number(wanted.layout), Ok) {
             Ok(number) => number,
-            Err(error) => {
-                prepared.give_back(&self.account);
-                return Err(error);
-            }
+            Err(error) => return Err(prepared.give_back(&self.account, error)),
         };
         let record = shard.commit_text(memory, prepared.room, wanted.bytes);
         // SAFETY: fresh bytes of the shard's text, as many as a record of `text` has.

@@ -100,8 +100,9 @@ impl Interner {
     ///
     /// # Errors
     /// Only for a new string; then nothing has changed, and every string that is there is still found. `LimitReached` or
-    /// `Fragmented` when the region refuses what is needed, which may be more than the bytes asked for, or when there are
-    /// 2³² − 1 strings; `InvalidLayout` for a string of 4 GiB or more.
+    /// `Fragmented` when the region refuses what is needed, or when there are 2³² − 1 strings; the error names the bytes
+    /// that were needed together: of the string's record, of 4 KiB of numbers, of a shard's longer table. `InvalidLayout` for a string of
+    /// 4 GiB or more.
     #[inline(always)]
     pub fn intern(&self, text: &str) -> Result<Symbol, AllocError> {
         match self.core.made() {

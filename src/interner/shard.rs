@@ -11,6 +11,7 @@ use super::text::{Memory, RecordAt, Room, Text};
 use crate::error::AllocError;
 use crate::extent::Extent;
 use crate::region::Account;
+use crate::size_class::GRANULE_BYTES;
 
 /// Extents given back at a time.
 const BATCH: usize = 60;
@@ -31,13 +32,15 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    /// The string is refused after all.
-    pub(super) fn give_back(self, account: &Account) {
+    /// The string is refused after all, by `error`, which names all that was asked for from now on.
+    pub(super) fn give_back(self, account: &Account, mut error: AllocError) -> AllocError {
         let extents = self.room.taken().into_iter().chain(self.table.map(|made| made.taken()));
         for extent in extents {
+            error.requested = error.requested.saturating_add(extent.len as usize * GRANULE_BYTES);
             // SAFETY: `give_back`'s contract: just taken, named once, and nobody was told.
             unsafe { account.give_back(&mut [extent]) };
         }
+        error
     }
 }
 
@@ -58,10 +61,7 @@ impl Shard {
                 Ok(made) => prepared.table = Some(made),
                 // Slower, but not refused while there is room for its text.
                 Err(_) if self.used < len - len.div_ceil(8) => {}
-                Err(error) => {
-                    prepared.give_back(account);
-                    return Err(error);
-                }
+                Err(error) => return Err(prepared.give_back(account, error)),
             }
         }
         Ok(prepared)

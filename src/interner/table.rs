@@ -234,6 +234,7 @@ impl Index {
         let Some(bytes) = count.and_then(|count| count.checked_mul(size_of::<u64>())) else {
             return Err(account.region().refusal(layout.size(), layout.align(), AllocErrorKind::LimitReached));
         };
+        let layout = Layout::from_size_align(bytes, align_of::<u64>()).unwrap_or(layout);
         let (extent, _) = account.take(bytes, layout, owner)?;
         // SAFETY: an extent for as many entries, just taken.
         let entries = unsafe { body::Owned::new(memory, extent.offset, 1 << bits) };

@@ -199,12 +199,14 @@ impl Text {
             return Ok(Room::Current);
         }
         let chunk = (self.taken / QUARTER).clamp(LEAST_CHUNK, MOST_CHUNK);
-        let own = bytes.saturating_add(HEAD_BYTES);
+        // Whole granules, so that an error names what was refused.
+        let own = bytes.saturating_add(HEAD_BYTES).next_multiple_of(GRANULE_BYTES);
         if own <= chunk / QUARTER
             && let Ok((extent, _)) = account.take(chunk, layout, owner)
         {
             return Ok(Room::Common(extent));
         }
+        let layout = Layout::from_size_align(own, RECORD_ALIGN).unwrap_or(layout);
         account.take(own, layout, owner).map(|(extent, _)| Room::Own(extent))
     }
 

@@ -11,6 +11,7 @@
 //!
 //! Hints are given and taken with plain loads and stores, batches by one exchange (`depot.rs`), slots by one exchange of
 //! their own word.
+#![expect(unsafe_code, reason = "fills what freed values were")]
 
 use core::num::NonZeroU64;
 
@@ -54,6 +55,8 @@ pub(super) struct Body<T> {
     scan_at: AtomicUsize,
     /// Held by whoever reserves several slots: of two that do not fit together one is served.
     pub(super) many: Mutex<()>,
+    /// What the region fills freed memory with.
+    wipe: Option<u8>,
 }
 
 /// A slot that its holder has claimed, and the generation it has now.
@@ -77,6 +80,7 @@ impl<T> Body<T> {
             fresh: AtomicUsize::new(0),
             scan_at: AtomicUsize::new(0),
             many: Mutex::new(()),
+            wipe: account.region().wipe(),
             account,
         })
     }
@@ -86,15 +90,13 @@ impl<T> Body<T> {
         self.shards.find(self.account.region(), id.get(), cache, guard)
     }
 
-    /// Runs `with` on `shard`, or on that of all threads without one.
-    #[inline(always)]
-    pub(super) fn with<R>(&self, shard: &Shard, with: impl FnOnce(&Shard) -> R) -> R {
-        if shard.is_none() { self.with_outside(with) } else { with(shard) }
+    /// Whether a thread may have ended since one last found no shard to adopt.
+    pub(super) fn may_adopt(&self) -> bool {
+        self.shards.may_adopt()
     }
 
-    #[cold]
-    #[inline(never)]
-    fn with_outside<R>(&self, with: impl FnOnce(&Shard) -> R) -> R {
+    /// Runs `with` on the shard of all threads without one.
+    pub(super) fn with_outside<R>(&self, with: impl FnOnce(&Shard) -> R) -> R {
         self.outside.0.with(|()| with(&self.outside.1))
     }
 
@@ -221,8 +223,15 @@ impl<T> Body<T> {
     // ---- a slot becomes free --------------------------------------------------------------------------------------
 
     /// The holder's slot, whose value is gone, becomes free, and the thread keeps a hint at it.
+    ///
+    /// # Safety
+    /// The caller holds the slot, and no value is in it.
     #[inline(always)]
-    pub(super) fn release(&self, shard: &Shard, slot: &Slot<T>, index: u32, generation: u32) {
+    pub(super) unsafe fn release(&self, shard: &Shard, slot: &Slot<T>, index: u32, generation: u32) {
+        if let Some(byte) = self.wipe {
+            // SAFETY: this function's contract.
+            unsafe { slot.wipe(byte) };
+        }
         let counts = &shard.counts;
         counts.count_releasing();
         let free = slot.word.vacate(generation);

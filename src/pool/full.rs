@@ -10,14 +10,14 @@ use core::fmt;
 /// pool.insert("first")?;
 /// let full = pool.insert("second").unwrap_err();
 /// assert_eq!((full.value, full.capacity), ("second", 1));
-/// assert_eq!(full.to_string(), "all 1 slots of the pool are in use");
+/// assert_eq!(full.to_string(), "not enough free slots: the pool has 1 and can make no more");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PoolFull<T> {
     /// What found no slot, as it was given.
     pub value: T,
-    /// Slots of the pool: all it may have, or all that its region has room for.
+    /// Slots of the pool: all it may have, or all that its region had room for. Its region's figures say why.
     pub capacity: usize,
 }
 
@@ -29,7 +29,7 @@ impl<T> fmt::Debug for PoolFull<T> {
 
 impl<T> fmt::Display for PoolFull<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "all {} slots of the pool are in use", self.capacity)
+        write!(f, "not enough free slots: the pool has {} and can make no more", self.capacity)
     }
 }
 

@@ -77,9 +77,10 @@ impl<T> Pool<T> {
                 let value = unsafe { slot.read() };
                 let key = Key::new(self.id, index, generation);
                 if parted {
-                    body.with(self.shard(body), |shard| count(&shard.counts.dropped));
+                    self.on_shard(body, |shard| count(&shard.counts.dropped));
                 }
-                self.release(body, slot, key);
+                // SAFETY: as above; the value is gone.
+                unsafe { self.release(body, slot, key) };
                 return Some((key, value));
             }
         }

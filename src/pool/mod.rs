@@ -188,7 +188,7 @@ impl<T> Pool<T> {
                 true
             }
             Some(Removed::Later) => {
-                body.with(self.shard(body), |shard| count(&shard.counts.parted));
+                self.on_shard(body, |shard| count(&shard.counts.parted));
                 true
             }
             None => false,
@@ -204,7 +204,8 @@ impl<T> Pool<T> {
         }
         // SAFETY: taken with the value in it, which is moved out once.
         let value = unsafe { slot.read() };
-        self.release(body, slot, key);
+        // SAFETY: as above; the value is gone.
+        unsafe { self.release(body, slot, key) };
         Some(value)
     }
 
@@ -265,7 +266,7 @@ impl<T> Pool<T> {
     #[inline(always)]
     fn claim(&self, counted: impl FnOnce(&Shard)) -> Option<Claimed<'_, T>> {
         let body = self.body()?;
-        body.with(self.shard(body), |shard| body.claim(shard).inspect(|_| counted(shard)))
+        self.on_shard(body, |shard| body.claim(shard).inspect(|_| counted(shard)))
     }
 
     /// Writes the value of a slot; its key.
@@ -290,7 +291,8 @@ impl<T> Pool<T> {
         // SAFETY: this function's contract; the slot is freed afterwards.
         unsafe { slot.drop_value() };
         core::mem::forget(panicked);
-        self.release(body, slot, key);
+        // SAFETY: this function's contract; the value is gone.
+        unsafe { self.release(body, slot, key) };
     }
 
     /// The last guard of a removed value has gone.
@@ -299,15 +301,34 @@ impl<T> Pool<T> {
     /// As [`Pool::drop_held`].
     #[cold]
     unsafe fn drop_parted(&self, body: &Body<T>, slot: &Slot<T>, key: Key<T>) {
-        body.with(self.shard(body), |shard| count(&shard.counts.dropped));
+        self.on_shard(body, |shard| count(&shard.counts.dropped));
         // SAFETY: this function's contract.
         unsafe { self.drop_held(body, slot, key) };
     }
 
-    /// The slot that the caller holds, empty, becomes free.
+    /// The slot of `key` becomes free.
+    ///
+    /// # Safety
+    /// The caller holds the slot, and no value is in it.
     #[inline(always)]
-    fn release(&self, body: &Body<T>, slot: &Slot<T>, key: Key<T>) {
-        body.with(self.shard(body), |shard| body.release(shard, slot, key.slot(), key.generation()));
+    unsafe fn release(&self, body: &Body<T>, slot: &Slot<T>, key: Key<T>) {
+        // SAFETY: this function's contract.
+        self.on_shard(body, |shard| unsafe { body.release(shard, slot, key.slot(), key.generation()) });
+    }
+
+    /// Runs `with` on the calling thread's shard, or on that of all threads without one.
+    #[inline(always)]
+    fn on_shard<R>(&self, body: &Body<T>, with: impl FnOnce(&Shard) -> R) -> R {
+        let shard = self.shard(body);
+        if shard.is_none() { self.without_shard(body, with) } else { with(shard) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn without_shard<R>(&self, body: &Body<T>, with: impl FnOnce(&Shard) -> R) -> R {
+        // Threads may have ended since this one looked for a shard.
+        let shard = if body.may_adopt() { self.shard_cold(body) } else { Shard::none() };
+        if shard.is_none() { body.with_outside(with) } else { with(shard) }
     }
 
     /// The calling thread's shard, or [`OwnedShard::none`].
@@ -340,7 +361,8 @@ struct Release<'a, T> {
 impl<T> Drop for Release<'_, T> {
     #[cold]
     fn drop(&mut self) {
-        self.pool.release(self.body, self.slot, self.key);
+        // SAFETY: made by the slot's holder, whose value's destructor has ended, if by a panic.
+        unsafe { self.pool.release(self.body, self.slot, self.key) };
     }
 }
 

@@ -53,7 +53,7 @@ impl<T> Reservation<'_, T> {
     pub fn fill(self, value: T) -> Key<T> {
         let this = ManuallyDrop::new(self);
         let (index, generation) = (this.key.slot(), this.key.generation());
-        this.body.with(this.pool.shard(this.body), |shard| count(&shard.counts.settled));
+        this.pool.on_shard(this.body, |shard| count(&shard.counts.settled));
         // SAFETY: a reservation holds its slot, with nothing in it, until it is filled or dropped.
         unsafe { this.pool.fill(Claimed { slot: this.slot, index, generation }, value) }
     }
@@ -68,9 +68,10 @@ impl<T> fmt::Debug for Reservation<'_, T> {
 impl<T> Drop for Reservation<'_, T> {
     /// Cancels it.
     fn drop(&mut self) {
-        self.body.with(self.pool.shard(self.body), |shard| {
+        self.pool.on_shard(self.body, |shard| {
             count(&shard.counts.settled);
-            self.body.release(shard, self.slot, self.key.slot(), self.key.generation());
+            // SAFETY: a reservation holds its slot, with nothing in it.
+            unsafe { self.body.release(shard, self.slot, self.key.slot(), self.key.generation()) };
         });
     }
 }

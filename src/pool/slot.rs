@@ -80,6 +80,16 @@ impl<T> Slot<T> {
         unsafe { core::ptr::drop_in_place(self.value.get().cast::<T>()) };
     }
 
+    /// Fills what the value was.
+    ///
+    /// # Safety
+    /// The caller holds the slot, and the value was moved out or dropped.
+    #[cold]
+    pub(super) unsafe fn wipe(&self, byte: u8) {
+        // SAFETY: `write_bytes`: the cell's bytes, its holder's alone (INV-W3); it may be anything.
+        unsafe { self.value.get().write_bytes(byte, 1) };
+    }
+
     /// The value, shared.
     ///
     /// # Safety
