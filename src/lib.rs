@@ -114,6 +114,8 @@ pub mod collections;
 mod interner;
 mod pool;
 
+mod unwind_safe;
+
 pub use allocator_api2;
 #[cfg(feature = "allocator-api2-04")]
 pub use allocator_api2_04;

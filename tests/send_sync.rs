@@ -158,6 +158,16 @@ has!(Key<std::rc::Rc<u8>>, Send);
 has!(Key<std::rc::Rc<u8>>, Sync);
 has!(Key<std::rc::Rc<u8>>, Copy);
 
+// A panic leaves what is shared consistent, so it may be used behind one that was caught.
+has!(Arena, std::panic::RefUnwindSafe);
+has!(Heap, std::panic::RefUnwindSafe);
+has!(&'static Heap, std::panic::UnwindSafe);
+has!(Region, std::panic::RefUnwindSafe);
+has!(Interner, std::panic::RefUnwindSafe);
+has!(FrozenInterner, std::panic::UnwindSafe);
+has!(Pool<u8>, std::panic::RefUnwindSafe);
+lacks!(Pool<std::cell::Cell<u8>>, std::panic::RefUnwindSafe);
+
 // Handles are `Clone`, a reservation and a thread's own handle are not; only heaps are allocators.
 has!(Heap, Clone);
 has!(Region, Clone);

@@ -168,4 +168,7 @@ macro_rules! vec_in {
     ($alloc:expr; $($value:expr),+ $(,)?) => {
         $crate::collections::collect_in([$($value),+], $alloc)
     };
+    ($($other:tt)*) => {
+        ::core::compile_error!("vec_in! wants its allocator first: `vec_in![a; 1, 2, 3]`, `vec_in![a; value; len]`")
+    };
 }

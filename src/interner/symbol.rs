@@ -13,7 +13,7 @@ use core::num::NonZeroU32;
 /// use sharded_arena::{Interner, Symbol};
 /// let names = Interner::new();
 /// let (ada, grace) = (names.intern("ada")?, names.intern("grace")?);
-/// assert_eq!((ada.index(), grace.index()), (0, 1));
+/// assert_eq!((ada.index(), u32::from(grace)), (0, 1));
 /// assert_eq!(Symbol::from_index(1), Some(grace));
 /// assert_eq!(grace.to_string(), "#1");
 /// assert_eq!(size_of::<Option<Symbol>>(), 4);
@@ -47,6 +47,14 @@ impl Symbol {
         }
         #[expect(clippy::cast_possible_truncation, reason = "below u32::MAX")]
         Some(Symbol::of(index as u32))
+    }
+}
+
+/// Its [`index`](Symbol::index).
+impl From<Symbol> for u32 {
+    #[inline]
+    fn from(symbol: Symbol) -> u32 {
+        symbol.0.get() - 1
     }
 }
 
