@@ -97,3 +97,30 @@ fn both_versions_are_used_on_one_heap_at_once() {
     unsafe { Allocator::deallocate(&heap, block.cast(), layout) };
     assert_empty(&heap);
 }
+
+/// Beside the old one no other block of the new length fits: it has to grow where it is.
+#[test]
+fn a_block_grows_zeroed_up_to_the_limit_in_place() {
+    macro_rules! grows {
+        ($version:path, $alloc:expr) => {{
+            use $version as Version;
+            let (alloc, old, new) = ($alloc, layout(600 << 10, 16), layout(1 << 20, 16));
+            let block = Version::allocate(alloc, new).expect("room");
+            bytes(block).fill(0xA5);
+            // SAFETY: a live block of this layout.
+            let block = unsafe { Version::shrink(alloc, block.cast(), new, old) }.expect("it becomes shorter");
+            // SAFETY: as above.
+            let block = unsafe { Version::grow_zeroed(alloc, block.cast(), old, new) }.expect("grows in place");
+            let (kept, zeros) = bytes(block).split_at(600 << 10);
+            assert!(kept.iter().all(|byte| *byte == 0xA5) && zeros.iter().all(|byte| *byte == 0));
+            // SAFETY: as above.
+            unsafe { Version::deallocate(alloc, block.cast(), new) };
+        }};
+    }
+    let heap = heap(1 << 20, false);
+    grows!(allocator_api2_04::alloc::Allocator, &heap);
+    grows!(sharded_arena::allocator_api2::alloc::Allocator, &heap);
+    grows!(allocator_api2_04::alloc::Allocator, &heap.local());
+    grows!(sharded_arena::allocator_api2::alloc::Allocator, &heap.local());
+    assert_empty(&heap);
+}

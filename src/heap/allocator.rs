@@ -41,6 +41,21 @@ macro_rules! allocator {
                 unsafe { $type::grow(self, ptr, old, new) }.map_err(|_| $api::alloc::AllocError)
             }
 
+            unsafe fn grow_zeroed(
+                &self,
+                ptr: NonNull<u8>,
+                old: Layout,
+                new: Layout,
+            ) -> Result<NonNull<[u8]>, $api::alloc::AllocError> {
+                // SAFETY: the trait's contract is `grow`'s.
+                let grown = unsafe { $type::grow(self, ptr, old, new) }.map_err(|_| $api::alloc::AllocError)?;
+                // SAFETY: `NonNull::add`: the old length is at most the new one.
+                let tail = unsafe { grown.cast::<u8>().add(old.size()) };
+                // SAFETY: the rest of the grown block.
+                unsafe { tail.write_bytes(0, new.size() - old.size()) };
+                Ok(grown)
+            }
+
             unsafe fn shrink(
                 &self,
                 ptr: NonNull<u8>,
