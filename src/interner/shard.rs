@@ -35,8 +35,8 @@ impl Prepared {
     pub(super) fn give_back(self, account: &Account) {
         let extents = self.room.taken().into_iter().chain(self.table.map(|made| made.taken()));
         for extent in extents {
-            // SAFETY: `give_back`'s contract: just taken, named once, and nobody was told.
-            unsafe { account.give_back(&mut [extent]) };
+            // SAFETY: `give_back_untold`'s contract: just taken, named once, and nobody was told.
+            unsafe { account.give_back_untold(extent) };
         }
     }
 }
