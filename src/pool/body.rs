@@ -19,7 +19,7 @@ use crate::error::RegionError;
 use crate::region::{Account, Region};
 use crate::segments::{NoGrowth, Segments};
 use crate::size_class::Class;
-use crate::sync::{AtomicUsize, Mutex, mutant, ord, yield_now};
+use crate::sync::{AtomicU32, AtomicUsize, Mutex, mutant, ord, yield_now};
 use crate::table::Zeroable;
 use crate::thread::{Cache, Guard, OwnedShard, Shards};
 
@@ -54,6 +54,9 @@ pub(super) struct Body<T> {
     scan_at: AtomicUsize,
     /// Held by whoever reserves several slots: of two that do not fit together one is served.
     pub(super) many: Mutex<()>,
+    /// Not 0 once somebody has. Relaxed: it is set before the first of their claims, and whoever is refused because of one
+    /// has acquired that.
+    pub(super) several: AtomicU32,
 }
 
 /// A slot that its holder has claimed, and the generation it has now.
@@ -77,6 +80,7 @@ impl<T> Body<T> {
             fresh: AtomicUsize::new(0),
             scan_at: AtomicUsize::new(0),
             many: Mutex::new(()),
+            several: AtomicU32::new(0),
             account,
         })
     }
