@@ -9,7 +9,7 @@ use std::thread::spawn;
 
 use common::arenas::{Filled, fill, fill_up, release, verified};
 use common::{Block, Random, give, give_each, join_all, layout, regrow, steps, take, take_reserved};
-use sharded_arena::{Arena, BlockArena, Heap, Region, Scratch};
+use sharded_arena::{Arena, BlockArena, Heap, Interner, Region, Scratch};
 
 fn region(capacity: usize) -> Region {
     Region::builder().capacity(capacity).guard_pages(true).build().expect("a region")
@@ -28,6 +28,26 @@ fn assert_rest_is_quarantined(region: &Region) {
 }
 
 // ---- one thread -----------------------------------------------------------------------------------------------------
+
+/// What an interner has taken for a string that is refused after all was nobody's: it does not wait.
+#[test]
+fn a_refused_string_leaves_nothing_in_the_quarantine() {
+    let region = region(1 << 20);
+    let names = Interner::in_region(&region);
+    // All slots of a segment: the next string needs another one.
+    for n in 0..512 {
+        names.intern(&format!("{n:07}")).expect("room");
+    }
+    let heap = Heap::in_region(&region);
+    let rest = take(&heap, layout(region.limit() - region.memory_usage() - 36_000, 16)).expect("room");
+    region.flush_quarantine();
+    let before = (region.stats().usage, region.stats().quarantined, names.memory_usage());
+    let text = "x".repeat(region.stats().largest_free - 100);
+    names.intern(&text).expect_err("no room for the text and the slots");
+    assert_eq!((region.stats().usage, region.stats().quarantined, names.memory_usage()), before);
+    give(&heap, rest);
+    assert_eq!(names.intern(&text).expect("room").index(), 512);
+}
 
 /// A request for `bytes` was refused: what waits would not have helped.
 fn assert_rightly_refused(region: &Region, bytes: usize) {

@@ -5,6 +5,7 @@
 mod common;
 mod pools;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Barrier, Mutex, mpsc};
 use std::thread;
 
@@ -239,4 +240,28 @@ fn a_value_is_seen_whole_or_not_at_all() {
         assert_eq!(torn, 0, "values that were seen before they were written");
     });
     assert!(pool.is_empty());
+}
+
+/// What a request for several has of the slots when it is refused does not refuse the others.
+#[test]
+fn nobody_is_refused_beside_several_that_are() {
+    const ROUNDS: usize = 200_000;
+    let pool = Pool::with_capacity(1).unwrap();
+    let over = AtomicBool::new(false);
+    let mut refused = [0; 3];
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                assert!(pool.reserve_many::<2>().is_err());
+            }
+        });
+        for _ in 0..ROUNDS {
+            refused[0] += usize::from(!pool.insert(7).is_ok_and(|key| pool.remove(key)));
+            refused[1] += usize::from(pool.reserve().is_err());
+            refused[2] += usize::from(pool.reserve_many::<1>().is_err());
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(refused, [0; 3], "the slot was never anybody's for longer");
+    assert_free(&pool, 1, || 0);
 }

@@ -37,8 +37,8 @@ impl Prepared {
         let extents = self.room.taken().into_iter().chain(self.table.map(|made| made.taken()));
         for extent in extents {
             error.requested = error.requested.saturating_add(extent.len as usize * GRANULE_BYTES);
-            // SAFETY: `give_back`'s contract: just taken, named once, and nobody was told.
-            unsafe { account.give_back(&mut [extent]) };
+            // SAFETY: `give_back_untold`'s contract: just taken, named once, and nobody was told.
+            unsafe { account.give_back_untold(extent) };
         }
         error
     }

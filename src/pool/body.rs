@@ -20,7 +20,7 @@ use crate::error::RegionError;
 use crate::region::{Account, Region};
 use crate::segments::{NoGrowth, Segments};
 use crate::size_class::Class;
-use crate::sync::{AtomicUsize, Mutex, mutant, ord, yield_now};
+use crate::sync::{AtomicU32, AtomicUsize, Mutex, mutant, ord, yield_now};
 use crate::table::Zeroable;
 use crate::thread::{Cache, Guard, OwnedShard, Shards};
 
@@ -57,6 +57,9 @@ pub(super) struct Body<T> {
     pub(super) many: Mutex<()>,
     /// What the region fills freed memory with.
     wipe: Option<u8>,
+    /// Not 0 once somebody has. Relaxed: it is set before the first of their claims, and whoever is refused because of one
+    /// has acquired that.
+    pub(super) several: AtomicU32,
 }
 
 /// A slot that its holder has claimed, and the generation it has now.
@@ -81,6 +84,7 @@ impl<T> Body<T> {
             scan_at: AtomicUsize::new(0),
             many: Mutex::new(()),
             wipe: account.region().wipe(),
+            several: AtomicU32::new(0),
             account,
         })
     }

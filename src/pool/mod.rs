@@ -18,6 +18,7 @@ use core::num::NonZeroU64;
 use crate::error::RegionError;
 use crate::region::{FirstUse, Region};
 use crate::segments::Segments;
+use crate::sync::ord;
 use crate::thread::{self, OwnedShard};
 
 mod body;
@@ -150,7 +151,7 @@ impl<T> Pool<T> {
     /// [`PoolFull`], with the value, if every slot is in use and the region has no room for more.
     #[inline(always)]
     pub fn insert(&self, value: T) -> Result<Key<T>, PoolFull<T>> {
-        match self.claim(|_| {}) {
+        match self.claim(|_| {}).or_else(|| self.claim_again(|_| {})) {
             // SAFETY: the slot was just claimed.
             Some(claimed) => Ok(unsafe { self.fill(claimed, value) }),
             None => Err(PoolFull { value, capacity: self.capacity() }),
@@ -267,6 +268,15 @@ impl<T> Pool<T> {
     fn claim(&self, counted: impl FnOnce(&Shard)) -> Option<Claimed<'_, T>> {
         let body = self.body()?;
         self.on_shard(body, |shard| body.claim(shard).inspect(|_| counted(shard)))
+    }
+
+    /// As [`Pool::claim`], which has found none: what a `reserve_many` that is about to be refused has claimed meanwhile is
+    /// free again when none is under way.
+    #[cold]
+    #[inline(never)]
+    fn claim_again(&self, counted: impl FnOnce(&Shard)) -> Option<Claimed<'_, T>> {
+        let body = self.body.made().filter(|body| body.several.load(ord!(Relaxed)) != 0)?;
+        body.many.with(|()| self.claim(counted))
     }
 
     /// Writes the value of a slot; its key.

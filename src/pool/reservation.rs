@@ -4,13 +4,13 @@
 use core::fmt;
 use core::mem::ManuallyDrop;
 
-use crate::sync::mutant;
+use crate::sync::{mutant, ord};
 
 use super::Pool;
 use super::body::{Body, Claimed};
 use super::full::PoolFull;
 use super::key::Key;
-use super::shard::count;
+use super::shard::{Shard, count};
 use super::slot::Slot;
 
 /// A slot of a [`Pool`] and its key, before there is a value: what refers to the value may be built first.
@@ -83,8 +83,13 @@ impl<T> Pool<T> {
     /// # Errors
     /// [`PoolFull`] if every slot is in use and the region has no room for more.
     pub fn reserve(&self) -> Result<Reservation<'_, T>, PoolFull<()>> {
-        let claimed = self.claim(|shard| count(&shard.counts.reserved)).zip(self.body.made());
-        let Some((Claimed { slot, index, generation }, body)) = claimed else {
+        let reserved = |shard: &Shard| count(&shard.counts.reserved);
+        self.reserved(self.claim(reserved).or_else(|| self.claim_again(reserved)))
+    }
+
+    /// The reservation of a slot, if one was claimed and counted as reserved.
+    fn reserved<'a>(&'a self, claimed: Option<Claimed<'a, T>>) -> Result<Reservation<'a, T>, PoolFull<()>> {
+        let Some((Claimed { slot, index, generation }, body)) = claimed.zip(self.body.made()) else {
             return Err(PoolFull { value: (), capacity: self.capacity() });
         };
         let key = Key::new(self.id, index, generation);
@@ -97,10 +102,11 @@ impl<T> Pool<T> {
     /// # Errors
     /// [`PoolFull`] if there are not as many; those that there were are free again.
     pub fn reserve_many<const N: usize>(&self) -> Result<[Reservation<'_, T>; N], PoolFull<()>> {
+        let reserved = |shard: &Shard| count(&shard.counts.reserved);
         let reserve = || {
             let mut refused = None;
             let made: [_; N] = core::array::from_fn(|_| match refused {
-                None => self.reserve().map_err(|full| refused = Some(full)).ok(),
+                None => self.reserved(self.claim(reserved)).map_err(|full| refused = Some(full)).ok(),
                 Some(_) => None,
             });
             match refused {
@@ -109,11 +115,14 @@ impl<T> Pool<T> {
                 None => Ok(made.map(|reservation| reservation.unwrap_or_else(|| unreachable!("none was refused")))),
             }
         };
-        if N < 2 || mutant!("rule.pool.many-unlocked") {
+        if N == 0 || mutant!("rule.pool.many-unlocked") {
             return reserve();
         }
         match self.body() {
-            Some(body) => body.many.with(|()| reserve()),
+            Some(body) => {
+                body.several.store(1, ord!(Relaxed));
+                body.many.with(|()| reserve())
+            }
             None => Err(PoolFull { value: (), capacity: self.capacity() }),
         }
     }

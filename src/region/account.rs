@@ -153,11 +153,9 @@ impl Account {
     /// # Safety
     /// Each of `extents` is one that `take` gave, is named once, and nothing refers to its memory any more.
     pub(crate) unsafe fn give_back(&self, extents: &mut [Extent]) {
-        if let Some(byte) = self.region.wipe() {
-            for extent in &*extents {
-                // SAFETY: `write_bytes`: a live extent of this account's, which nothing refers to: the caller's contract.
-                unsafe { self.address(extent.offset).write_bytes(byte, extent.len as usize * GRANULE_BYTES) };
-            }
+        for extent in &*extents {
+            // SAFETY: this function's contract.
+            unsafe { self.wipe(*extent) };
         }
         if self.region.guard_page().is_some() {
             for extent in &*extents {
@@ -171,6 +169,31 @@ impl Account {
         for batch in extents.chunks_mut(BATCH) {
             let invalid = self.region.section(|section| section.give_back_list(&self.member.budget, batch));
             debug_assert_eq!(invalid, 0, "the caller's contract");
+        }
+    }
+}
+
+impl Account {
+    /// Gives back an extent whose address nobody was told: no read of it can be stale, so it does not wait in guard mode's
+    /// quarantine, and the region's usage is what it was before.
+    ///
+    /// # Safety
+    /// `take` gave `extent`, and nothing refers to its memory.
+    pub(crate) unsafe fn give_back_untold(&self, extent: Extent) {
+        // SAFETY: this function's contract.
+        unsafe { self.wipe(extent) };
+        let given_back = self.region.section(|section| section.give_back(&self.member.budget, extent));
+        debug_assert!(given_back.is_ok(), "the caller's contract");
+    }
+
+    /// Fills an extent, if the region asks for that.
+    ///
+    /// # Safety
+    /// It is a live one of this account's, which nothing refers to.
+    unsafe fn wipe(&self, extent: Extent) {
+        if let Some(byte) = self.region.wipe() {
+            // SAFETY: `write_bytes`: this function's contract.
+            unsafe { self.address(extent.offset).write_bytes(byte, extent.len as usize * GRANULE_BYTES) };
         }
     }
 }
