@@ -5,7 +5,8 @@
 //! needs no allocator.
 //!
 //! A refusal is an error of the format, with the refusal's text, and what was made until then is dropped. What the input
-//! says of its own length is believed up to 4 KiB of values; beyond, a collection grows as values come.
+//! says of its own length is believed up to 4 KiB of values; beyond, a collection grows as values come. The tables have the
+//! default hasher, which is fast: who fears chosen collisions reads pairs into a vector and hashes them otherwise.
 //!
 //! ```
 //! use std::marker::PhantomData;

@@ -11,7 +11,8 @@
 //!
 //! - INV-O1: `count` numbers were taken, each once; slot `n` is made before number `n` is taken, and written once, by who
 //!   took it, with the offset of the record that has it.
-//! - INV-O2: what was taken for a refused request was given back: no figure, no number and no table is another than before.
+//! - INV-O2: what was taken for a refused request was given back: no usage, no number and no table is another than before. For a
+//!   moment it was taken: the region's peak may show it, and another request may be refused meanwhile.
 //! - INV-O3: a string's entry is put under its shard's lock after a look at every entry the shard has: it has one number.
 //! - INV-O4: a slot is written before the entry is put: a number that was found has its string.
 //!

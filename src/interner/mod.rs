@@ -99,7 +99,8 @@ impl Interner {
     /// the lock of a shard, which now and then asks the region for more memory, and makes its table twice as long.
     ///
     /// # Errors
-    /// Only for a new string; then nothing has changed, and every string that is there is still found. `LimitReached` or
+    /// Only for a new string; then nothing has changed, but perhaps the region's peak, and every string that is there is still
+    /// found. Where one piece of what is needed is refused, the others were taken for a moment. `LimitReached` or
     /// `Fragmented` when the region refuses what is needed, or when there are 2³² − 1 strings; the error names the bytes
     /// that were needed together: of the string's record, of 4 KiB of numbers, of a shard's longer table. `InvalidLayout` for a string of
     /// 4 GiB or more.

@@ -47,7 +47,7 @@ impl<T> Pool<T> {
         PoolIterMut { pool: self, next: 0, lends: PhantomData }
     }
 
-    /// Takes all values out, with the keys they had, by slot. Those that the iterator has not come to when it is dropped
+    /// Takes all values out, with the keys they had, by slot; those too that were removed while a guard of them was leaked. Those that the iterator has not come to when it is dropped
     /// are dropped with it; if it is leaked they stay.
     pub fn drain(&mut self) -> PoolDrain<'_, T> {
         PoolDrain { pool: self, next: 0 }

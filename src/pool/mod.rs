@@ -148,7 +148,8 @@ impl<T> Pool<T> {
     /// knows of a free slot; else one for 32 slots, or the region's lock for a new segment of about 4 KiB.
     ///
     /// # Errors
-    /// [`PoolFull`], with the value, if every slot is in use and the region has no room for more.
+    /// [`PoolFull`], with the value, if every slot is in use and the region has no room for more (or the system refuses the
+    /// pool's first memory); or if 64 looks at all slots found none free, while removals never ceased.
     #[inline(always)]
     pub fn insert(&self, value: T) -> Result<Key<T>, PoolFull<T>> {
         match self.claim(|_| {}).or_else(|| self.claim_again(|_| {})) {

@@ -97,7 +97,8 @@ impl RegionBuilder {
     /// What became unreadable waits, and counts as the region's usage: up to a quarter of the limit and up to 1,024 blocks
     /// or chunks, or the one freed last. It gives way, oldest first, to newer ones, and before any request is refused.
     /// [`Region::flush_quarantine`] empties it. Its memory goes to the operating system meanwhile, unless it is locked or was
-    /// filled with [`poison_on_free`](Self::poison_on_free). A second free of such a block is found for certain.
+    /// filled with [`poison_on_free`](Self::poison_on_free). A second free of such a block is
+    /// found for certain while it waits: reported by a [checked](crate::HeapBuilder::checked) heap, counted by another.
     ///
     /// A free then costs two system calls, and each block that waits up to two of the mappings that a process may have. Where
     /// the system has none left, a block is given back readable; one that it cannot make readable again stays where it is, and

@@ -131,7 +131,8 @@ impl Scratch {
         Ok(())
     }
 
-    /// Frees everything at once, but keeps the chunk used last for the next round. All checkpoints become stale.
+    /// Frees everything at once, but keeps the chunk used last for the next round, unless freed memory is wiped or hidden. All
+    /// checkpoints become stale.
     pub fn reset(&mut self) {
         self.timeline.reset();
         self.stack.rewind(Stack::bottom());
@@ -148,7 +149,8 @@ impl Scratch {
         self.stack.held()
     }
 
-    /// Bytes in blocks, as they were asked for.
+    /// Bytes in blocks, as they were asked for. A block that was given up after a checkpoint was taken behind it may count
+    /// until the reset.
     #[cfg(feature = "stats")]
     #[must_use]
     pub fn live_bytes(&self) -> usize {

@@ -21,7 +21,8 @@ use crate::boxed::Box;
 
 pub use drain::Drain;
 
-/// A text in `A` that grows: std's `String`, with its methods and their meaning, over any allocator.
+/// A text in `A` that grows: std's `String`, with its methods (but `replace_range`, `extend_from_within` and those for UTF-16)
+/// and their meaning, over any allocator.
 ///
 /// As large as a [`Vec`] of bytes. Where std's would end the process for want of memory it panics with the refusal's text;
 /// a method with `try_` returns it instead, and the text is as it was.
@@ -243,7 +244,8 @@ impl<A: Allocator> String<A> {
         self.bytes.shrink_to_fit();
     }
 
-    /// Gives the room beyond the text and beyond `capacity` bytes back, where the allocator takes it.
+    /// Gives the room beyond the text and beyond `capacity` bytes back, where the allocator takes it; as
+    /// [`shrink_to_fit`](Self::shrink_to_fit) where it refuses.
     pub fn shrink_to(&mut self, capacity: usize) {
         self.bytes.shrink_to(capacity);
     }
