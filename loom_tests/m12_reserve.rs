@@ -1,8 +1,9 @@
 //! Model 12: keys before their values. A reservation that is cancelled beside one that is filled leaves a key that never
 //! names anything; its slot is used again under another. Of two threads that reserve more slots together than there are,
-//! one is served.
+//! one is served; what several that are refused have had for a moment refuses nobody.
 //!
-//! Breaks it: `rule.pool.generation-kept` (all but reserve many), `rule.pool.many-unlocked` (reserve many).
+//! Breaks it: `rule.pool.generation-kept` (all but reserve many), `rule.pool.many-unlocked` (reserve many),
+//! `rule.pool.looked-once` (beside several).
 
 use super::harness::{BOUNDED, LARGE, explore};
 use super::place::Count;
@@ -105,4 +106,21 @@ fn m12_reserve_many() {
         },
     );
     ONE.happened("one was refused beside the other");
+}
+
+/// One slot: two are refused, and one is not, whatever the two have meanwhile.
+#[test]
+fn m12_beside_several() {
+    static SERVED: Count = Count::new();
+    let reserves = |slots: &Slots| {
+        by_hand::set_late(true);
+        assert!(slots.reserve_many::<2>().is_err(), "two of one slot");
+    };
+    let inserts = |slots: &Slots| {
+        by_hand::set_late(true);
+        slots.insert_surely(0);
+        SERVED.hit();
+    };
+    explore("m12_reserve::beside_several", BOUNDED, || Slots::new(1, 1, 0), &[reserves, inserts], Slots::check);
+    SERVED.happened("served beside two that are refused");
 }

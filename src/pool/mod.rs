@@ -1,15 +1,15 @@
 //! `Pool`: values of one type in slots that are reused, found by keys that are not.
 //!
 //! One value walks through the files like this: the thread's hints (`shard.rs`) or, without one, a look for a free slot
-//! (`body.rs`); the slot is claimed, filled, guarded, removed and freed by transitions of its one word (`word.rs`), the
-//! value itself in `slot.rs`; a key names it (`key.rs`), a guard keeps it (`guard.rs`), a reservation comes before it
+//! (`body.rs`); the slot is claimed, filled, guarded, removed and freed (`hold.rs`) by transitions of its one word
+//! (`word.rs`), the value itself in `slot.rs`; a key names it (`key.rs`), a guard keeps it (`guard.rs`), a reservation comes before it
 //! (`reservation.rs`); `iter.rs` is for whoever has the pool alone.
 //!
 //! - INV-O1: a pool's id is never another's, so the slot that one of its keys names exists.
 //!
 //! That threads keep free slots of their own and guards delay a removal is `sharded-slab`'s idea; batches of free slots
 //! change threads as magazines do in Bonwick and Adams' *Magazines and Vmem* (USENIX 2001).
-#![expect(unsafe_code, reason = "writes, reads and drops values in slots it holds; follows the cached shard")]
+#![expect(unsafe_code, reason = "reads and drops values in slots it holds")]
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -18,12 +18,12 @@ use core::num::NonZeroU64;
 use crate::error::RegionError;
 use crate::region::{FirstUse, Region};
 use crate::segments::Segments;
-use crate::sync::ord;
-use crate::thread::{self, OwnedShard};
+use crate::thread;
 
 mod body;
 mod full;
 mod guard;
+mod hold;
 mod iter;
 mod key;
 #[cfg(all(test, loom))]
@@ -35,13 +35,13 @@ mod slot;
 mod tests;
 mod word;
 
-use body::{Body, Claimed};
+use body::Body;
 pub use full::PoolFull;
 pub use guard::Ref;
 pub use iter::{PoolDrain, PoolIterMut};
 pub use key::Key;
 pub use reservation::Reservation;
-use shard::{Shard, count};
+use shard::count;
 use slot::Slot;
 use word::Removed;
 
@@ -247,133 +247,6 @@ impl<T> Pool<T> {
     #[must_use]
     pub fn region(&self) -> Option<Region> {
         self.body.region(|body| body.account.region().clone())
-    }
-
-    // ---- slots ----------------------------------------------------------------------------------------------------
-
-    /// The slot that `key` names, if it is this pool's.
-    #[inline(always)]
-    fn slot(&self, key: Key<T>) -> Option<(&Body<T>, &Slot<T>)> {
-        let body = self.body.made().filter(|_| key.pool == self.id)?;
-        Some((body, body.slots.get(key.slot() as usize)?))
-    }
-
-    /// The slots and all that belongs to them, made if need be; none if the system refuses.
-    #[inline(always)]
-    fn body(&self) -> Option<&Body<T>> {
-        self.body.made().or_else(|| self.body.make(|region| Body::make(region, self.most)).ok())
-    }
-
-    /// Claims a free slot, and counts it with `counted`; none if there is none.
-    #[inline(always)]
-    fn claim(&self, counted: impl FnOnce(&Shard)) -> Option<Claimed<'_, T>> {
-        let body = self.body()?;
-        self.on_shard(body, |shard| body.claim(shard).inspect(|_| counted(shard)))
-    }
-
-    /// As [`Pool::claim`], which has found none: what a `reserve_many` that is about to be refused has claimed meanwhile is
-    /// free again when none is under way.
-    #[cold]
-    #[inline(never)]
-    fn claim_again(&self, counted: impl FnOnce(&Shard)) -> Option<Claimed<'_, T>> {
-        let body = self.body.made().filter(|body| body.several.load(ord!(Relaxed)) != 0)?;
-        body.many.with(|()| self.claim(counted))
-    }
-
-    /// Writes the value of a slot; its key.
-    ///
-    /// # Safety
-    /// The caller holds the slot, and nothing is in it.
-    #[inline(always)]
-    unsafe fn fill(&self, Claimed { slot, index, generation }: Claimed<'_, T>, value: T) -> Key<T> {
-        // SAFETY: this function's contract.
-        unsafe { slot.write(value) };
-        slot.word.fill(generation);
-        Key::new(self.id, index, generation)
-    }
-
-    /// Drops the value of a slot and frees the slot, also if the destructor panics.
-    ///
-    /// # Safety
-    /// The caller holds the slot, with the value of `key` in it.
-    #[inline(always)]
-    unsafe fn drop_held(&self, body: &Body<T>, slot: &Slot<T>, key: Key<T>) {
-        let panicked = core::mem::needs_drop::<T>().then(|| Release { pool: self, body, slot, key });
-        // SAFETY: this function's contract; the slot is freed afterwards.
-        unsafe { slot.drop_value() };
-        core::mem::forget(panicked);
-        // SAFETY: this function's contract; the value is gone.
-        unsafe { self.release(body, slot, key) };
-    }
-
-    /// The last guard of a removed value has gone.
-    ///
-    /// # Safety
-    /// As [`Pool::drop_held`].
-    #[cold]
-    unsafe fn drop_parted(&self, body: &Body<T>, slot: &Slot<T>, key: Key<T>) {
-        self.on_shard(body, |shard| count(&shard.counts.dropped));
-        // SAFETY: this function's contract.
-        unsafe { self.drop_held(body, slot, key) };
-    }
-
-    /// The slot of `key` becomes free.
-    ///
-    /// # Safety
-    /// The caller holds the slot, and no value is in it.
-    #[inline(always)]
-    unsafe fn release(&self, body: &Body<T>, slot: &Slot<T>, key: Key<T>) {
-        // SAFETY: this function's contract.
-        self.on_shard(body, |shard| unsafe { body.release(shard, slot, key.slot(), key.generation()) });
-    }
-
-    /// Runs `with` on the calling thread's shard, or on that of all threads without one.
-    #[inline(always)]
-    fn on_shard<R>(&self, body: &Body<T>, with: impl FnOnce(&Shard) -> R) -> R {
-        let shard = self.shard(body);
-        if shard.is_none() { self.without_shard(body, with) } else { with(shard) }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn without_shard<R>(&self, body: &Body<T>, with: impl FnOnce(&Shard) -> R) -> R {
-        // Threads may have ended since this one looked for a shard.
-        let shard = if body.may_adopt() { self.shard_cold(body) } else { Shard::none() };
-        if shard.is_none() { body.with_outside(with) } else { with(shard) }
-    }
-
-    /// The calling thread's shard, or [`OwnedShard::none`].
-    #[inline(always)]
-    fn shard<'a>(&self, body: &'a Body<T>) -> &'a Shard {
-        match thread::cached(self.id.get()) {
-            // SAFETY: the entry was made by `Body::find_shard` for this id, which is never reused: it points into this
-            // pool's body, which stands (INV-F1), or to the static `Shard::none`.
-            Some(shard) => unsafe { &*shard.cast::<Shard>() },
-            None => self.shard_cold(body),
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn shard_cold<'a>(&self, body: &'a Body<T>) -> &'a Shard {
-        let found = thread::with_identity(|cache, guard| body.find_shard(self.id, cache, guard));
-        found.unwrap_or(Shard::none())
-    }
-}
-
-/// Frees a slot whose value has panicked while it was dropped.
-struct Release<'a, T> {
-    pool: &'a Pool<T>,
-    body: &'a Body<T>,
-    slot: &'a Slot<T>,
-    key: Key<T>,
-}
-
-impl<T> Drop for Release<'_, T> {
-    #[cold]
-    fn drop(&mut self) {
-        // SAFETY: made by the slot's holder, whose value's destructor has ended, if by a panic.
-        unsafe { self.pool.release(self.body, self.slot, self.key) };
     }
 }
 
