@@ -73,8 +73,10 @@
 //!
 //! # Layers
 //!
-//! A module uses only modules above it in the list below. Pure values and the one door to the primitives of concurrency
-//! come first, then the parts, the region, what is sharded by thread.
+//! A module uses only modules above it in `src/lib.rs`. Pure values and the one door to the primitives of concurrency
+//! come first, then the parts, the region, what is sharded by thread, the typed layer.
+//!
+//! Invariants are numbered in the header of the file that keeps them.
 
 pub(crate) mod sync;
 

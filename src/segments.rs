@@ -3,8 +3,8 @@
 //! Segments of one length (about 4 KiB) are made one after the other; a directory says where each begins. An index leads
 //! to its value by a shift and two loads, without a lock. Segments are given back together, at the end.
 //!
-//! - INV-E1: segment `k` is made before segment `k + 1`, and stands until [`Segments::close`].
-//! - INV-E2: a directory entry that is not zero names an extent of the account's, long enough and aligned for its values,
+//! - INV-SE1: segment `k` is made before segment `k + 1`, and stands until [`Segments::close`].
+//! - INV-SE2: a directory entry that is not zero names an extent of the account's, long enough and aligned for its values,
 //!   each of which began as [`Zeroable::zeroed`].
 //!
 //! Growing is serialised by a lock of its own, under which the region's is taken. The directory is a table outside the
@@ -114,7 +114,7 @@ impl<T: Zeroable> Segments<T> {
         let granule = entry.granule.load(ord!("segments.get", Acquire)).checked_sub(1)?;
         entry.ghost.look();
         (index < self.most).then(|| {
-            // SAFETY: INV-E2: the segment was made, with a value for every index of it below `most`.
+            // SAFETY: INV-SE2: the segment was made, with a value for every index of it below `most`.
             unsafe { self.place.value(&entry.values, granule, index % Self::EACH) }
         })
     }

@@ -4,8 +4,8 @@
 //! the vector's values. One that does not know it is collected in pieces first, in the global allocator's memory, which
 //! are then moved.
 //!
-//! - INV-L1: places are rooms for values behind a vector's, handed on by splitting them, so nobody else has them.
-//! - INV-L2: the first `built` of some places hold values, which are dropped with them unless they are finished.
+//! - INV-PL1: places are rooms for values behind a vector's, handed on by splitting them, so nobody else has them.
+//! - INV-PL2: the first `built` of some places hold values, which are dropped with them unless they are finished.
 //!
 //! Who drives may be wrong in safe code: yield more, or fewer, or join what does not belong together. Each of these is a
 //! panic, after which all values that were yielded are dropped.
@@ -149,14 +149,14 @@ fn in_pieces<T: Send, A: Allocator>(
     Ok(())
 }
 
-/// Rooms for `len` values from `first` on; INV-L1.
+/// Rooms for `len` values from `first` on; INV-PL1.
 struct Places<'v, T> {
     first: NonNull<T>,
     len: usize,
     _room: PhantomData<&'v mut [T]>,
 }
 
-// SAFETY: values are written through it, and dropped, on any thread; it is the only way to its places (INV-L1).
+// SAFETY: values are written through it, and dropped, on any thread; it is the only way to its places (INV-PL1).
 unsafe impl<T: Send> Send for Places<'_, T> {}
 
 impl<'v, T> Places<'v, T> {
@@ -211,7 +211,7 @@ impl<T: Send> UnindexedConsumer<T> for Places<'_, T> {
     }
 }
 
-/// Places of which the first `built` are taken; INV-L2.
+/// Places of which the first `built` are taken; INV-PL2.
 struct Placed<'v, T> {
     places: Places<'v, T>,
     built: usize,
@@ -236,7 +236,7 @@ impl<T: Send> Folder<T> for Placed<'_, T> {
     fn consume(mut self, value: T) -> Self {
         assert!(self.built < self.places.len, "the parallel iterator yields more values than it said it had");
         let place = self.places.place(self.built);
-        // SAFETY: a place of its own (INV-L1), which holds no value yet (INV-L2).
+        // SAFETY: a place of its own (INV-PL1), which holds no value yet (INV-PL2).
         unsafe { place.write(value) };
         self.built += 1;
         self
@@ -254,7 +254,7 @@ impl<T: Send> Folder<T> for Placed<'_, T> {
 impl<T> Drop for Placed<'_, T> {
     fn drop(&mut self) {
         let values = NonNull::slice_from_raw_parts(self.places.first, self.built);
-        // SAFETY: INV-L2: its own values, dropped once, for it is being dropped.
+        // SAFETY: INV-PL2: its own values, dropped once, for it is being dropped.
         unsafe { values.drop_in_place() };
     }
 }

@@ -1,8 +1,8 @@
 //! `Shard`: what the holder of a shard's lock has: the text its strings go to, and how full its table is.
 //!
-//! - INV-D1: `used` entries of the newest table are not empty: at most three in four, or, where the region refuses a longer
+//! - INV-ID1: `used` entries of the newest table are not empty: at most three in four, or, where the region refuses a longer
 //!   table, seven in eight.
-//! - INV-D2: `tables[n]` is the granule of the `n`-th table of the shard, plus one; 0: it is not made, or was given back.
+//! - INV-ID2: `tables[n]` is the granule of the `n`-th table of the shard, plus one; 0: it is not made, or was given back.
 #![expect(unsafe_code, reason = "extents are given back")]
 
 use super::inner::Wanted;
@@ -114,7 +114,7 @@ impl Shard {
     /// `account` is the one that everything was taken with; nobody refers to a record, or looks into a table.
     pub(super) unsafe fn close(&mut self, account: &Account, memory: Memory) {
         let mut tables = self.forget_tables(LENGTHS);
-        // SAFETY: `give_back`'s contract: tables of this shard (INV-D2), each once; nobody looks into them.
+        // SAFETY: `give_back`'s contract: tables of this shard (INV-ID2), each once; nobody looks into them.
         unsafe { account.give_back(tables.as_mut_slice()) };
         loop {
             let (mut extents, mut count) = ([Extent::new(0, 0); BATCH], 0);
@@ -128,7 +128,7 @@ impl Shard {
             if count == 0 {
                 return;
             }
-            // SAFETY: `give_back`'s contract: extents of the chain (INV-S3), each once; nobody refers to them.
+            // SAFETY: `give_back`'s contract: extents of the chain (INV-IS3), each once; nobody refers to them.
             unsafe { account.give_back(&mut extents[..count]) };
         }
     }

@@ -4,7 +4,7 @@
 //! nobody had yet; a new segment; and, when the region or the pool's capacity allows none, the slots themselves, one after
 //! the other. So a pool is full only when its slots are:
 //!
-//! - INV-L1: a request is refused only if, as far as the refused thread can tell, there was a moment at which every slot was
+//! - INV-PB1: a request is refused only if, as far as the refused thread can tell, there was a moment at which every slot was
 //!   in use: `claimed − releasing`, counted late and early (INV-P2), was their number, or each was seen in use, one after the
 //!   other, and nothing that became free before any of these claims did so after the look began. The exception is a pool
 //!   in which removals never cease beside [`MOST_SCANS`] such looks.

@@ -111,7 +111,7 @@ impl<T> Pool<T> {
     pub(super) fn shard<'a>(&self, body: &'a Body<T>) -> &'a Shard {
         match thread::cached(self.id.get()) {
             // SAFETY: the entry was made by `Body::find_shard` for this id, which is never reused: it points into this
-            // pool's body, which stands (INV-F1), or to the static `Shard::none`.
+            // pool's body, which stands (INV-FU1), or to the static `Shard::none`.
             Some(shard) => unsafe { &*shard.cast::<Shard>() },
             None => self.shard_cold(body),
         }

@@ -5,7 +5,7 @@
 //! (`word.rs`), the value itself in `slot.rs`; a key names it (`key.rs`), a guard keeps it (`guard.rs`), a reservation comes before it
 //! (`reservation.rs`); `iter.rs` is for whoever has the pool alone.
 //!
-//! - INV-O1: a pool's id is never another's, so the slot that one of its keys names exists.
+//! - INV-PO1: a pool's id is never another's, so the slot that one of its keys names exists.
 //!
 //! That threads keep free slots of their own and guards delay a removal is `sharded-slab`'s idea; batches of free slots
 //! change threads as magazines do in Bonwick and Adams' *Magazines and Vmem* (USENIX 2001).

@@ -1,6 +1,6 @@
 //! `FirstUse`: what is made in a region when it is first asked for, for types whose `new` reserves nothing and cannot fail.
 //!
-//! - INV-F1: the body, once made, stands as long as this.
+//! - INV-FU1: the body, once made, stands as long as this.
 //!
 //! Synchronised by a lock that only makers take, and by `OnceLock`. Nobody else's lock is taken under it but the region's.
 

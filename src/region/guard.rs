@@ -4,14 +4,14 @@
 //! the region's quarantine: a ring. It leaves when newer ones have filled the ring, or when a request would be refused
 //! without it, oldest first: its pages are shown again, and it returns to the index.
 //!
-//! - INV-G1: a quarantined extent waits in the ring, or is moving: on its way in or out, in one thread's hands. It is used in
+//! - INV-GU1: a quarantined extent waits in the ring, or is moving: on its way in or out, in one thread's hands. It is used in
 //!   the index and charged to the region, to no set.
-//! - INV-G2: a hidden page lies in a quarantined extent: what the index gives is readable.
-//! - INV-G3: `marks` has the bit of a page if and only if that is the first whole page of a quarantined extent. So what is
+//! - INV-GU2: a hidden page lies in a quarantined extent: what the index gives is readable.
+//! - INV-GU3: `marks` has the bit of a page if and only if that is the first whole page of a quarantined extent. So what is
 //!   named by its offset is known for quarantined by one bit: no two extents have the same first page.
-//! - INV-G4: `count + moving ≤ ENTRIES`: an extent that the system cannot show finds its place in the ring again, as the
+//! - INV-GU4: `count + moving ≤ ENTRIES`: an extent that the system cannot show finds its place in the ring again, as the
 //!   newest. Each entry may cost the process two mappings, of which the system allows some 65,000.
-//! - INV-G5: when a give-back has ended, what waits is a quarter of the limit at most, or one extent, or could not be shown.
+//! - INV-GU5: when a give-back has ended, what waits is a quarter of the limit at most, or one extent, or could not be shown.
 //!
 //! Synchronised by the region's lock; the system calls run outside it, while the extent is moving. A request that would be
 //! refused beside a moving extent searches again until none moves.
@@ -119,7 +119,7 @@ impl Guard {
 
     /// `extent`, a moving one, waits as the newest.
     fn push(&mut self, extent: Extent) {
-        debug_assert!(self.count < ENTRIES, "INV-G4");
+        debug_assert!(self.count < ENTRIES, "INV-GU4");
         let last = (self.first + self.count) % ENTRIES;
         self.ring[last] = [extent.offset, extent.len];
         self.count += 1;

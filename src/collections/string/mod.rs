@@ -1,7 +1,7 @@
 //! A text in any allocator. What edits it is in `edit.rs`, what it does because `str` does in `traits.rs`, `drain.rs` takes
 //! a part out.
 //!
-//! - INV-S1: `bytes` is UTF-8 whenever a method of another returns or unwinds.
+//! - INV-ST1: `bytes` is UTF-8 whenever a method of another returns or unwinds.
 //!
 //! It grows by `reserve.rs` alone, so no refusal ends the process.
 #![expect(unsafe_code, reason = "bytes that are known to be UTF-8")]
@@ -165,7 +165,7 @@ impl<A: Allocator> String<A> {
     #[inline]
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // SAFETY: INV-S1.
+        // SAFETY: INV-ST1.
         unsafe { core::str::from_utf8_unchecked(&self.bytes) }
     }
 
@@ -173,7 +173,7 @@ impl<A: Allocator> String<A> {
     #[inline]
     #[must_use]
     pub fn as_mut_str(&mut self) -> &mut str {
-        // SAFETY: INV-S1, and what has a `&mut str` keeps it so.
+        // SAFETY: INV-ST1, and what has a `&mut str` keeps it so.
         unsafe { core::str::from_utf8_unchecked_mut(&mut self.bytes) }
     }
 
@@ -266,7 +266,7 @@ impl<A: Allocator> String<A> {
     #[must_use]
     #[track_caller]
     pub fn into_boxed_str(self) -> Box<str, A> {
-        // SAFETY: INV-S1.
+        // SAFETY: INV-ST1.
         unsafe { Box::from_utf8_unchecked(Box::from_vec(self.bytes)) }
     }
 
@@ -279,7 +279,7 @@ impl<A: Allocator> String<A> {
         A: 'a,
     {
         let bytes = self.bytes.leak();
-        // SAFETY: INV-S1.
+        // SAFETY: INV-ST1.
         unsafe { core::str::from_utf8_unchecked_mut(bytes) }
     }
 }
