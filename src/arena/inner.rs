@@ -18,10 +18,11 @@ use crate::table::try_box;
 use crate::thread::{self, Cache, Guard, OwnedShard, Shards, default_count};
 
 use super::extents::{List, Memory};
-use super::refill::LEAST_CHUNK_BYTES;
 use super::shard::Shard;
 use super::shared::SharedChunk;
 
+/// A chunk shorter than this is not worth its node.
+pub(super) const LEAST_CHUNK_BYTES: usize = if cfg!(all(test, loom)) { 64 } else { 256 };
 /// Least and first length of a chunk in bytes, unless the builder says otherwise.
 pub(super) const FIRST_CHUNK_BYTES: usize = 4096;
 /// Greatest length of a chunk in bytes, unless the builder says otherwise.

@@ -22,12 +22,9 @@ use crate::sync::mutant;
 use crate::thread;
 
 use super::extents::{List, NODE_BYTES};
-use super::inner::Body;
+use super::inner::{Body, LEAST_CHUNK_BYTES};
 use super::shard::Shard;
 use super::shared::Free;
-
-/// A chunk shorter than this is not worth its node.
-pub(super) const LEAST_CHUNK_BYTES: usize = if cfg!(all(test, loom)) { 64 } else { 256 };
 
 /// A shared chunk's room fits half a word.
 const MOST_SHARED_BYTES: usize = 1 << 31;

@@ -23,7 +23,7 @@
 use core::alloc::Layout;
 use core::hash::{BuildHasher, Hasher};
 
-use super::shard::Shard;
+use super::shard::{Shard, Wanted};
 use super::symbol::Symbol;
 use super::table::{Found, Hash, Index};
 use super::text::{Memory, RecordAt, record_bytes};
@@ -294,15 +294,4 @@ impl Drop for Core {
             shard.with(|shard| unsafe { shard.close(&self.account, self.memory) });
         }
     }
-}
-
-/// What a new string needs.
-#[derive(Clone, Copy)]
-pub(super) struct Wanted {
-    /// Bytes of its record.
-    pub(super) bytes: usize,
-    /// As the caller asked for it: what an error names.
-    pub(super) layout: Layout,
-    /// The token of the calling thread.
-    pub(super) owner: Option<u64>,
 }

@@ -5,7 +5,8 @@
 //! - INV-ID2: `tables[n]` is the granule of the `n`-th table of the shard, plus one; 0: it is not made, or was given back.
 #![expect(unsafe_code, reason = "extents are given back")]
 
-use super::inner::Wanted;
+use core::alloc::Layout;
+
 use super::table::{self, Entries, Hash, Index, LENGTHS, Made};
 use super::text::{Memory, RecordAt, Room, Text};
 use crate::error::AllocError;
@@ -22,6 +23,17 @@ pub(super) struct Shard {
     text: Text,
     used: usize,
     tables: [u32; LENGTHS],
+}
+
+/// What a new string needs.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    /// Bytes of its record.
+    pub(super) bytes: usize,
+    /// As the caller asked for it: what an error names.
+    pub(super) layout: Layout,
+    /// The token of the calling thread.
+    pub(super) owner: Option<u64>,
 }
 
 /// What was taken for one new string, and can be given back.

@@ -12,7 +12,7 @@
 use crate::error::RewindError;
 use crate::thread;
 
-use super::rewind::Mark;
+use super::stack::Mark;
 
 /// A place in a [`Scratch`](super::Scratch) stack to go back to.
 #[derive(Debug, Clone, Copy)]

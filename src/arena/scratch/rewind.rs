@@ -9,20 +9,7 @@ use crate::thread::OwnedShard;
 
 use super::super::inner::Body;
 use super::super::reset::SECTION;
-use super::stack::{Stack, bytes};
-
-/// A place in a stack to go back to.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Mark {
-    /// The end of the extent taken last.
-    head: u32,
-    /// The end of the chunk that was current, or none.
-    chunk: Option<u32>,
-    /// Where the cursor stood in it.
-    cursor: usize,
-    /// Bytes in blocks, as they were asked for.
-    live: u64,
-}
+use super::stack::{Mark, Stack, bytes};
 
 impl Stack {
     /// The place now.

@@ -10,7 +10,7 @@ use core::marker::PhantomData;
 
 use crate::blocks::Blocks;
 
-use super::rewind::Mark;
+use super::stack::Mark;
 use super::stack::Stack;
 
 /// Allocates inside [`Scratch::scope`](super::Scratch::scope) or [`Scratch::stage`](super::Scratch::stage); what it hands

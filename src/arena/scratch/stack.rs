@@ -32,7 +32,19 @@ use super::super::inner::{Body, Core};
 use super::super::refill::{Taken, most_of, need};
 use super::super::shard::Shard;
 use super::super::wipe::wipe_left;
-use super::rewind::Mark;
+
+/// A place in a stack to go back to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    /// The end of the extent taken last.
+    pub(super) head: u32,
+    /// The end of the chunk that was current, or none.
+    pub(super) chunk: Option<u32>,
+    /// Where the cursor stood in it.
+    pub(super) cursor: usize,
+    /// Bytes in blocks, as they were asked for.
+    pub(super) live: u64,
+}
 
 /// See the module's header.
 pub(super) struct Stack {
