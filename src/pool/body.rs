@@ -62,11 +62,30 @@ pub(super) struct Body<T> {
     pub(super) several: AtomicU32,
 }
 
-/// A slot that its holder has claimed, and the generation it has now.
+/// A slot that its holder has claimed, and the generation it has now. Two words, so that it stays in registers wherever it
+/// goes: what is written to memory as parts and read as one stalls.
 pub(super) struct Claimed<'a, T> {
     pub(super) slot: &'a Slot<T>,
-    pub(super) index: u32,
-    pub(super) generation: u32,
+    /// The generation, and below it the index.
+    place: u64,
+}
+
+impl<'a, T> Claimed<'a, T> {
+    #[inline(always)]
+    pub(super) fn new(slot: &'a Slot<T>, index: u32, generation: u32) -> Self {
+        Self { slot, place: u64::from(generation) << 32 | u64::from(index) }
+    }
+
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
+    pub(super) fn index(&self) -> u32 {
+        self.place as u32
+    }
+
+    #[inline(always)]
+    pub(super) fn generation(&self) -> u32 {
+        (self.place >> 32) as u32
+    }
 }
 
 impl<T> Body<T> {
@@ -114,7 +133,7 @@ impl<T> Body<T> {
                 let Some(slot) = self.slots.get(index as usize) else { continue };
                 if let Some(generation) = slot.word.claim() {
                     shard.counts.count_claimed();
-                    return Some(Claimed { slot, index, generation });
+                    return Some(Claimed::new(slot, index, generation));
                 }
             }
             if !self.refill(shard) {

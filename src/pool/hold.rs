@@ -49,7 +49,8 @@ impl<T> Pool<T> {
     /// # Safety
     /// The caller holds the slot, and nothing is in it.
     #[inline(always)]
-    pub(super) unsafe fn fill(&self, Claimed { slot, index, generation }: Claimed<'_, T>, value: T) -> Key<T> {
+    pub(super) unsafe fn fill(&self, claimed: Claimed<'_, T>, value: T) -> Key<T> {
+        let (slot, index, generation) = (claimed.slot, claimed.index(), claimed.generation());
         // SAFETY: this function's contract.
         unsafe { slot.write(value) };
         slot.word.fill(generation);

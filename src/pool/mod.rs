@@ -152,19 +152,7 @@ impl<T> Pool<T> {
     /// pool's first memory); or if 64 looks at all slots found none free, while removals never ceased.
     #[inline(always)]
     pub fn insert(&self, value: T) -> Result<Key<T>, PoolFull<T>> {
-        match self.claim(|_| {}) {
-            // SAFETY: the slot was just claimed.
-            Some(claimed) => Ok(unsafe { self.fill(claimed, value) }),
-            None => self.insert_again(value),
-        }
-    }
-
-    /// As [`Pool::insert`], which has found no slot. Apart, so that a claimed slot stays in registers there: written as parts
-    /// to memory and read as one it would stall every insert.
-    #[cold]
-    #[inline(never)]
-    fn insert_again(&self, value: T) -> Result<Key<T>, PoolFull<T>> {
-        match self.claim_again(|_| {}) {
+        match self.claim(|_| {}).or_else(|| self.claim_again(|_| {})) {
             // SAFETY: the slot was just claimed.
             Some(claimed) => Ok(unsafe { self.fill(claimed, value) }),
             None => Err(PoolFull { value, capacity: self.capacity() }),

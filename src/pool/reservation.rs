@@ -55,7 +55,7 @@ impl<T> Reservation<'_, T> {
         let (index, generation) = (this.key.slot(), this.key.generation());
         this.pool.on_shard(this.body, |shard| count(&shard.counts.settled));
         // SAFETY: a reservation holds its slot, with nothing in it, until it is filled or dropped.
-        unsafe { this.pool.fill(Claimed { slot: this.slot, index, generation }, value) }
+        unsafe { this.pool.fill(Claimed::new(this.slot, index, generation), value) }
     }
 }
 
@@ -89,11 +89,11 @@ impl<T> Pool<T> {
 
     /// The reservation of a slot, if one was claimed and counted as reserved.
     fn reserved<'a>(&'a self, claimed: Option<Claimed<'a, T>>) -> Result<Reservation<'a, T>, PoolFull<()>> {
-        let Some((Claimed { slot, index, generation }, body)) = claimed.zip(self.body.made()) else {
+        let Some((claimed, body)) = claimed.zip(self.body.made()) else {
             return Err(PoolFull { value: (), capacity: self.capacity() });
         };
-        let key = Key::new(self.id, index, generation);
-        Ok(Reservation { pool: self, body, slot, key })
+        let key = Key::new(self.id, claimed.index(), claimed.generation());
+        Ok(Reservation { pool: self, body, slot: claimed.slot, key })
     }
 
     /// Takes `N` slots, all of them or none. Of several threads that do this at the same time, and for which there are not

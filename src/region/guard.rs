@@ -280,6 +280,7 @@ impl Region {
     /// let heap = Heap::in_region(&region);
     /// let layout = std::alloc::Layout::new::<[u8; 100_000]>();
     /// let block = heap.alloc(layout)?;
+    /// // SAFETY: the block is live, and this is its layout.
     /// unsafe { heap.free(block.cast(), layout) };
     /// assert_eq!(heap.memory_usage(), 0);
     /// assert_eq!(region.memory_usage(), region.stats().quarantined);
