@@ -65,7 +65,7 @@ pub(super) struct Body<T> {
 /// A slot that its holder has claimed, and the generation it has now. Two words, so that it stays in registers wherever it
 /// goes: what is written to memory as parts and read as one stalls.
 pub(super) struct Claimed<'a, T> {
-    pub(super) slot: &'a Slot<T>,
+    slot: &'a Slot<T>,
     /// The generation, and below it the index.
     place: u64,
 }
@@ -76,15 +76,11 @@ impl<'a, T> Claimed<'a, T> {
         Self { slot, place: u64::from(generation) << 32 | u64::from(index) }
     }
 
+    /// The slot, its index and its generation.
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
-    pub(super) fn index(&self) -> u32 {
-        self.place as u32
-    }
-
-    #[inline(always)]
-    pub(super) fn generation(&self) -> u32 {
-        (self.place >> 32) as u32
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
+    pub(super) fn into_parts(self) -> (&'a Slot<T>, u32, u32) {
+        (self.slot, self.place as u32, (self.place >> 32) as u32)
     }
 }
 

@@ -50,7 +50,7 @@ impl<T> Pool<T> {
     /// The caller holds the slot, and nothing is in it.
     #[inline(always)]
     pub(super) unsafe fn fill(&self, claimed: Claimed<'_, T>, value: T) -> Key<T> {
-        let (slot, index, generation) = (claimed.slot, claimed.index(), claimed.generation());
+        let (slot, index, generation) = claimed.into_parts();
         // SAFETY: this function's contract.
         unsafe { slot.write(value) };
         slot.word.fill(generation);

@@ -92,8 +92,9 @@ impl<T> Pool<T> {
         let Some((claimed, body)) = claimed.zip(self.body.made()) else {
             return Err(PoolFull { value: (), capacity: self.capacity() });
         };
-        let key = Key::new(self.id, claimed.index(), claimed.generation());
-        Ok(Reservation { pool: self, body, slot: claimed.slot, key })
+        let (slot, index, generation) = claimed.into_parts();
+        let key = Key::new(self.id, index, generation);
+        Ok(Reservation { pool: self, body, slot, key })
     }
 
     /// Takes `N` slots, all of them or none. Of several threads that do this at the same time, and for which there are not
