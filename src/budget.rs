@@ -17,7 +17,7 @@
 //!
 //! Deliberately not here: what is charged for, and who holds the lock.
 
-use crate::sync::{AtomicU64, AtomicUsize, CachePadded, OwnedUsize, mutant, ord};
+use crate::sync::{Acquire, AtomicU64, AtomicUsize, CachePadded, OwnedUsize, Relaxed, Release, mutant};
 
 /// Slack of a limit is `limit / SLACK_DIVISOR` unless the builder says otherwise.
 pub(crate) const SLACK_DIVISOR: usize = 16;
@@ -63,11 +63,11 @@ impl Budget {
 
     /// Bytes handed out.
     pub(crate) fn usage(&self) -> usize {
-        self.usage.load(ord!(Relaxed))
+        self.usage.load(Relaxed)
     }
 
     pub(crate) fn limit(&self) -> usize {
-        self.limit.load(ord!(Relaxed))
+        self.limit.load(Relaxed)
     }
 
     /// Greatest usage so far.
@@ -77,7 +77,7 @@ impl Budget {
 
     /// Bytes of idle capacity granted to shards.
     pub(crate) fn leased(&self) -> usize {
-        self.leased.load(ord!(Relaxed))
+        self.leased.load(Relaxed)
     }
 
     /// The limit, or the bytes there are, whichever is less.
@@ -113,7 +113,7 @@ impl Budget {
         // A charge of nothing is right above a lowered limit too: a request that a reservation covers.
         debug_assert!(bytes <= self.room(), "INV-B1: checked before the charge");
         let usage = self.usage() + bytes;
-        self.usage.store(usage, ord!(Relaxed));
+        self.usage.store(usage, Relaxed);
         if usage > self.peak() {
             self.peak.set(usage);
         }
@@ -131,7 +131,7 @@ impl Budget {
     pub(crate) fn refund(&self, bytes: usize) {
         let usage = self.usage();
         debug_assert!(bytes <= usage, "refund of {bytes} bytes from {usage}");
-        self.usage.store(usage.saturating_sub(bytes), ord!(Relaxed));
+        self.usage.store(usage.saturating_sub(bytes), Relaxed);
     }
 
     /// A lowered limit makes every shard close its magazines at its next slow path.
@@ -139,7 +139,7 @@ impl Budget {
         if bytes < self.limit() {
             self.nudge();
         }
-        self.limit.store(bytes, ord!(Relaxed));
+        self.limit.store(bytes, Relaxed);
     }
 
     /// A search for `bytes` failed here: pressure begins, unless the request is large for the limit.
@@ -172,32 +172,32 @@ impl Budget {
     }
 
     fn step_pressure(&self, by: u64) {
-        self.pressure.store(self.pressure.load(ord!(Relaxed)) + by, ord!(Relaxed));
+        self.pressure.store(self.pressure.load(Relaxed) + by, Relaxed);
     }
 
     // ---- by anyone, without the lock ------------------------------------------------------------------------------
 
     fn pressed(&self) -> bool {
-        self.pressure.load(ord!(Relaxed)) % 2 == 1
+        self.pressure.load(Relaxed) % 2 == 1
     }
 
     /// The pressure of this limit and of the one above it.
     pub(crate) fn pressure_with(&self, above: &Budget) -> Pressure {
-        let (own, above) = (self.pressure.load(ord!(Relaxed)), above.pressure.load(ord!(Relaxed)));
+        let (own, above) = (self.pressure.load(Relaxed), above.pressure.load(Relaxed));
         Pressure { value: own.wrapping_add(above), on: (own | above) % 2 == 1 }
     }
 
     /// Leases `bytes`, if they fit the slack.
     pub(crate) fn grant(&self, bytes: usize) -> bool {
         if mutant!("rule.budget.add-then-roll-back") {
-            let before = self.leased.fetch_add(bytes, ord!("budget.grant", Acquire));
+            let before = self.leased.fetch_add(bytes, Acquire);
             if before + bytes > self.slack() {
-                self.leased.fetch_sub(bytes, ord!(Relaxed));
+                self.leased.fetch_sub(bytes, Relaxed);
                 return false;
             }
             return true;
         }
-        let mut leased = self.leased.load(ord!(Relaxed));
+        let mut leased = self.leased.load(Relaxed);
         loop {
             if bytes > self.slack().saturating_sub(leased) {
                 return false;
@@ -205,12 +205,7 @@ impl Budget {
             // ORDERING(Acquire): what the former holders of these bytes emptied is seen before they are filled again.
             //   pairs: `end_lease`'s Release.  loom: m02_lease::cached_never_above_slack; Relaxed fails it.
             // Failure is Relaxed: the value is re-validated by the next exchange.
-            match self.leased.compare_exchange_weak(
-                leased,
-                leased + bytes,
-                ord!("budget.grant", Acquire),
-                ord!(Relaxed),
-            ) {
+            match self.leased.compare_exchange_weak(leased, leased + bytes, Acquire, Relaxed) {
                 Ok(_) => return true,
                 Err(_) if mutant!("rule.budget.grant-once") => return false,
                 Err(seen) => leased = seen,
@@ -222,7 +217,7 @@ impl Budget {
     pub(crate) fn end_lease(&self, bytes: usize) {
         // ORDERING(Release): the blocks left before their lease does.
         //   pairs: `grant`'s Acquire.  loom: m02_lease::cached_never_above_slack; Relaxed fails it.
-        let before = self.leased.fetch_sub(bytes, ord!("budget.end_lease", Release));
+        let before = self.leased.fetch_sub(bytes, Release);
         debug_assert!(before >= bytes, "lease of {bytes} bytes ended with {before} leased");
     }
 }

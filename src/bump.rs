@@ -25,7 +25,7 @@ use crate::blocks::{Blocks, SharedCursor, resize_shared};
 use crate::error::{AllocError, AllocErrorKind, RegionError};
 use crate::layout::bump_down;
 use crate::mapping::{Advice, HUGE_FROM_BYTES, Mapping};
-use crate::sync::{AtomicUsize, CachePadded, mutant, ord};
+use crate::sync::{AcqRel, Acquire, AtomicUsize, CachePadded, Relaxed, mutant};
 
 /// The room below a cursor that any thread may move: one word, see the module's header.
 #[derive(Debug)]
@@ -39,16 +39,16 @@ impl SharedBump {
     /// Bytes below the cursor.
     #[inline]
     pub(crate) fn room(&self) -> usize {
-        self.0.load(ord!(Relaxed))
+        self.0.load(Relaxed)
     }
 
     /// Takes `layout` from the end of the room above address `base`; gives its offset.
     #[inline]
     pub(crate) fn take(&self, base: usize, layout: Layout) -> Option<usize> {
         if mutant!("rule.bump.add-then-roll-back") {
-            let before = self.0.fetch_sub(layout.size(), ord!(Relaxed));
+            let before = self.0.fetch_sub(layout.size(), Relaxed);
             if before < layout.size() {
-                self.0.fetch_add(layout.size(), ord!(Relaxed));
+                self.0.fetch_add(layout.size(), Relaxed);
                 return None;
             }
             return Some(before - layout.size());
@@ -59,7 +59,7 @@ impl SharedBump {
             // ORDERING(Acquire): what the former holder of a last block wrote precedes its next use.
             //   pairs: `shift`'s Release.  loom: m01_bump::given_back; Relaxed fails it.
             // Failure is Relaxed: the next exchange acquires.
-            match self.0.compare_exchange_weak(room, at, ord!("bump.take", Acquire), ord!(Relaxed)) {
+            match self.0.compare_exchange_weak(room, at, Acquire, Relaxed) {
                 Ok(_) => return Some(at),
                 Err(_) if mutant!("rule.bump.take-once") => return None,
                 Err(seen) => room = seen,
@@ -80,14 +80,14 @@ impl SharedCursor for SharedBump {
 
     fn shift(&self, from: usize, to: usize) -> bool {
         if mutant!("rule.bump.shift-unchecked") {
-            self.0.store(to, ord!(Relaxed));
+            self.0.store(to, Relaxed);
             return true;
         }
         // ORDERING(Release, when bytes are given back): their holder has written to them before their next holder does.
         //   pairs: `take`'s Acquire.  loom: m01_bump::given_back; Relaxed fails it.
         // ORDERING(Acquire, when bytes are taken): as in `take`.  loom: m01_bump::grown.
         // Failure is Relaxed: the caller then does without.
-        self.0.compare_exchange(from, to, ord!("bump.shift", AcqRel), ord!(Relaxed)).is_ok()
+        self.0.compare_exchange(from, to, AcqRel, Relaxed).is_ok()
     }
 }
 

@@ -13,7 +13,7 @@
 use crate::error::RegionError;
 use crate::magazine::{Node, NodeRef, NodeSize, Nodes};
 use crate::size_class::{COUNT, Class};
-use crate::sync::{AtomicU64, AtomicUsize, CachePadded, mutant, ord};
+use crate::sync::{Acquire, AtomicU64, AtomicUsize, CachePadded, Relaxed, Release, mutant};
 
 /// The head of a stack of nodes; zero is an empty one.
 #[derive(Debug, Default)]
@@ -32,14 +32,13 @@ fn successor(word: u64, node: NodeRef) -> u64 {
 impl Head {
     /// Puts `node`, which the caller holds, on top.
     pub(crate) fn push(&self, nodes: &Nodes, node: NodeRef) {
-        let mut head = self.0.load(ord!(Relaxed));
+        let mut head = self.0.load(Relaxed);
         loop {
             nodes.get(node).set_next(node_of(head));
             // ORDERING(Release): slots, len, cap, `next` and what the freers wrote to the blocks precede the head.
             //   pairs: `pop`'s two Acquires.  loom: m03_depot::contents_are_seen; Relaxed fails it.
             // Failure is Relaxed: nothing is read through the value, the next exchange re-validates it.
-            match self.0.compare_exchange_weak(head, successor(head, node), ord!("depot.push", Release), ord!(Relaxed))
-            {
+            match self.0.compare_exchange_weak(head, successor(head, node), Release, Relaxed) {
                 Ok(_) => return,
                 Err(_) if mutant!("rule.depot.push-once") => return,
                 Err(seen) => head = seen,
@@ -51,7 +50,7 @@ impl Head {
     pub(crate) fn pop(&self, nodes: &Nodes) -> Option<NodeRef> {
         // ORDERING(Acquire): the pusher's writes to the node are seen.
         //   pairs: `push`'s Release.  loom: m03_depot::contents_are_seen; Relaxed fails it.
-        let mut head = self.0.load(ord!("depot.pop.load", Acquire));
+        let mut head = self.0.load(Acquire);
         loop {
             let top = node_of(head);
             if top.is_none() {
@@ -62,12 +61,7 @@ impl Head {
             // the release sequence of each push goes on through this one.
             // ORDERING(Acquire) on failure: as on the first load, for another node.
             //   pairs: `push`'s Release.  loom: m03_depot::retry_sees_contents; Relaxed fails it.
-            match self.0.compare_exchange_weak(
-                head,
-                successor(head, next),
-                ord!(Relaxed),
-                ord!("depot.pop.retry", Acquire),
-            ) {
+            match self.0.compare_exchange_weak(head, successor(head, next), Relaxed, Acquire) {
                 Ok(_) => return Some(top),
                 Err(_) if mutant!("rule.depot.pop-once") => return None,
                 Err(seen) => head = seen,
@@ -77,7 +71,7 @@ impl Head {
 
     /// Whether the stack was empty just now.
     pub(crate) fn is_empty(&self) -> bool {
-        node_of(self.0.load(ord!(Relaxed))).is_none()
+        node_of(self.0.load(Relaxed)).is_none()
     }
 }
 
@@ -121,7 +115,7 @@ impl Depot {
     }
 
     pub(crate) fn push_full(&self, class: Class, node: NodeRef) {
-        self.full_count.fetch_add(1, ord!(Relaxed));
+        self.full_count.fetch_add(1, Relaxed);
         self.full[class.index()].push(&self.nodes, node);
     }
 
@@ -131,7 +125,7 @@ impl Depot {
 
     fn pop_from(&self, head: &Head) -> Option<NodeRef> {
         let node = head.pop(&self.nodes)?;
-        self.full_count.fetch_sub(1, ord!(Relaxed));
+        self.full_count.fetch_sub(1, Relaxed);
         self.nodes.get(node).enter();
         Some(node)
     }
@@ -139,7 +133,7 @@ impl Depot {
     /// A full magazine of any class.
     pub(crate) fn pop_any(&self) -> Option<NodeRef> {
         // Refused requests come by here again and again: one word instead of a head per class.
-        if self.full_count.load(ord!(Relaxed)) == 0 {
+        if self.full_count.load(Relaxed) == 0 {
             return None;
         }
         self.full.iter().find_map(|head| if head.is_empty() { None } else { self.pop_from(head) })

@@ -12,7 +12,7 @@
 
 use crate::error::RegionError;
 use crate::size_class::{Class, LARGE_SLOTS, SMALL_SLOTS};
-use crate::sync::{AtomicU32, Ghost, Owned32, ord};
+use crate::sync::{AtomicU32, Ghost, Owned32, Relaxed};
 use crate::table::{Table, Zeroable};
 
 /// Names a node, or none. Bit 23 tells the size, the other 23 bits are the index plus one.
@@ -161,11 +161,11 @@ impl<'a> Node<'a> {
     }
     pub(crate) fn next(self) -> NodeRef {
         // Relaxed: the exchange that takes the head re-validates it, and the head's Acquire covers it.
-        NodeRef(self.next.load(ord!(Relaxed)))
+        NodeRef(self.next.load(Relaxed))
     }
     pub(crate) fn set_next(self, next: NodeRef) {
         // Relaxed: published by the push's Release exchange.
-        self.next.store(next.0, ord!(Relaxed));
+        self.next.store(next.0, Relaxed);
     }
 }
 
@@ -211,13 +211,13 @@ impl Nodes {
             NodeSize::Large => (self.large.len(), LARGE_BIT),
         };
         let fresh = &self.fresh[size as usize];
-        let mut taken = fresh.load(ord!(Relaxed));
+        let mut taken = fresh.load(Relaxed);
         loop {
             if taken as usize >= most {
                 return None;
             }
             // Relaxed: a fresh node is all zeros since the table was made; nothing is published by its number.
-            match fresh.compare_exchange_weak(taken, taken + 1, ord!(Relaxed), ord!(Relaxed)) {
+            match fresh.compare_exchange_weak(taken, taken + 1, Relaxed, Relaxed) {
                 Ok(_) => return Some(NodeRef((taken + 1) | bit)),
                 Err(seen) => taken = seen,
             }
@@ -226,7 +226,7 @@ impl Nodes {
 
     /// Bytes of nodes that were ever used.
     pub(crate) fn touched_bytes(&self) -> usize {
-        let count = |size: NodeSize| self.fresh[size as usize].load(ord!(Relaxed)) as usize;
+        let count = |size: NodeSize| self.fresh[size as usize].load(Relaxed) as usize;
         count(NodeSize::Small) * NodeSize::Small.bytes() + count(NodeSize::Large) * NodeSize::Large.bytes()
     }
 }

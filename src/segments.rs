@@ -18,7 +18,7 @@ use core::marker::PhantomData;
 use crate::error::{AllocError, RegionError};
 use crate::extent::Extent;
 use crate::region::Account;
-use crate::sync::{AtomicU32, Ghost, Mutex, ord};
+use crate::sync::{Acquire, AtomicU32, Ghost, Mutex, Relaxed, Release};
 use crate::table::{Table, Zeroable};
 use crate::thread::{Token, own_token};
 
@@ -97,12 +97,12 @@ impl<T: Zeroable> Segments<T> {
     pub(crate) fn len(&self) -> usize {
         // ORDERING(Acquire): every value below is found by its index.
         //   pairs: `grow`'s Release.  loom: m11_grown_once; Relaxed fails it.
-        (self.made.load(ord!("segments.len", Acquire)) as usize * Self::EACH).min(self.most)
+        (self.made.load(Acquire) as usize * Self::EACH).min(self.most)
     }
 
     /// Bytes of the directory in use.
     pub(crate) fn metadata_bytes(&self) -> usize {
-        self.made.load(ord!(Relaxed)) as usize * size_of::<u32>()
+        self.made.load(Relaxed) as usize * size_of::<u32>()
     }
 
     /// Value `index`, if it was made.
@@ -111,7 +111,7 @@ impl<T: Zeroable> Segments<T> {
         let entry = self.directory.get(index / Self::EACH)?;
         // ORDERING(Acquire): the segment's values were made.
         //   pairs: `grow`'s Release.  loom: m11_grown; Relaxed fails it.
-        let granule = entry.granule.load(ord!("segments.get", Acquire)).checked_sub(1)?;
+        let granule = entry.granule.load(Acquire).checked_sub(1)?;
         entry.ghost.look();
         (index < self.most).then(|| {
             // SAFETY: INV-SE2: the segment was made, with a value for every index of it below `most`.
@@ -129,7 +129,7 @@ impl<T: Zeroable> Segments<T> {
         // Asked for outside the lock: a thread's first token may make its list of destructors grow.
         let owner = own_token().map(Token::bits);
         self.growing.with(|()| {
-            let (len, made) = (self.len(), self.made.load(ord!(Relaxed)));
+            let (len, made) = (self.len(), self.made.load(Relaxed));
             if len > have {
                 return Ok(len);
             }
@@ -139,10 +139,10 @@ impl<T: Zeroable> Segments<T> {
             entry.ghost.enter();
             // ORDERING(Release): the values are made before they can be found.
             //   pairs: `get`'s Acquire.  loom: m11_grown; Relaxed fails it.
-            entry.granule.store(granule + 1, ord!("segments.grow", Release));
+            entry.granule.store(granule + 1, Release);
             // ORDERING(Release): the entry precedes the number.
             //   pairs: `len`'s Acquire.  loom: m11_grown_once; Relaxed fails it.
-            self.made.store(made + 1, ord!("segments.made", Release));
+            self.made.store(made + 1, Release);
             account.set_metadata_bytes(self.metadata_bytes());
             Ok(len + count)
         })
@@ -162,14 +162,14 @@ impl<T: Zeroable> Segments<T> {
             let mut count = 0;
             while count < BATCH && first < len {
                 let values = Self::EACH.min(len - first);
-                let granule = self.directory[first / Self::EACH].granule.load(ord!(Relaxed)) - 1;
+                let granule = self.directory[first / Self::EACH].granule.load(Relaxed) - 1;
                 extents[count] = body::extent::<T>(granule, values);
                 (count, first) = (count + 1, first + values);
             }
             // SAFETY: `give_back`'s contract: extents that `grow` took, each once; nothing refers to them: the caller's word.
             unsafe { account.give_back(&mut extents[..count]) };
         }
-        self.made.store(0, ord!(Relaxed));
+        self.made.store(0, Relaxed);
     }
 }
 

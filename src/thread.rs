@@ -19,7 +19,7 @@
 
 use core::cell::Cell;
 
-use crate::sync::{AtomicU64, mutant, ord, per_thread, shared_static, zeroed_words};
+use crate::sync::{Acquire, AtomicU64, Relaxed, Release, mutant, per_thread, shared_static, zeroed_words};
 
 /// Threads that may have a shard at the same time; those beyond take the shared path.
 #[cfg(not(all(test, loom)))]
@@ -75,7 +75,7 @@ impl Tokens {
     /// A token for a thread that has none.
     pub(crate) fn take(&self) -> Option<Token> {
         for (slot, word) in self.generations.iter().enumerate() {
-            let generation = word.load(ord!(Relaxed));
+            let generation = word.load(Relaxed);
             if generation % 2 == 1 || generation >= Self::LAST {
                 continue;
             }
@@ -83,7 +83,7 @@ impl Tokens {
             // former's, so whoever sees that end must see, through this one, what the former holder wrote.
             //   pairs: `end`'s Release.  loom: m09_aba::aba_claim, aba_adopt; Relaxed fails them.
             // Failure is Relaxed: it only says to try the next slot.
-            let taken = word.compare_exchange(generation, generation + 1, ord!("thread.take", Acquire), ord!(Relaxed));
+            let taken = word.compare_exchange(generation, generation + 1, Acquire, Relaxed);
             if taken.is_ok() {
                 return Some(Token::new(slot, generation + 1));
             }
@@ -94,16 +94,16 @@ impl Tokens {
     /// Ends `token`, whose thread makes no further use of a shard except through a `Local` that pins it.
     pub(crate) fn end(&self, token: Token) {
         if mutant!("rule.thread.death-before-generation") {
-            self.deaths.fetch_add(1, ord!("thread.deaths.add", Release));
+            self.deaths.fetch_add(1, Release);
         }
         let next = if mutant!("rule.thread.no-generation") { 0 } else { token.generation() + 1 };
         // ORDERING(Release): the thread's last writes to its shards precede its end.
         //   pairs: `is_dead`'s and `take`'s Acquire.  loom: m09_token::end_claim; Relaxed fails it.
-        self.generations[token.slot()].store(next, ord!("thread.end", Release));
+        self.generations[token.slot()].store(next, Release);
         if !mutant!("rule.thread.death-before-generation") {
             // ORDERING(Release): whoever counts this death sees the generation above, so that no sweep records a death
             // whose thread it took for alive.  pairs: `deaths`' Acquire.  loom: m09_token::exact; Relaxed fails it.
-            self.deaths.fetch_add(1, ord!("thread.deaths.add", Release));
+            self.deaths.fetch_add(1, Release);
         }
     }
 
@@ -111,7 +111,7 @@ impl Tokens {
     pub(crate) fn is_dead(&self, token: Token) -> bool {
         // ORDERING(Acquire): what the ended thread wrote to its shards is seen by whoever claims them.
         //   pairs: `end`'s Release.  loom: m09_token::adopt_claim; Relaxed fails it.
-        let generation = self.generations[token.slot()].load(ord!("thread.dead", Acquire));
+        let generation = self.generations[token.slot()].load(Acquire);
         if mutant!("rule.thread.no-generation") { generation == 0 } else { generation > token.generation() }
     }
 
@@ -119,12 +119,12 @@ impl Tokens {
     pub(crate) fn deaths(&self) -> u64 {
         // ORDERING(Acquire): the generations of the deaths counted here are seen by the sweep that follows.
         //   pairs: the add in `end`.  loom: m09_token::exact; Relaxed fails it.
-        self.deaths.load(ord!("thread.deaths.load", Acquire))
+        self.deaths.load(Acquire)
     }
 
     /// Number of ends, as a hint.
     pub(crate) fn deaths_hint(&self) -> u64 {
-        self.deaths.load(ord!(Relaxed))
+        self.deaths.load(Relaxed)
     }
 }
 
@@ -145,10 +145,10 @@ impl Owner {
     // Relaxed throughout: writers and claimers hold the region's lock; outside it a thread looks only for its own living
     // token, which only it writes and nobody may overwrite.
     pub(crate) fn get(&self) -> Option<Token> {
-        Some(Token(self.0.load(ord!(Relaxed)))).filter(|token| token.0 != 0)
+        Some(Token(self.0.load(Relaxed))).filter(|token| token.0 != 0)
     }
     pub(crate) fn set(&self, token: Option<Token>) {
-        self.0.store(token.map_or(0, |token| token.0), ord!(Relaxed));
+        self.0.store(token.map_or(0, |token| token.0), Relaxed);
     }
 }
 
@@ -166,7 +166,7 @@ impl Pins {
             return;
         }
         // Relaxed: it comes before the thread's end in its own order, and so does whoever claims after that end.
-        self.0.store(self.0.load(ord!(Relaxed)) + 1, ord!(Relaxed));
+        self.0.store(self.0.load(Relaxed) + 1, Relaxed);
     }
     pub(crate) fn unpin(&self) {
         if mutant!("rule.thread.local-not-counted") {
@@ -174,17 +174,17 @@ impl Pins {
         }
         // ORDERING(Release): a `Local` that outlived its thread's guard wrote to the shard after the token's end.
         //   pairs: `is_pinned`'s Acquire.  loom: m09_local::local_claim; Relaxed fails it.
-        self.0.store(self.0.load(ord!(Relaxed)) - 1, ord!("thread.unpin", Release));
+        self.0.store(self.0.load(Relaxed) - 1, Release);
     }
     /// No `Local` is left: who says so has what they refer to exclusively, so those still counted were leaked.
     pub(crate) fn clear(&self) {
         // Release as in `unpin`: a sweep that finds none may claim the shard.
-        self.0.store(0, ord!("thread.unpin", Release));
+        self.0.store(0, Release);
     }
     pub(crate) fn is_pinned(&self) -> bool {
         // ORDERING(Acquire): what the last `Local` wrote is seen. After the token's end pins only fall, so a 0 stays 0.
         //   pairs: `unpin`'s Release.  loom: m09_local::local_claim; Relaxed fails it.
-        self.0.load(ord!("thread.pinned", Acquire)) != 0
+        self.0.load(Acquire) != 0
     }
 }
 
@@ -335,7 +335,7 @@ mod tests {
     #[test]
     fn a_slot_is_retired_at_its_last_generation() {
         let tokens = fresh();
-        tokens.generations[0].store(Tokens::LAST - 1, ord!(Relaxed));
+        tokens.generations[0].store(Tokens::LAST - 1, Relaxed);
         let last = tokens.take().unwrap();
         assert_eq!((last.slot(), last.generation()), (0, Tokens::LAST));
         tokens.end(last);

@@ -15,7 +15,7 @@ use core::ptr::NonNull;
 
 use crate::blocks::Blocks;
 use crate::error::AllocError;
-use crate::sync::ord;
+use crate::sync::Relaxed;
 use crate::unwind::run_all;
 
 use super::at::At;
@@ -77,8 +77,8 @@ impl Body {
             return;
         }
         let word = &self.outside.drops;
-        *next = word.load(ord!(Relaxed));
-        while let Err(seen) = word.compare_exchange_weak(*next, bits, ord!(Relaxed), ord!(Relaxed)) {
+        *next = word.load(Relaxed);
+        while let Err(seen) = word.compare_exchange_weak(*next, bits, Relaxed, Relaxed) {
             *next = seen;
         }
     }
@@ -101,8 +101,8 @@ impl Body {
 
     /// As [`Body::pop_own`], of the threads without a shard.
     fn pop_outside(&self) -> Option<NonNull<Node>> {
-        let (node, next) = self.node(self.outside.drops.load(ord!(Relaxed)))?;
-        self.outside.drops.store(next, ord!(Relaxed));
+        let (node, next) = self.node(self.outside.drops.load(Relaxed))?;
+        self.outside.drops.store(next, Relaxed);
         Some(node)
     }
 

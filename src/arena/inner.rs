@@ -13,7 +13,7 @@ use core::ptr::NonNull;
 use crate::budget::Budget;
 use crate::error::{AllocError, AllocErrorKind, RegionError};
 use crate::region::{Links, Region, ShardSet};
-use crate::sync::{AtomicU64, AtomicUsize, CachePadded, Figure, Mutex, OnceLock, ord};
+use crate::sync::{AtomicU64, AtomicUsize, CachePadded, Figure, Mutex, OnceLock, Relaxed};
 use crate::table::try_box;
 use crate::thread::{self, Cache, Guard, OwnedShard, Shards, default_count};
 
@@ -235,7 +235,7 @@ impl Body {
 
     /// Bytes of extents in scratch stacks.
     pub(crate) fn scratch_bytes(&self) -> usize {
-        self.outside.stacks.load(ord!(Relaxed))
+        self.outside.stacks.load(Relaxed)
     }
 
     pub(super) fn links(&self) -> &Links {

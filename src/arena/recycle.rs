@@ -15,7 +15,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 
-use crate::sync::{Arc, AtomicU32, OnceLock, PerThread, ord};
+use crate::sync::{Acquire, Arc, AtomicU32, OnceLock, PerThread, Relaxed, Release};
 use crate::thread;
 
 use super::inner::Core;
@@ -39,13 +39,13 @@ impl Slot {
         // ORDERING(Acquire): what the former borrower did to the stack is seen.
         //   pairs: `give_back`'s Release.  loom: m15_scratch::recycled; Relaxed fails it.
         // Failure is Relaxed: the next slot is tried.
-        self.lent.compare_exchange(0, 1, ord!("scratch.lend", Acquire), ord!(Relaxed)).is_ok()
+        self.lent.compare_exchange(0, 1, Acquire, Relaxed).is_ok()
     }
 
     fn give_back(&self) {
         // ORDERING(Release): the borrower is done with the stack.
         //   pairs: `lend`'s Acquire.  loom: m15_scratch::recycled; Relaxed fails it.
-        self.lent.store(0, ord!("scratch.give_back", Release));
+        self.lent.store(0, Release);
     }
 }
 

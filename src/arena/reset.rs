@@ -6,7 +6,7 @@ use crate::error::VerifyError;
 use crate::extent::Extent;
 use crate::region::Section;
 use crate::size_class::GRANULE_BYTES;
-use crate::sync::ord;
+use crate::sync::Relaxed;
 use crate::thread::OwnedShard;
 
 use super::inner::Body;
@@ -121,7 +121,7 @@ impl Body {
 
     /// Proves that the extents of the list and of the scratch stacks are all that the arena has taken.
     pub(super) fn verify(&self) -> Result<(), VerifyError> {
-        let (mut at, mut sum) = (self.extents.head(), self.outside.stacks.load(ord!(Relaxed)));
+        let (mut at, mut sum) = (self.extents.head(), self.outside.stacks.load(Relaxed));
         while at != 0 {
             let (extent, next) = self.memory.read_node(at);
             let offset = extent.offset as usize * GRANULE_BYTES;

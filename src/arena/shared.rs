@@ -11,7 +11,7 @@ use core::alloc::Layout;
 use crate::blocks::SharedCursor;
 use crate::layout::bump_down;
 use crate::size_class::{GRANULE_BYTES, START_ALIGN};
-use crate::sync::{AtomicU64, Owned32, OwnedUsize, mutant, ord};
+use crate::sync::{AcqRel, Acquire, AtomicU64, Owned32, OwnedUsize, Relaxed, mutant};
 
 /// Free bytes of a chunk: `room` bytes from granule `start` on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -44,13 +44,13 @@ pub(super) struct SharedChunk {
 impl SharedChunk {
     /// What is free, as a hint outside the lock.
     pub(super) fn free(&self) -> Free {
-        Free::from_bits(self.word.load(ord!(Relaxed)))
+        Free::from_bits(self.word.load(Relaxed))
     }
 
     /// Takes a block for `layout`, whose size is not zero, from the end of the room; gives its offset from `base`, the
     /// region's first address.
     pub(super) fn take(&self, base: usize, layout: Layout) -> Option<usize> {
-        let mut seen = self.word.load(ord!(Relaxed));
+        let mut seen = self.word.load(Relaxed);
         loop {
             let Free { start, room } = Free::from_bits(seen);
             let offset = start as usize * GRANULE_BYTES;
@@ -62,8 +62,8 @@ impl SharedChunk {
             // use here.  pairs: `replace`'s Release; exchanges between them carry it on.
             //   loom: m06_shared::written_before; Relaxed fails it.
             // Failure is Relaxed: the next exchange acquires.
-            let order = ord!("arena.shared.take", Acquire);
-            match self.word.compare_exchange_weak(seen, left.bits(), order, ord!(Relaxed)) {
+            let order = Acquire;
+            match self.word.compare_exchange_weak(seen, left.bits(), order, Relaxed) {
                 Ok(_) => return Some(at - base),
                 Err(_) if mutant!("rule.shared.take-once") => return None,
                 Err(now) => seen = now,
@@ -77,14 +77,14 @@ impl SharedChunk {
         if mutant!("rule.shared.replace-unchecked") {
             let before = self.free();
             crate::sync::yield_now();
-            self.word.swap(next.bits(), ord!("arena.shared.replace", AcqRel));
+            self.word.swap(next.bits(), AcqRel);
             return before;
         }
         // ORDERING(Release): what the grower saw under the lock precedes the chunk's use.
         //   pairs: `take`'s Acquire.  loom: m06_shared::written_before; Relaxed fails it.
         // ORDERING(Acquire): who gave the last block back has written to it before what is free goes to the region.
         //   pairs: `shift`'s Release.  loom: m06_shared::drained_given; Release alone fails it.
-        Free::from_bits(self.word.swap(next.bits(), ord!("arena.shared.replace", AcqRel)))
+        Free::from_bits(self.word.swap(next.bits(), AcqRel))
     }
 }
 
@@ -96,7 +96,7 @@ impl SharedCursor for SharedChunk {
     }
 
     fn shift(&self, from: usize, to: usize) -> bool {
-        let seen = self.word.load(ord!(Relaxed));
+        let seen = self.word.load(Relaxed);
         let Free { start, room } = Free::from_bits(seen);
         let floor = start as usize * GRANULE_BYTES;
         // Without a chunk the word has no place to which anything could be given back.
@@ -111,7 +111,7 @@ impl SharedCursor for SharedChunk {
         //   pairs: `take`'s Acquire.  loom: m06_shared::last_block; Relaxed fails it.
         // ORDERING(Acquire): who makes it longer takes bytes, as in `take`.
         // Failure is Relaxed: the caller then does without.
-        let order = ord!("arena.shared.shift", AcqRel);
-        self.word.compare_exchange(seen, Free { start, room }.bits(), order, ord!(Relaxed)).is_ok()
+        let order = AcqRel;
+        self.word.compare_exchange(seen, Free { start, room }.bits(), order, Relaxed).is_ok()
     }
 }

@@ -16,7 +16,7 @@ use allocator_api2::alloc::Allocator;
 
 use super::build::{Block, Head, Making};
 use super::error::{TryNewError, refused};
-use crate::sync::{AtomicUsize, mutant, ord};
+use crate::sync::{Acquire, AtomicUsize, Relaxed, Release, mutant};
 
 /// A value in a block of `A`, shared by the handles that were cloned from one another; the last one to go drops the value
 /// and frees the block, on whatever thread.
@@ -192,7 +192,7 @@ impl<T: ?Sized, A: Allocator + Clone> Arc<T, A> {
     #[must_use]
     pub fn strong_count(this: &Self) -> usize {
         // Relaxed: a hint, nothing is decided by it.
-        this.count().load(ord!(Relaxed))
+        this.count().load(Relaxed)
     }
 
     /// Whether two handles share one value.
@@ -284,7 +284,7 @@ impl<T: ?Sized, A: Allocator + Clone> Arc<T, A> {
     fn is_only(&self) -> bool {
         // ORDERING(Acquire): what those did who had the other handles precedes what the only one does to the value.
         //   pairs: `release`'s Release.  loom: m17_arc::only_sees; Relaxed fails it.
-        self.count().load(ord!("arc.only", Acquire)) == 1
+        self.count().load(Acquire) == 1
     }
 
     /// Takes this handle out of the count; whether it was the last. Afterwards the block is another's, or this caller's.
@@ -292,13 +292,13 @@ impl<T: ?Sized, A: Allocator + Clone> Arc<T, A> {
     fn release(&self) -> bool {
         // ORDERING(Release): what this thread did with the value precedes what the last handle does to it.
         //   pairs: the Acquire below and `is_only`'s.  loom: m17_arc::last_sees; Relaxed fails it.
-        let before = self.count().fetch_sub(1, ord!("arc.drop", Release));
-        let last = if mutant!("rule.arc.decided-apart") { self.count().load(ord!(Relaxed)) == 0 } else { before == 1 };
+        let before = self.count().fetch_sub(1, Release);
+        let last = if mutant!("rule.arc.decided-apart") { self.count().load(Relaxed) == 0 } else { before == 1 };
         if last {
             // ORDERING(Acquire): what all others did precedes what the last does to the value. The load reads its own
             // exchange, which goes on with the release sequence of every other; only the last pays for it.
             //   pairs: the Release above.  loom: m17_arc::last_sees; Relaxed fails it.
-            self.count().load(ord!("arc.last", Acquire));
+            self.count().load(Acquire);
         }
         last
     }
@@ -315,12 +315,12 @@ impl<T: ?Sized, A: Allocator + Clone> Clone for Arc<T, A> {
         let alloc = self.alloc.clone();
         // Relaxed: who clones has a handle, by which the value was seen; the new one goes to another thread by what orders
         // it there.
-        let before = self.count().fetch_add(1, ord!(Relaxed));
+        let before = self.count().fetch_add(1, Relaxed);
         if before > isize::MAX.unsigned_abs() {
             // Taken back, or panics that are caught could bring the count round to zero where words are short; meanwhile it
             // is too high by no more than the number of threads.
             // Relaxed: this thread's own handle keeps it from being the last.
-            self.count().fetch_sub(1, ord!(Relaxed));
+            self.count().fetch_sub(1, Relaxed);
             too_many();
         }
         Self { ptr: self.ptr, alloc, _owns: PhantomData }

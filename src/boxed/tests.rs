@@ -10,7 +10,7 @@ use allocator_api2::alloc::{AllocError, Allocator, Global};
 use super::Arc;
 use super::arc::Counted;
 use super::build::{Head, Making, Plain};
-use crate::sync::ord;
+use crate::sync::Relaxed;
 
 /// A count at its greatest takes no more, however often it is asked: one that could creep on would come round to zero where
 /// words are short.
@@ -18,16 +18,16 @@ use crate::sync::ord;
 fn more_handles_than_can_be_counted() {
     let one = Arc::new_in(1, Global);
     let most = isize::MAX.unsigned_abs();
-    one.count().store(most, ord!(Relaxed));
+    one.count().store(most, Relaxed);
     drop(one.clone());
     assert_eq!(Arc::strong_count(&one), most);
-    one.count().store(most + 1, ord!(Relaxed));
+    one.count().store(most + 1, Relaxed);
     for _ in 0..3 {
         let clone = || drop(one.clone());
         assert!(catch_unwind(AssertUnwindSafe(clone)).is_err());
         assert_eq!(Arc::strong_count(&one), most + 1);
     }
-    one.count().store(1, ord!(Relaxed));
+    one.count().store(1, Relaxed);
     assert_eq!(Arc::into_inner(one), Some(1));
 }
 

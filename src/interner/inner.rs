@@ -30,7 +30,7 @@ use super::text::{Memory, RecordAt, record_bytes};
 use crate::error::{AllocError, AllocErrorKind, RegionError};
 use crate::region::{Account, Region};
 use crate::segments::{NoGrowth, Segments};
-use crate::sync::{AtomicU32, AtomicU64, CachePadded, Ghost, Mutex, mutant, ord, parallelism};
+use crate::sync::{Acquire, AtomicU32, AtomicU64, CachePadded, Ghost, Mutex, Relaxed, Release, mutant, parallelism};
 use crate::table::Zeroable;
 use crate::thread::{Token, own_token};
 
@@ -110,7 +110,7 @@ impl Core {
     #[inline]
     pub(crate) fn len(&self) -> usize {
         // Relaxed: a figure; who uses a number acquires its slot.
-        self.count.load(ord!(Relaxed)) as usize
+        self.count.load(Relaxed) as usize
     }
 
     /// The hash of `text`.
@@ -150,7 +150,7 @@ impl Core {
         let slot = self.slots.get(symbol.index())?;
         // ORDERING(Acquire): the record was written.
         //   pairs: `name`'s Release.  loom: m13_resolved; Relaxed fails it.
-        let record = slot.record.load(ord!("interner.slot.load", Acquire));
+        let record = slot.record.load(Acquire);
         if record == 0 {
             return None;
         }
@@ -245,7 +245,7 @@ impl Core {
     fn take_number(&self, layout: Layout) -> Result<u32, AllocError> {
         loop {
             // Relaxed: the exchange decides; what has the number is published by its slot.
-            let number = self.count.load(ord!(Relaxed));
+            let number = self.count.load(Relaxed);
             if self.slots.get(number as usize).is_none() {
                 self.slots.grow(&self.account, number as usize).map_err(|refused| match refused {
                     NoGrowth::Refused(error) => error,
@@ -254,7 +254,7 @@ impl Core {
                     }
                 })?;
             }
-            let taken = self.count.compare_exchange_weak(number, number + 1, ord!(Relaxed), ord!(Relaxed)).is_ok();
+            let taken = self.count.compare_exchange_weak(number, number + 1, Relaxed, Relaxed).is_ok();
             if taken || mutant!("rule.interner.number-once") {
                 return Ok(number);
             }
@@ -267,7 +267,7 @@ impl Core {
         slot.ghost.enter();
         // ORDERING(Release): the record is written before its number leads to it.
         //   pairs: `resolve`'s Acquire.  loom: m13_resolved; Relaxed fails it.
-        slot.record.store(record.0, ord!("interner.slot.name", Release));
+        slot.record.store(record.0, Release);
     }
 
     /// Gives all tables but the newest back. Nobody looks into one.

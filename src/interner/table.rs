@@ -20,7 +20,7 @@ use super::text::{Memory, RECORD_ALIGN, RecordAt};
 use crate::error::{AllocError, AllocErrorKind};
 use crate::extent::Extent;
 use crate::region::Account;
-use crate::sync::{AtomicU64, Ghost, ord};
+use crate::sync::{Acquire, AtomicU64, Ghost, Relaxed, Release};
 
 /// Bits of a hash in an entry.
 const TAG_BITS: u32 = 30;
@@ -127,7 +127,7 @@ impl<'a> Entries<'a> {
             let entry = self.at(index);
             // ORDERING(Acquire): the record that the entry names was written.
             //   pairs: `put`'s Release.  loom: m13_found; Relaxed fails it.
-            let word = Word(entry.word.load(ord!("interner.entry.load", Acquire)));
+            let word = Word(entry.word.load(Acquire));
             if word.is_empty() {
                 return Found::Not(index & (self.0.len() - 1));
             }
@@ -148,32 +148,32 @@ impl<'a> Entries<'a> {
         entry.ghost.enter();
         // ORDERING(Release): the record, and its number's slot, are written before they can be found.
         //   pairs: `find`'s Acquire.  loom: m13_found; Relaxed fails it.
-        entry.word.store(Word::new(record, hash).0, ord!("interner.entry.put", Release));
+        entry.word.store(Word::new(record, hash).0, Release);
     }
 
     /// Copies all entries of `from`, a shorter table, to this one, which nobody sees yet.
     fn copy(self, from: Entries<'_>) {
         for entry in from.0 {
             // Relaxed: the lock's holder sees all that was put.
-            let word = Word(entry.word.load(ord!(Relaxed)));
+            let word = Word(entry.word.load(Relaxed));
             if word.is_empty() {
                 continue;
             }
             let mut index = self.home(Hash(word.0));
             // Relaxed here too: the table is published as a whole.
-            while self.at(index).word.load(ord!(Relaxed)) != Word::EMPTY.0 {
+            while self.at(index).word.load(Relaxed) != Word::EMPTY.0 {
                 index += 1;
             }
             let entry = self.at(index);
             entry.ghost.enter();
-            entry.word.store(word.0, ord!(Relaxed));
+            entry.word.store(word.0, Relaxed);
         }
     }
 
     /// The entry for a string that is not there, in a table that nobody sees yet.
     fn vacant(self, hash: Hash) -> usize {
         let mut index = self.home(hash);
-        while self.at(index).word.load(ord!(Relaxed)) != Word::EMPTY.0 {
+        while self.at(index).word.load(Relaxed) != Word::EMPTY.0 {
             index += 1;
         }
         index
@@ -208,7 +208,7 @@ impl Index {
     pub(super) fn entries(&self, memory: Memory) -> Option<Entries<'_>> {
         // ORDERING(Acquire): the table was zeroed, and what the one before had was copied.
         //   pairs: `publish`'s Release.  loom: m13_grown; Relaxed fails it.
-        let head = self.head.load(ord!("interner.head.load", Acquire));
+        let head = self.head.load(Acquire);
         if head == 0 {
             return None;
         }
@@ -262,7 +262,7 @@ impl Index {
         let head = u64::from(bits) << u32::BITS | u64::from(extent.offset + 1);
         // ORDERING(Release): the table is zeroed, and filled, before it can be found.
         //   pairs: `entries`' Acquire.  loom: m13_grown; Relaxed fails it.
-        self.head.store(head, ord!("interner.head.publish", Release));
+        self.head.store(head, Release);
         ((bits - FIRST_BITS) as usize, extent.offset)
     }
 }

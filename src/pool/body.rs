@@ -20,7 +20,7 @@ use crate::error::RegionError;
 use crate::region::{Account, Region};
 use crate::segments::{NoGrowth, Segments};
 use crate::size_class::Class;
-use crate::sync::{AtomicU32, AtomicUsize, Mutex, mutant, ord, yield_now};
+use crate::sync::{AtomicU32, AtomicUsize, Mutex, Relaxed, mutant, yield_now};
 use crate::table::Zeroable;
 use crate::thread::{Cache, Guard, OwnedShard, Shards};
 
@@ -146,7 +146,7 @@ impl<T> Body<T> {
             if self.take_batch(shard) || self.take_fresh(shard) {
                 return true;
             }
-            match self.slots.grow(&self.account, self.fresh.load(ord!(Relaxed))) {
+            match self.slots.grow(&self.account, self.fresh.load(Relaxed)) {
                 Ok(_) => {}
                 Err(NoGrowth::Full | NoGrowth::Refused(_)) => return self.find(shard),
             }
@@ -168,14 +168,14 @@ impl<T> Body<T> {
     /// Takes hints at slots that nobody had yet.
     #[expect(clippy::cast_possible_truncation, reason = "a pool has at most 2^32 - 1 slots")]
     fn take_fresh(&self, shard: &Shard) -> bool {
-        let mut first = self.fresh.load(ord!(Relaxed));
+        let mut first = self.fresh.load(Relaxed);
         loop {
             let count = self.slots.len().saturating_sub(first).min(BATCH);
             if count == 0 {
                 return false;
             }
             // Relaxed: hints publish nothing; the slots themselves say what they are.
-            match self.fresh.compare_exchange_weak(first, first + count, ord!(Relaxed), ord!(Relaxed)) {
+            match self.fresh.compare_exchange_weak(first, first + count, Relaxed, Relaxed) {
                 Ok(_) => {
                     // The lowest on top, so that slots are used in the order of their addresses.
                     for index in (first..first + count).rev() {
@@ -215,7 +215,7 @@ impl<T> Body<T> {
     /// Hints at free slots, up to a batch, from where the last look ended; `false` if none was seen.
     #[expect(clippy::cast_possible_truncation, reason = "a pool has at most 2^32 - 1 slots")]
     fn scan(&self, shard: &Shard) -> bool {
-        let (len, from) = (self.slots.len(), self.scan_at.load(ord!(Relaxed)));
+        let (len, from) = (self.slots.len(), self.scan_at.load(Relaxed));
         let mut found = 0;
         for step in 0..len {
             let index = (from + step) % len;
@@ -223,7 +223,7 @@ impl<T> Body<T> {
                 found += 1;
             }
             if found == BATCH {
-                self.scan_at.store(index, ord!(Relaxed));
+                self.scan_at.store(index, Relaxed);
                 break;
             }
         }
@@ -323,6 +323,6 @@ impl<T> Body<T> {
             shard.counts.restart(0);
         }
         self.outside.1.counts.restart(retired);
-        self.fresh.store(0, ord!(Relaxed));
+        self.fresh.store(0, Relaxed);
     }
 }

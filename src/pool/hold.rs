@@ -3,7 +3,7 @@
 //! Whoever has claimed a slot, or taken it with its value, holds it: nobody else writes its word or its value (INV-W1).
 #![expect(unsafe_code, reason = "writes and drops values in slots it holds; follows the cached shard")]
 
-use crate::sync::{mutant, ord};
+use crate::sync::{Relaxed, mutant};
 use crate::thread::{self, OwnedShard};
 
 use super::Pool;
@@ -38,8 +38,7 @@ impl<T> Pool<T> {
     #[cold]
     #[inline(never)]
     pub(super) fn claim_again(&self, counted: impl FnOnce(&Shard)) -> Option<Claimed<'_, T>> {
-        let beside_several =
-            |body: &&Body<T>| body.several.load(ord!(Relaxed)) != 0 && !mutant!("rule.pool.looked-once");
+        let beside_several = |body: &&Body<T>| body.several.load(Relaxed) != 0 && !mutant!("rule.pool.looked-once");
         let body = self.body.made().filter(beside_several)?;
         body.many.with(|()| self.claim(counted))
     }

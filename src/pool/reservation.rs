@@ -4,7 +4,7 @@
 use core::fmt;
 use core::mem::ManuallyDrop;
 
-use crate::sync::{mutant, ord};
+use crate::sync::{Relaxed, mutant};
 
 use super::Pool;
 use super::body::{Body, Claimed};
@@ -121,7 +121,7 @@ impl<T> Pool<T> {
         }
         match self.body() {
             Some(body) => {
-                body.several.store(1, ord!(Relaxed));
+                body.several.store(1, Relaxed);
                 body.many.with(|()| reserve())
             }
             None => Err(PoolFull { value: (), capacity: self.capacity() }),

@@ -11,7 +11,7 @@
 //! Used by one thread at a time: the owner, who adopts it after the former owner's end (INV-I3), or, that of all threads
 //! without one, the holder of its lock. Others read the counts.
 
-use crate::sync::{AtomicU64, Counter, Ghost, Owned32, Owned64, ord, shared_static};
+use crate::sync::{Acquire, AtomicU64, Counter, Ghost, Owned32, Owned64, Relaxed, Release, shared_static};
 use crate::table::Zeroable;
 use crate::thread::{OwnedShard, Pins};
 
@@ -57,26 +57,26 @@ impl Counts {
     pub(super) fn count_claimed(&self) {
         // ORDERING(Release): whoever reads this sees that the slot had become free before, by its former holder's count.
         //   pairs: `claimed`'s Acquire.  loom: m11_never_full; Relaxed fails it.
-        self.claimed.raise(ord!("pool.claimed.count", Release));
+        self.claimed.raise(Release);
     }
 
     /// Slots taken.
     pub(super) fn claimed(&self) -> u64 {
         // ORDERING(Acquire): as many slots as these claims found free are counted as having become free.
         //   pairs: `count_claimed`'s Release.  loom: m11_never_full; Relaxed fails it.
-        self.claimed.get(ord!("pool.claimed", Acquire))
+        self.claimed.get(Acquire)
     }
 
     /// Counts a slot that is about to become free, by the shard's user. Relaxed: the slot's word publishes it.
     #[inline(always)]
     pub(super) fn count_releasing(&self) {
-        self.releasing.raise(ord!(Relaxed));
+        self.releasing.raise(Relaxed);
     }
 
     /// Slots that are free again, or soon.
     pub(super) fn releasing(&self) -> u64 {
         // Relaxed: what it must not miss, its reader has acquired before, with a count of claims or with a slot's word.
-        self.releasing.get(ord!(Relaxed))
+        self.releasing.get(Relaxed)
     }
 
     /// Counts a slot that became free, by the shard's user.
@@ -84,14 +84,14 @@ impl Counts {
     pub(super) fn count_released(&self) {
         // ORDERING(Release): whoever reads this sees the slot free, or claimed again.
         //   pairs: `released`'s Acquire.  loom: m11_never_full; Relaxed fails it.
-        self.released.raise(ord!("pool.released.count", Release));
+        self.released.raise(Release);
     }
 
     /// Slots that became free.
     pub(super) fn released(&self) -> u64 {
         // ORDERING(Acquire): a look at the slots that begins now sees none of these as it was before.
         //   pairs: `count_released`'s Release.  loom: m11_never_full; Relaxed fails it.
-        self.released.get(ord!("pool.released", Acquire))
+        self.released.get(Acquire)
     }
 
     /// Starts anew with `retired` slots, by whoever has the pool exclusively.

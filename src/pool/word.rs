@@ -20,7 +20,7 @@
 //! - INV-W3: the value is written and moved or dropped only by the holder; it is read only while the word is full or
 //!   removed with the reader's guard counted.
 
-use crate::sync::{AtomicU64, mutant, ord};
+use crate::sync::{AcqRel, Acquire, AtomicU64, Relaxed, Release, mutant};
 
 /// The generation after which a slot is retired.
 #[cfg(not(all(test, loom)))]
@@ -72,7 +72,7 @@ impl Word {
     /// Takes a free slot; gives its generation.
     #[inline(always)]
     pub(super) fn claim(&self) -> Option<u32> {
-        let word = self.0.load(ord!(Relaxed));
+        let word = self.0.load(Relaxed);
         if word & (STATE | GUARDS) != FREE {
             return None;
         }
@@ -82,18 +82,18 @@ impl Word {
         // ORDERING(Release): who sees the slot in use sees that the one its claimer has used before is free, or was.
         //   pairs: `is_free`'s Acquire.  loom: m11_never_full; Acquire alone fails it.
         // Failure is Relaxed: another has it.
-        let order = ord!("pool.claim", AcqRel);
-        let taken = self.0.compare_exchange(word, word | TAKEN, order, ord!(Relaxed));
+        let order = AcqRel;
+        let taken = self.0.compare_exchange(word, word | TAKEN, order, Relaxed);
         taken.is_ok().then(|| generation_of(word))
     }
 
     /// The holder has written the value: it can be found by its key.
     #[inline(always)]
     pub(super) fn fill(&self, generation: u32) {
-        debug_assert_eq!(self.0.load(ord!(Relaxed)), at(generation) | TAKEN, "INV-W1");
+        debug_assert_eq!(self.0.load(Relaxed), at(generation) | TAKEN, "INV-W1");
         // ORDERING(Release): the value is written before it is found.
         //   pairs: `guard`'s, `remove`'s and `take`'s Acquire.  loom: m11_guard_sees; Relaxed fails it.
-        self.0.store(at(generation) | FULL, ord!("pool.fill", Release));
+        self.0.store(at(generation) | FULL, Release);
     }
 
     /// The holder has moved or dropped the value, or never wrote one: the slot is free again, or, its generations spent,
@@ -105,7 +105,7 @@ impl Word {
         let next = if free { at(generation.wrapping_add(u32::from(!reused))) | FREE } else { at(generation) | RETIRED };
         // ORDERING(Release): the former value is gone before the slot is claimed again.
         //   pairs: `claim`'s and `is_free`'s Acquire.  loom: m11_slot_travels; Relaxed fails it.
-        self.0.store(next, ord!("pool.vacate", Release));
+        self.0.store(next, Release);
         free
     }
 
@@ -115,7 +115,7 @@ impl Word {
     /// At 2^30 − 2 guards of one value: so many can only have been leaked.
     #[inline(always)]
     pub(super) fn guard(&self, generation: u32) -> bool {
-        let mut word = self.0.load(ord!(Relaxed));
+        let mut word = self.0.load(Relaxed);
         while is_full(word, generation) {
             if word & GUARDS >= MOST_GUARDS {
                 too_many_guards();
@@ -123,7 +123,7 @@ impl Word {
             // ORDERING(Acquire): the value is seen as it was written.
             //   pairs: `fill`'s Release.  loom: m11_guard_sees; Relaxed fails it.
             // Failure is Relaxed: the next exchange re-validates the word.
-            match self.0.compare_exchange_weak(word, word + 1, ord!("pool.guard", Acquire), ord!(Relaxed)) {
+            match self.0.compare_exchange_weak(word, word + 1, Acquire, Relaxed) {
                 Ok(_) => return true,
                 Err(_) if mutant!("rule.pool.guard-once") => return false,
                 Err(seen) => word = seen,
@@ -137,7 +137,7 @@ impl Word {
     pub(super) fn unguard(&self) -> bool {
         // ORDERING(Release): what was read through this guard is read before the value goes.
         //   pairs: the Acquire below, `remove`'s and `take`'s.  loom: m11_last_guard; Relaxed fails it.
-        let before = self.0.fetch_sub(1, ord!("pool.unguard", Release));
+        let before = self.0.fetch_sub(1, Release);
         debug_assert!(before & GUARDS > 0, "INV-W3");
         before & (STATE | GUARDS) == REMOVED | 1 && self.last_is_gone(before)
     }
@@ -148,17 +148,17 @@ impl Word {
         // ORDERING(Acquire): the other guards' reads precede the drop, and so does what the remover did before it removed:
         // the load reads the last of a chain of exchanges.  pairs: `unguard`'s Release and that of `remove`.
         //   loom: m11_last_guard; Relaxed fails it.
-        self.0.load(ord!("pool.last", Acquire));
+        self.0.load(Acquire);
         // ORDERING(Release): it cuts the release sequence of `claim` and `fill`; who sees the slot in use sees what it would
         // through them.  pairs: `is_free`'s Acquire.  loom: m11_never_full_parted; Relaxed fails it.
-        self.0.store(before & !(STATE | GUARDS) | TAKEN, ord!("pool.last.taken", Release));
+        self.0.store(before & !(STATE | GUARDS) | TAKEN, Release);
         true
     }
 
     /// Makes the key of `generation` stale; none if it is already.
     #[inline(always)]
     pub(super) fn remove(&self, generation: u32) -> Option<Removed> {
-        let mut word = self.0.load(ord!(Relaxed));
+        let mut word = self.0.load(Relaxed);
         while is_full(word, generation) {
             // ORDERING(Acquire): the value is seen as it was written, and every guard's reads precede its drop.
             //   pairs: `fill`'s and `unguard`'s Release.  loom: m11_removed_alone; Relaxed fails it.
@@ -167,11 +167,11 @@ impl Word {
             // Failure is Relaxed: the next exchange re-validates the word.
             let (removed, done) = if word & GUARDS == 0 || mutant!("rule.pool.guards-ignored") {
                 let taken = word & !(STATE | GUARDS) | TAKEN;
-                let done = self.0.compare_exchange_weak(word, taken, ord!("pool.remove", Acquire), ord!(Relaxed));
+                let done = self.0.compare_exchange_weak(word, taken, Acquire, Relaxed);
                 (Removed::Now, done)
             } else {
                 let later = word & !STATE | REMOVED;
-                let done = self.0.compare_exchange_weak(word, later, ord!("pool.remove.later", Release), ord!(Relaxed));
+                let done = self.0.compare_exchange_weak(word, later, Release, Relaxed);
                 (Removed::Later, done)
             };
             match done {
@@ -185,11 +185,10 @@ impl Word {
     /// Takes the slot of `generation` with its value, if no guard looks at it.
     #[inline(always)]
     pub(super) fn take(&self, generation: u32) -> bool {
-        let mut word = self.0.load(ord!(Relaxed));
+        let mut word = self.0.load(Relaxed);
         while word == at(generation) | FULL {
             // ORDERING(Acquire): as in `remove`.  loom: m11_taken_alone; Relaxed fails it.
-            match self.0.compare_exchange_weak(word, at(generation) | TAKEN, ord!("pool.take", Acquire), ord!(Relaxed))
-            {
+            match self.0.compare_exchange_weak(word, at(generation) | TAKEN, Acquire, Relaxed) {
                 Ok(_) => return true,
                 Err(seen) => word = seen,
             }
@@ -199,19 +198,19 @@ impl Word {
 
     /// Whether the value of `generation` is there. Relaxed: it says nothing about the value.
     pub(super) fn contains(&self, generation: u32) -> bool {
-        is_full(self.0.load(ord!(Relaxed)), generation)
+        is_full(self.0.load(Relaxed), generation)
     }
 
     /// Whether the slot is nobody's. If it is, that is a hint: `claim` decides.
     pub(super) fn is_free(&self) -> bool {
         // ORDERING(Acquire): if it is in use, what became free before its claim is counted as becoming free.
         //   pairs: `claim`'s, `fill`'s and `last_is_gone`'s Release.  loom: m11_never_full; Relaxed fails it.
-        self.0.load(ord!("pool.is_free", Acquire)) & (STATE | GUARDS) == FREE
+        self.0.load(Acquire) & (STATE | GUARDS) == FREE
     }
 
     /// The generation of the value that is there, if one is.
     pub(super) fn full_generation(&self) -> Option<u32> {
-        let word = self.0.load(ord!(Relaxed));
+        let word = self.0.load(Relaxed);
         is_full(word, generation_of(word)).then(|| generation_of(word))
     }
 
@@ -219,19 +218,19 @@ impl Word {
 
     /// Takes the slot with the value in it, if there is one; its generation, and whether it had been removed.
     pub(super) fn take_exclusively(&self) -> Option<(u32, bool)> {
-        let word = self.0.load(ord!(Relaxed));
+        let word = self.0.load(Relaxed);
         let removed = match word & STATE {
             FULL => false,
             REMOVED => true,
             _ => return None,
         };
-        self.0.store(at(generation_of(word)) | TAKEN, ord!(Relaxed));
+        self.0.store(at(generation_of(word)) | TAKEN, Relaxed);
         Some((generation_of(word), removed))
     }
 
     /// Frees a slot whose reservation was leaked; whether it is free now.
     pub(super) fn vacate_leaked(&self) -> bool {
-        let word = self.0.load(ord!(Relaxed));
+        let word = self.0.load(Relaxed);
         match word & (STATE | GUARDS) {
             TAKEN => self.vacate(generation_of(word)),
             state => state == FREE,
@@ -241,15 +240,15 @@ impl Word {
     /// Leaks `guards` guards of the value that is there, which has none.
     #[cfg(all(test, not(loom)))]
     pub(super) fn crowd(&self, guards: u64) {
-        assert_eq!(self.0.load(ord!(Relaxed)) & (STATE | GUARDS), FULL, "a value without guards is crowded");
-        self.0.fetch_add(guards, ord!(Relaxed));
+        assert_eq!(self.0.load(Relaxed) & (STATE | GUARDS), FULL, "a value without guards is crowded");
+        self.0.fetch_add(guards, Relaxed);
     }
 
     /// Makes a free slot one that was used until `generation`.
     #[cfg(test)]
     pub(super) fn age(&self, generation: u32) {
-        assert_eq!(self.0.load(ord!(Relaxed)) & (STATE | GUARDS), FREE, "only a free slot ages");
-        self.0.store(at(generation), ord!(Relaxed));
+        assert_eq!(self.0.load(Relaxed) & (STATE | GUARDS), FREE, "only a free slot ages");
+        self.0.store(at(generation), Relaxed);
     }
 }
 

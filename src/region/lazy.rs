@@ -6,7 +6,7 @@
 
 use crate::error::RegionError;
 use crate::mapping::{machine_bytes, page_bytes};
-use crate::sync::{Arc, AtomicU64, ord, shared_static};
+use crate::sync::{Arc, AtomicU64, Relaxed, shared_static};
 
 use super::{LEAST_BYTES, MOST_BYTES, Region};
 
@@ -29,18 +29,18 @@ pub(super) struct Quota(u64);
 impl Quota {
     /// So many bytes as one more region may have. Relaxed: it is a policy, two at once may have a little more.
     fn allowed() -> u64 {
-        (ADDRESS_BYTES.saturating_sub(RESERVED.load(ord!(Relaxed))) / PART).max(FLOOR_BYTES)
+        (ADDRESS_BYTES.saturating_sub(RESERVED.load(Relaxed)) / PART).max(FLOOR_BYTES)
     }
 
     fn of(bytes: u64) -> Self {
-        RESERVED.fetch_add(bytes, ord!(Relaxed));
+        RESERVED.fetch_add(bytes, Relaxed);
         Self(bytes)
     }
 }
 
 impl Drop for Quota {
     fn drop(&mut self) {
-        RESERVED.fetch_sub(self.0, ord!(Relaxed));
+        RESERVED.fetch_sub(self.0, Relaxed);
     }
 }
 
@@ -97,11 +97,11 @@ mod tests {
 
     #[test]
     fn many_regions_leave_addresses_for_others() {
-        let before = RESERVED.load(ord!(Relaxed));
+        let before = RESERVED.load(Relaxed);
         let regions: Vec<Region> = (0..600).map(|_| Region::machine().expect("address space")).collect();
         let sum: u64 = regions.iter().map(|region| region.capacity() as u64).sum();
         assert!(sum <= ADDRESS_BYTES + 600 * FLOOR_BYTES, "{sum} bytes of addresses");
-        assert!(RESERVED.load(ord!(Relaxed)) >= before.max(sum));
+        assert!(RESERVED.load(Relaxed) >= before.max(sum));
         // Other tests have such regions too, so the figure is not exact.
         let largest = regions[0].capacity();
         drop(regions);

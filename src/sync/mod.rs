@@ -5,9 +5,8 @@
 //! the ordinary one. No file outside `sync/` names `std::sync`, `core::sync`, `parking_lot`, `thread_local`, `loom` or an
 //! `Ordering`; a test greps for it.
 //!
-//! - [`ord!`] names an ordering. `ord!("site", Acquire)` is a constant in ordinary builds; under the model checker the
-//!   environment variable `SHARDED_ARENA_WEAKEN=site` turns that one site into `Relaxed`. `ord!(Relaxed)` has no name,
-//!   for it cannot be weakened.
+//! - An ordering stronger than `Relaxed` stands behind a comment `ORDERING(Acquire): …`, which names its partner and the
+//!   model that fails without it; `.ci/mutants` weakens each on a copy of the sources.
 //! - [`mutant!`] is `false` in ordinary builds; under the model checker `SHARDED_ARENA_WEAKEN=name` makes it `true`. It
 //!   leaves out one rule of a protocol, so that a model can be seen to fail without it.
 //! - [`Owned32`], [`Owned64`], [`OwnedUsize`], [`OwnedPtr`] are words which one thread at a time writes, with a plain load and store, and which any
@@ -18,29 +17,6 @@
 //!
 //! `compare_exchange_weak` may fail for no reason. x86-64 and loom never do that; under loom the wrapper here makes the
 //! first weak exchange of every word fail while [`forced_weak_failure`] is on.
-
-/// An ordering with the name of its site; see the module's header.
-macro_rules! ord {
-    (Relaxed) => {
-        $crate::sync::Ordering::Relaxed
-    };
-    ($site:literal, $order:ident) => {{
-        #[cfg(not(all(test, loom)))]
-        {
-            $crate::sync::Ordering::$order
-        }
-        #[cfg(all(test, loom))]
-        {
-            static WEAK: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
-            if *WEAK.get_or_init(|| $crate::sync::is_weakened($site)) {
-                $crate::sync::Ordering::Relaxed
-            } else {
-                $crate::sync::Ordering::$order
-            }
-        }
-    }};
-}
-pub(crate) use ord;
 
 /// `true` only under the model checker and only for the rule that its run leaves out; see the module's header.
 macro_rules! mutant {

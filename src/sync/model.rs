@@ -1,7 +1,7 @@
 //! The model checker's body of the door: loom's primitives under the same names.
 
 pub(crate) use loom::sync::Arc;
-pub(crate) use loom::sync::atomic::Ordering;
+pub(crate) use loom::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed, Release};
 pub(crate) use std::sync::OnceLock;
 
 use std::cell::{Cell, UnsafeCell};

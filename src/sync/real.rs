@@ -1,5 +1,6 @@
 //! The ordinary body of the door: the standard library's atomics, `parking_lot`'s mutex.
 
+pub(crate) use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 pub(crate) use std::sync::{Arc, OnceLock};
 

@@ -30,7 +30,7 @@ pub(crate) fn take() {
 /// Ends every token that lives. No role runs any more.
 pub(crate) fn end_all() {
     for (slot, word) in tokens().generations.iter().enumerate() {
-        let generation = word.load(crate::sync::ord!(Relaxed));
+        let generation = word.load(crate::sync::Relaxed);
         if generation % 2 == 1 {
             tokens().end(super::Token::new(slot, generation));
         }

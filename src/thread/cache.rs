@@ -5,7 +5,7 @@
 
 use core::cell::Cell;
 
-use crate::sync::{AtomicU64, ord, shared_static};
+use crate::sync::{AtomicU64, Relaxed, shared_static};
 
 /// Between two ids: the length of a cache entry's word.
 pub(super) const ID_STEP: u64 = size_of::<u64>() as u64;
@@ -16,7 +16,7 @@ pub(crate) fn next_id() -> u64 {
         static NEXT: AtomicU64 = AtomicU64::new(ID_STEP);
     }
     // Relaxed: only the number matters; an id reaches other threads by its owner's publication.
-    NEXT.fetch_add(ID_STEP, ord!(Relaxed))
+    NEXT.fetch_add(ID_STEP, Relaxed)
 }
 
 /// A thread's cache: which shard of which heap or arena is its own. `S` is the shard's type.

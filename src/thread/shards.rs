@@ -5,7 +5,7 @@
 
 use crate::error::RegionError;
 use crate::region::{Region, Section, Sweep};
-use crate::sync::{AtomicU64, CachePadded, mutant, ord};
+use crate::sync::{AtomicU64, CachePadded, Relaxed, mutant};
 use crate::table::{Table, Zeroable};
 
 use super::{Cache, Claim, Guard, Owner, Pins, Token, claim, tokens};
@@ -69,14 +69,14 @@ impl<S: OwnedShard> Shards<S> {
 
     /// Whether a thread may have ended since one last found no shard to adopt.
     pub(crate) fn may_adopt(&self) -> bool {
-        self.adopt_failed.load(ord!(Relaxed)) != tokens().deaths_hint() + 1
+        self.adopt_failed.load(Relaxed) != tokens().deaths_hint() + 1
     }
 
     /// Gives the first claimable shard, with its contents and leases, to `token`.
     fn adopt(&self, region: &Region, token: Token) -> Option<&S> {
         let deaths = tokens().deaths_hint();
         // Since a thread last found none, no thread has ended: there is none now.
-        if self.adopt_failed.load(ord!(Relaxed)) == deaths + 1 {
+        if self.adopt_failed.load(Relaxed) == deaths + 1 {
             return None;
         }
         let outside = mutant!("rule.thread.adopt-outside-lock");
@@ -91,7 +91,7 @@ impl<S: OwnedShard> Shards<S> {
             self.owners[index].set(Some(token));
         }
         if index.is_none() {
-            self.adopt_failed.store(deaths + 1, ord!(Relaxed));
+            self.adopt_failed.store(deaths + 1, Relaxed);
         }
         index.map(|index| &self.all[index])
     }

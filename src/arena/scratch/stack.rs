@@ -23,7 +23,7 @@ use crate::error::{AllocError, AllocErrorKind};
 use crate::extent::Extent;
 use crate::region::Section;
 use crate::size_class::GRANULE_BYTES;
-use crate::sync::{Arc, ord};
+use crate::sync::{Arc, Relaxed};
 use crate::table::Zeroable;
 use crate::thread::{self, OwnedShard, Token};
 
@@ -208,13 +208,13 @@ impl Stack {
 
     fn hold(&self, body: &Body, bytes: usize) {
         self.held.set(self.held() + bytes);
-        body.outside.stacks.fetch_add(bytes, ord!(Relaxed));
+        body.outside.stacks.fetch_add(bytes, Relaxed);
     }
 
     pub(super) fn release(&self, body: &Body, bytes: usize) {
         debug_assert!(bytes <= self.held(), "INV-K3");
         self.held.set(self.held() - bytes);
-        body.outside.stacks.fetch_sub(bytes, ord!(Relaxed));
+        body.outside.stacks.fetch_sub(bytes, Relaxed);
     }
 }
 
