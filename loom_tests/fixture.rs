@@ -8,11 +8,11 @@ use core::alloc::Layout;
 use core::ops::Deref;
 
 use super::harness::region_with;
-use crate::extent::Extent;
+use crate::base::extent::Extent;
+use crate::base::size_class::{Class, GRANULE_BYTES};
+use crate::depot::magazine::{Node, NodeRef, lease_bytes};
 use crate::heap::{Core, Heap, Shard};
-use crate::magazine::{Node, NodeRef, lease_bytes};
 use crate::region::Region;
-use crate::size_class::{Class, GRANULE_BYTES};
 use crate::thread::{Cache, Guard, tokens};
 
 /// What a thread's two thread-locals hold, and the shard they led to.

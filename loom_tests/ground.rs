@@ -15,10 +15,11 @@ use loom::sync::atomic::{AtomicUsize, Ordering};
 
 use super::harness::{Blocks as Cells, own_region};
 use crate::arena::Arena;
-use crate::blocks::Blocks;
+use crate::bump::blocks::Blocks;
 use crate::heap::{Heap, Shard};
 use crate::region::Region;
-use crate::thread::{OwnedShard, by_hand, tokens};
+use crate::region::shards::OwnedShard;
+use crate::thread::{by_hand, tokens};
 
 /// Bytes of the region, and of a granule.
 const BYTES: usize = 8192;

@@ -8,9 +8,9 @@ use std::sync::{Arc as StdArc, Once};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 
-use crate::budget::SLACK_DIVISOR;
-use crate::mapping::Mapping;
+use crate::memory::mapping::Mapping;
 use crate::region::Region;
+use crate::region::budget::SLACK_DIVISOR;
 
 static MODELS: AtomicU64 = AtomicU64::new(0);
 static EXECUTIONS: AtomicU64 = AtomicU64::new(0);

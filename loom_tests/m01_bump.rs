@@ -11,8 +11,8 @@ use std::sync::Mutex;
 
 use super::harness::{BOUNDED, Blocks, LARGE, SMALL, explore, own_memory};
 use super::place::Count;
-use crate::blocks::Blocks as _;
 use crate::bump::BumpRegion;
+use crate::bump::blocks::Blocks as _;
 use crate::sync::forced_weak_failure;
 
 /// Bytes of the region.

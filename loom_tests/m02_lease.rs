@@ -8,9 +8,9 @@ use loom::sync::atomic::{AtomicUsize, Ordering};
 
 use super::fixture::Fixture;
 use super::harness::{BOUNDED, Blocks, SMALL, explore, region};
-use crate::budget::Budget;
+use crate::region::budget::Budget;
+use crate::region::shards::OwnedShard;
 use crate::sync::forced_weak_failure;
-use crate::thread::OwnedShard;
 
 // ---- one budget -------------------------------------------------------------------------------------------------
 

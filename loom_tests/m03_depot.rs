@@ -6,9 +6,9 @@
 use loom::sync::atomic::{AtomicUsize, Ordering};
 
 use super::harness::{BOUNDED, SMALL, explore};
+use crate::base::size_class::Class;
 use crate::depot::Head;
-use crate::magazine::{NodeRef, NodeSize, Nodes};
-use crate::size_class::Class;
+use crate::depot::magazine::{NodeRef, NodeSize, Nodes};
 use crate::sync::forced_weak_failure;
 
 struct State {

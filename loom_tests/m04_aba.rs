@@ -7,7 +7,7 @@ use loom::sync::atomic::{AtomicUsize, Ordering};
 
 use super::harness::{BOUNDED, SMALL, explore};
 use crate::depot::Head;
-use crate::magazine::{NodeRef, NodeSize, Nodes};
+use crate::depot::magazine::{NodeRef, NodeSize, Nodes};
 
 struct State {
     nodes: Nodes,

@@ -5,7 +5,7 @@
 
 use super::fixture::{Fixture, class};
 use super::harness::{LARGE, explore};
-use crate::thread::OwnedShard;
+use crate::region::shards::OwnedShard;
 
 struct State {
     fixture: Fixture,

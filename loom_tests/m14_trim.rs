@@ -4,7 +4,7 @@
 
 use super::fixture::{Fixture, units};
 use super::harness::{Blocks, Role, SMALL, explore};
-use crate::extent::Extent;
+use crate::base::extent::Extent;
 
 /// The model sees memory in units of this many bytes, and extents of one unit are long enough to be trimmed.
 const UNIT: usize = 1024;

@@ -12,7 +12,7 @@ use super::ground::{GRANULE, Ground};
 use super::harness::{BOUNDED, LARGE, SMALL, explore};
 use super::place::Count;
 use crate::arena::Arena;
-use crate::blocks::Blocks;
+use crate::bump::blocks::Blocks;
 use crate::sync::Arc;
 use crate::thread::by_hand;
 

@@ -9,8 +9,8 @@ use loom::sync::atomic::{AtomicUsize, Ordering};
 
 use super::fixture::{Fixture, units};
 use super::harness::{Blocks, Role, SMALL, explore, guarded_region};
-use crate::extent::Extent;
-use crate::size_class::GRANULE_BYTES;
+use crate::base::extent::Extent;
+use crate::base::size_class::GRANULE_BYTES;
 
 /// The model sees memory in units of one page of the system's.
 const GRANULES: u32 = 256;

@@ -16,7 +16,8 @@ use loom::sync::atomic::{AtomicUsize, Ordering};
 use super::harness::{Blocks, region};
 use crate::heap::{Heap, LocalHeap, Shard};
 use crate::region::Region;
-use crate::thread::{OwnedShard, by_hand, tokens};
+use crate::region::shards::OwnedShard;
+use crate::thread::{by_hand, tokens};
 
 /// Bytes of the region, and of a granule.
 const BYTES: usize = 4096;

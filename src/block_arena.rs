@@ -18,8 +18,8 @@ use core::alloc::Layout;
 use core::fmt;
 use core::ptr::NonNull;
 
-use crate::error::{AllocError, AllocErrorKind, RegionError};
-use crate::extent::Extent;
+use crate::base::error::{AllocError, AllocErrorKind, RegionError};
+use crate::base::extent::Extent;
 use crate::region::{Account, Region};
 use crate::sync::{Arc, OwnedUsize};
 use crate::thread::{self, Token};

@@ -8,12 +8,12 @@
 //!                       │ plain load + store                                      │ pop / push, plain memory
 //!                       │ no room                   arena/refill.rs               │ both empty / both full   heap/magazines.rs
 //!  shared,          the shared chunk: CAS           arena/shared.rs           depot: per class a lock-free stack of full
-//!  lock-free            │ exhausted                 (bump.rs: fixed size)         │ magazines          depot.rs, magazine.rs
+//!  lock-free            │ exhausted                 (bump/: fixed size)           │ magazines          depot/
 //!                       └────────────────────────────┬────────────────────────────┘ many blocks per lock  heap/request.rs
-//!  shared, locked   region = Mutex<BestFit> + Budget                          region/, best_fit/, budget.rs
+//!  shared, locked   region = Mutex<BestFit> + Budget                          region/, best_fit/
 //!                       │      whole extents for Pool (pool/), Interner (interner/), BlockArena (block_arena.rs)
 //!                       │ the only lock; exact best fit, coalescing, offsets only
-//!  OS               mapping: reserve once, commit on touch, trim, huge pages  mapping.rs
+//!  OS               mapping: reserve once, commit on touch, trim, huge pages  memory/
 //! ```
 //!
 //! - [`Arena`]: bump allocation from any thread through one `&Arena`, freed all at once. What it hands out lives as long as
@@ -30,7 +30,8 @@
 //!
 //! The heap is Bonwick and Adams' *Magazines and Vmem* (USENIX 2001) over an exact best-fit region; the arena is `RocksDB`'s
 //! `ConcurrentArena` without its locks and its waste. Who may enter a shard
-//! is decided in `thread.rs`; how much all threads together may hold idle (1/16 of the limit), in `budget.rs`.
+//! is decided in `region/shards.rs`; how much all threads together may hold idle (1/16 of the limit), in
+//! `region/budget.rs`.
 //!
 //! ```
 //! use sharded_arena::Arena;
@@ -80,31 +81,15 @@
 
 pub(crate) mod sync;
 
-mod error;
-mod extent;
-mod layout;
-mod size_class;
-pub mod snapshot;
-pub mod stats;
-pub mod testing;
-mod unwind;
-
-mod mapping;
-mod table;
+mod base;
+mod memory;
 
 mod best_fit;
-mod budget;
-
-mod blocks;
 mod bump;
 mod depot;
-mod magazine;
-
-mod region;
-
 mod thread;
 
-mod segments;
+mod region;
 
 mod arena;
 mod heap;
@@ -122,17 +107,18 @@ pub use allocator_api2;
 #[cfg(feature = "allocator-api2-04")]
 pub use allocator_api2_04;
 pub use arena::{Arena, ArenaBuilder, Checkpoint, Local, Scope, Scratch, ScratchGuard};
+pub use base::error::{
+    AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, FreeError, RegionError, RewindError, VerifyError,
+};
+pub use base::stats::{ArenaStats, BestFitStats, HeapStats, RegionStats};
+pub use base::{snapshot, stats, testing};
 pub use best_fit::BestFitArena;
 pub use block_arena::{BlockArena, UsageHandle};
 pub use bump::BumpRegion;
-pub use error::{
-    AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, FreeError, RegionError, RewindError, VerifyError,
-};
 pub use heap::{Heap, HeapBuilder, LocalHeap};
 pub use interner::{FrozenInterner, Interner, Symbol};
 pub use pool::{Key, Pool, PoolDrain, PoolFull, PoolIterMut, Ref, Reservation};
 pub use region::{Region, RegionBuilder, RegionReservation};
-pub use stats::{ArenaStats, BestFitStats, HeapStats, RegionStats};
 
 /// The README's examples run with the documentation's.
 #[cfg(doctest)]

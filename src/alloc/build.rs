@@ -12,8 +12,8 @@ use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 
 use super::Raw;
-use crate::blocks::Blocks;
-use crate::error::{AllocError, AllocErrorKind};
+use crate::base::error::{AllocError, AllocErrorKind};
+use crate::bump::blocks::Blocks;
 
 /// A block that only this guard knows: given back when it is dropped.
 pub(super) struct Block<'r, R: Raw<'r>> {

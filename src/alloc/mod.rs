@@ -22,9 +22,9 @@ mod slice_methods;
 pub(crate) mod value;
 
 use crate::arena::{Arena, Local, Scope, Scratch};
-use crate::blocks::Blocks;
+use crate::base::error::{AllocError, AllocOrInitError};
 use crate::bump::BumpRegion;
-use crate::error::{AllocError, AllocOrInitError};
+use crate::bump::blocks::Blocks;
 
 use methods::typed_methods;
 

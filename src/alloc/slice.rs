@@ -8,8 +8,8 @@ use core::ptr::NonNull;
 
 use super::build::{Building, array};
 use super::{Raw, value};
-use crate::blocks::Blocks;
-use crate::error::{AllocError, AllocOrInitError};
+use crate::base::error::{AllocError, AllocOrInitError};
+use crate::bump::blocks::Blocks;
 
 /// Room for `len` values.
 #[inline]

@@ -300,7 +300,7 @@ macro_rules! slice_methods {
             #[inline(always)]
             #[track_caller]
             pub fn alloc_layout(&self, layout: core::alloc::Layout) -> core::ptr::NonNull<u8> {
-                $crate::blocks::Blocks::alloc_or_panic($crate::alloc::Raw::blocks(self), layout)
+                $crate::bump::blocks::Blocks::alloc_or_panic($crate::alloc::Raw::blocks(self), layout)
             }
 
             /// Takes bytes as `layout` says, which stay as long as other results would. None are taken for a size of zero:
@@ -313,7 +313,7 @@ macro_rules! slice_methods {
                 &self,
                 layout: core::alloc::Layout,
             ) -> Result<core::ptr::NonNull<u8>, $crate::AllocError> {
-                $crate::blocks::Blocks::alloc($crate::alloc::Raw::blocks(self), layout)
+                $crate::bump::blocks::Blocks::alloc($crate::alloc::Raw::blocks(self), layout)
             }
         }
     };

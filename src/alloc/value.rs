@@ -9,7 +9,7 @@ use core::ptr::NonNull;
 
 use super::Raw;
 use super::build::Block;
-use crate::error::{AllocError, AllocOrInitError, AllocValueError};
+use crate::base::error::{AllocError, AllocOrInitError, AllocValueError};
 
 /// A block of `T`'s layout, given back unless it is kept. Values of no size take no memory, which is decided when this is
 /// compiled.

@@ -9,7 +9,7 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use crate::blocks::Blocks;
+use crate::bump::blocks::Blocks;
 
 use super::{Arena, Scope};
 

@@ -1,6 +1,6 @@
 //! `ArenaBuilder`: the options of an arena.
 
-use crate::error::RegionError;
+use crate::base::error::RegionError;
 use crate::region::Region;
 
 use super::Arena;

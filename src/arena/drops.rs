@@ -13,12 +13,12 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use crate::blocks::Blocks;
-use crate::error::AllocError;
+use crate::base::error::AllocError;
+use crate::base::unwind::run_all;
+use crate::bump::blocks::Blocks;
 use crate::sync::Relaxed;
-use crate::unwind::run_all;
 
-use super::at::At;
+use super::handle::At;
 use super::inner::Body;
 use super::shard::Shard;
 

@@ -14,8 +14,8 @@
 
 use core::ptr::NonNull;
 
-use crate::extent::Extent;
-use crate::size_class::GRANULE_BYTES;
+use crate::base::extent::Extent;
+use crate::base::size_class::GRANULE_BYTES;
 use crate::sync::Owned32;
 
 /// Bytes that a node takes of each extent.

@@ -10,12 +10,13 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use crate::budget::Budget;
-use crate::error::{AllocError, AllocErrorKind, RegionError};
+use crate::base::error::{AllocError, AllocErrorKind, RegionError};
+use crate::memory::table::try_box;
+use crate::region::budget::Budget;
+use crate::region::shards::{OwnedShard, Shards, default_count};
 use crate::region::{Links, Region, ShardSet};
 use crate::sync::{AtomicU64, AtomicUsize, CachePadded, Figure, Mutex, OnceLock, Relaxed};
-use crate::table::try_box;
-use crate::thread::{self, Cache, Guard, OwnedShard, Shards, default_count};
+use crate::thread::{self, Cache, Guard};
 
 use super::extents::{List, Memory};
 use super::shard::Shard;

@@ -1,10 +1,10 @@
 //! `Arena`: bump allocation from any thread through one `&Arena`, freed all at once.
 //!
-//! One request walks through the files like this: the thread's shard (`inner.rs`, `thread.rs`), a bump in its chunk
+//! One request walks through the files like this: the thread's shard (`inner.rs`, `thread/`), a bump in its chunk
 //! (`shard.rs`); no room there: a new chunk, the shared one (`shared.rs`) or an extent of its own (`refill.rs`).
-//! `extents.rs` is the list of all that was taken, `at.rs` is the arena through one shard, `drops.rs` keeps values
-//! that have destructors to run, `reset.rs` gives back. `local.rs` is the handle that skips the look-up, `allocator.rs`
-//! speaks allocator-api2, `set.rs` is the arena as its region sees it. `scratch/` is one thread's arena with stages, and
+//! `extents.rs` is the list of all that was taken, `handle.rs` is the arena through one shard, and the handle that skips the lookup, `drops.rs` keeps values
+//! that have destructors to run, `reset.rs` gives back. `allocator.rs`
+//! speaks allocator-api2, `idle.rs` is the arena as its region sees it. `scratch/` is one thread's arena with stages, and
 //! `recycle.rs` lends them.
 //!
 //! After the sharded bump chunks of `RocksDB`'s `ConcurrentArena`, without its locks and with the idle memory bounded; the
@@ -13,35 +13,34 @@
 
 use core::fmt;
 
-use crate::error::{AllocValueError, RegionError, VerifyError};
+use crate::base::error::{AllocValueError, RegionError, VerifyError};
+use crate::base::stats::ArenaStats;
 use crate::region::Region;
-use crate::stats::ArenaStats;
 use crate::sync::{Arc, OnceLock};
 use crate::thread;
 
 mod allocator;
-mod at;
 mod builder;
 mod drops;
 mod extents;
+mod handle;
+mod idle;
 mod inner;
-mod local;
 #[cfg(all(test, loom))]
 mod model;
 mod recycle;
 mod refill;
 mod reset;
 mod scratch;
-mod set;
 mod shard;
 mod shared;
 mod wipe;
 
-use at::At;
 pub use builder::ArenaBuilder;
+use handle::At;
+pub use handle::Local;
 pub(crate) use inner::Core;
 use inner::Options;
-pub use local::Local;
 use recycle::Recycled;
 pub use recycle::ScratchGuard;
 pub use scratch::{Checkpoint, Scope, Scratch};

@@ -1,9 +1,10 @@
 //! What only the models ask of an arena.
 
 use crate::region::Region;
-use crate::thread::{Cache, Guard, OwnedShard, Token};
+use crate::region::shards::OwnedShard;
+use crate::thread::{Cache, Guard, Token};
 
-use super::at::At;
+use super::handle::At;
 use super::shard::Shard;
 use super::{Arena, Local};
 

@@ -14,10 +14,10 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use crate::error::AllocError;
-use crate::extent::Extent;
+use crate::base::error::AllocError;
+use crate::base::extent::Extent;
+use crate::base::size_class::GRANULE_BYTES;
 use crate::region::{GiveBackOwn, Section, Wanted};
-use crate::size_class::GRANULE_BYTES;
 use crate::sync::mutant;
 use crate::thread;
 

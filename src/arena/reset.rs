@@ -2,12 +2,12 @@
 //! users of the region may give back what its ended threads' shards have idle, under the lock.
 #![expect(unsafe_code, reason = "extents that nobody uses any more are wiped")]
 
-use crate::error::VerifyError;
-use crate::extent::Extent;
+use crate::base::error::VerifyError;
+use crate::base::extent::Extent;
+use crate::base::size_class::GRANULE_BYTES;
 use crate::region::Section;
-use crate::size_class::GRANULE_BYTES;
+use crate::region::shards::OwnedShard;
 use crate::sync::Relaxed;
-use crate::thread::OwnedShard;
 
 use super::inner::Body;
 use super::shard::Shard;
@@ -41,7 +41,7 @@ impl Body {
 
     /// Whether no limit was lowered below what is leased.
     pub(super) fn is_in_slack(&self) -> bool {
-        let within = |budget: &crate::budget::Budget| budget.leased() <= budget.slack();
+        let within = |budget: &crate::region::budget::Budget| budget.leased() <= budget.slack();
         within(&self.budget) && within(self.region.budget())
     }
 

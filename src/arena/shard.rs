@@ -19,12 +19,12 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use crate::blocks::move_bytes;
-use crate::layout::bump_down;
-use crate::size_class::START_ALIGN;
+use crate::base::layout::bump_down;
+use crate::base::size_class::START_ALIGN;
+use crate::bump::blocks::move_bytes;
+use crate::memory::table::Zeroable;
+use crate::region::shards::{OwnedShard, Pins};
 use crate::sync::{AtomicU64, Ghost, Owned32, Owned64, OwnedPtr, OwnedUsize, shared_static};
-use crate::table::Zeroable;
-use crate::thread::{OwnedShard, Pins};
 
 /// See the module's header.
 #[repr(C, align(128))]

@@ -8,9 +8,9 @@
 
 use core::alloc::Layout;
 
-use crate::blocks::SharedCursor;
-use crate::layout::bump_down;
-use crate::size_class::{GRANULE_BYTES, START_ALIGN};
+use crate::base::layout::bump_down;
+use crate::base::size_class::{GRANULE_BYTES, START_ALIGN};
+use crate::bump::blocks::SharedCursor;
 use crate::sync::{AcqRel, Acquire, AtomicU64, Owned32, OwnedUsize, Relaxed, mutant};
 
 /// Free bytes of a chunk: `room` bytes from granule `start` on.

@@ -6,7 +6,7 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 
 use super::{Arena, Scratch};
-use crate::blocks::Blocks;
+use crate::bump::blocks::Blocks;
 use crate::heap::Heap;
 use crate::region::Region;
 

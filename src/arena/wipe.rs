@@ -8,8 +8,8 @@
 
 use core::ptr::NonNull;
 
-use crate::extent::Extent;
-use crate::size_class::GRANULE_BYTES;
+use crate::base::extent::Extent;
+use crate::base::size_class::GRANULE_BYTES;
 
 use super::inner::Body;
 

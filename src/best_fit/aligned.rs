@@ -4,8 +4,8 @@
 //! begins, and before a refusal all between: a refusal is exact, the placement need not be the best.
 
 use super::BestFit;
-use crate::extent::Extent;
-use crate::layout::align_down;
+use crate::base::extent::Extent;
+use crate::base::layout::align_down;
 
 /// Extents tried before one is taken that is certain to do.
 const TRIES: u32 = 8;

@@ -15,10 +15,10 @@ use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
 use super::BestFit;
-use crate::error::{FreeError, RegionError};
-use crate::layout::align_up;
-use crate::snapshot;
-use crate::stats::BestFitStats;
+use crate::base::error::{FreeError, RegionError};
+use crate::base::layout::align_up;
+use crate::base::snapshot;
+use crate::base::stats::BestFitStats;
 
 /// Serves blocks by exact best fit from memory that it never touches; all metadata lies elsewhere.
 ///

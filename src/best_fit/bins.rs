@@ -13,8 +13,8 @@
 
 use super::bitmap::BinSet;
 use super::lines::LINE_GRANULES;
-use crate::error::RegionError;
-use crate::table::Table;
+use crate::base::error::RegionError;
+use crate::memory::table::Table;
 
 const OFFSET: usize = 0;
 const PREV: usize = 1;

@@ -7,8 +7,8 @@
 //!
 //! Not synchronised; not here: counting, iteration.
 
-use crate::error::RegionError;
-use crate::table::Table;
+use crate::base::error::RegionError;
+use crate::memory::table::Table;
 
 /// Levels enough for 2^24 lines and one.
 const LEVELS: usize = 5;

@@ -6,8 +6,8 @@
 
 use super::bins::{Bins, NodeId};
 use super::long::LongExtents;
-use crate::error::RegionError;
-use crate::extent::Extent;
+use crate::base::error::RegionError;
+use crate::base::extent::Extent;
 
 /// See the module's header.
 #[derive(Debug)]

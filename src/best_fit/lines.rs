@@ -12,8 +12,8 @@
 //! Not synchronised. Deliberately absent: lengths. The distance to the next start is the length.
 
 use super::bitmap::BitSet;
-use crate::error::RegionError;
-use crate::table::Table;
+use crate::base::error::RegionError;
+use crate::memory::table::Table;
 
 /// Granules of one line.
 pub(super) const LINE_GRANULES: u32 = 256;

@@ -14,8 +14,8 @@
 //! Not synchronised. Deliberately absent: balance; lengths have 32 bits, so depth is bounded by itself.
 
 use super::bins::Bins;
-use crate::error::RegionError;
-use crate::table::Table;
+use crate::base::error::RegionError;
+use crate::memory::table::Table;
 
 const OFFSET: usize = 0;
 const LEN: usize = 1;

@@ -40,8 +40,8 @@ pub use arena::BestFitArena;
 
 use self::index::{Found, FreeIndex};
 use self::lines::Lines;
-use crate::error::{FreeError, RegionError};
-use crate::extent::Extent;
+use crate::base::error::{FreeError, RegionError};
+use crate::base::extent::Extent;
 
 /// See the module's header.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 //! Each is one give-back or one take at an edge that is given, so INV-F1 to INV-F4 are kept as there.
 
 use super::BestFit;
-use crate::error::FreeError;
-use crate::extent::Extent;
+use crate::base::error::FreeError;
+use crate::base::extent::Extent;
 
 impl BestFit {
     /// Gives back what lies behind the first `keep` granules of a used extent; `keep` is neither 0 nor above its length.

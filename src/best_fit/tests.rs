@@ -6,8 +6,8 @@ mod runs;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::BestFit;
-use crate::error::FreeError;
-use crate::extent::Extent;
+use crate::base::error::FreeError;
+use crate::base::extent::Extent;
 
 /// The dice, splitmix64: every failure repeats.
 pub(super) struct Dice(pub(super) u64);

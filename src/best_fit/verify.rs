@@ -3,9 +3,9 @@
 use super::BestFit;
 use super::bins::Bins;
 use super::lines::LINE_GRANULES;
-use crate::error::VerifyError;
-use crate::extent::Extent;
-use crate::mapping::page_bytes;
+use crate::base::error::VerifyError;
+use crate::base::extent::Extent;
+use crate::memory::mapping::page_bytes;
 
 /// An error unless the two figures agree.
 fn same(what: &'static str, offset: u32, expected: u32, found: u32) -> Result<(), VerifyError> {

@@ -1,6 +1,6 @@
 //! `HeapBuilder`: the options of a heap.
 
-use crate::error::RegionError;
+use crate::base::error::RegionError;
 use crate::region::Region;
 use crate::sync::Arc;
 

@@ -9,15 +9,16 @@
 
 use core::ptr::NonNull;
 
-use crate::budget::Budget;
+use crate::base::error::RegionError;
+use crate::base::extent::Extent;
+use crate::base::size_class::{COUNT, GRANULE_BYTES, longest_bytes};
 use crate::depot::Depot;
-use crate::error::RegionError;
-use crate::extent::Extent;
+use crate::memory::table::try_box;
+use crate::region::budget::Budget;
+use crate::region::shards::{OwnedShard, Shards, default_count};
 use crate::region::{Links, Region, ShardSet};
-use crate::size_class::{COUNT, GRANULE_BYTES, longest_bytes};
 use crate::sync::{CachePadded, Figure, OnceLock, mutant};
-use crate::table::try_box;
-use crate::thread::{self, Cache, Guard, OwnedShard, Shards, default_count};
+use crate::thread::{self, Cache, Guard};
 
 use super::quarantine::Quarantine;
 use super::shard::Shard;

@@ -9,7 +9,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
-use crate::error::AllocError;
+use crate::base::error::AllocError;
 
 use super::{Heap, Shard, zeroed};
 

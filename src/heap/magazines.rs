@@ -9,11 +9,11 @@
 //! while the leases stay within three quarters of the slack, so a thread that only frees cannot starve the others; a
 //! shard above twice its share closes its previous magazine, at slow paths only.
 
-use crate::magazine::{NodeRef, NodeSize, lease_bytes};
+use crate::base::size_class::Class;
+use crate::depot::magazine::{NodeRef, NodeSize, lease_bytes};
 use crate::region::Section;
-use crate::size_class::Class;
+use crate::region::shards::OwnedShard;
 use crate::sync::mutant;
-use crate::thread::OwnedShard;
 
 use super::inner::{Body, Core, extent};
 use super::shard::Shard;
@@ -296,7 +296,8 @@ impl Core {
         let (nodes, depot) = (&body.depot.nodes, &body.depot);
         let cap = nodes.get(previous).cap();
         let lease = lease_bytes(class, cap);
-        let bounded = |budget: &crate::budget::Budget| budget.leased().saturating_add(lease) <= budget.slack() / 4 * 3;
+        let bounded =
+            |budget: &crate::region::budget::Budget| budget.leased().saturating_add(lease) <= budget.slack() / 4 * 3;
         if !bounded(&self.budget) || !bounded(self.region.budget()) {
             return false;
         }

@@ -1,10 +1,10 @@
 //! `Heap`: any size, freed one by one, by any thread, coalescing back into the region.
 //!
 //! One request walks through the files like this: size class (`size_class.rs`), the thread's shard (`inner.rs`,
-//! `thread.rs`), a pop or a push there (`shard.rs`); both magazines empty or full: the depot, then the region, several
+//! `thread/`), a pop or a push there (`shard.rs`); both magazines empty or full: the depot, then the region, several
 //! blocks at once (`magazines.rs`); at the limit: give back what is idle, one magazine a section, and search again, or
-//! refuse (`request.rs`); `release.rs` is the way back. `set.rs` is the heap as its region sees it, `resize.rs` grows and shrinks, `quarantine.rs`
-//! serves `checked` mode, `local.rs` is the handle that skips the look-up, `allocator.rs` speaks allocator-api2.
+//! refuse (`request.rs`); `release.rs` is the way back. `idle.rs` is the heap as its region sees it, `resize.rs` grows and shrinks, `quarantine.rs`
+//! serves `checked` mode, `allocator.rs` speaks allocator-api2.
 //!
 //! After Bonwick and Adams, *Magazines and Vmem* (USENIX 2001), over an exact best-fit region.
 #![expect(unsafe_code, reason = "the public free, grow and shrink take the caller's word for a block")]
@@ -13,15 +13,16 @@ use core::alloc::Layout;
 use core::fmt;
 use core::ptr::NonNull;
 
-use crate::error::{AllocError, FreeError, RegionError};
-use crate::layout::dangling;
+use crate::base::error::{AllocError, FreeError, RegionError};
+use crate::base::layout::dangling;
+use crate::base::stats::HeapStats;
+use crate::region::shards::OwnedShard;
 use crate::region::{Region, RegionReservation};
-use crate::stats::HeapStats;
 use crate::sync::Arc;
-use crate::thread::OwnedShard;
 
 mod allocator;
 mod builder;
+mod idle;
 mod inner;
 mod local;
 mod magazines;
@@ -31,7 +32,6 @@ mod quarantine;
 mod release;
 mod request;
 mod resize;
-mod set;
 mod shard;
 
 pub use builder::HeapBuilder;

@@ -3,11 +3,11 @@
 //! A ring of extents, still live in the index and charged. Used inside the region's critical section only: its words are
 //! single-writer words whose writer is the holder of the lock.
 
-use crate::error::RegionError;
-use crate::extent::Extent;
+use crate::base::error::RegionError;
+use crate::base::extent::Extent;
+use crate::memory::table::{Table, Zeroable};
 use crate::region::Section;
 use crate::sync::Owned32;
-use crate::table::{Table, Zeroable};
 
 /// Frees that wait unless the builder says otherwise.
 pub(super) const LENGTH: usize = 256;

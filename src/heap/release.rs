@@ -3,11 +3,11 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use crate::error::FreeError;
-use crate::extent::Extent;
+use crate::base::error::FreeError;
+use crate::base::extent::Extent;
+use crate::base::size_class::{Class, GRANULE_BYTES};
 use crate::region::Section;
-use crate::size_class::{Class, GRANULE_BYTES};
-use crate::thread::OwnedShard;
+use crate::region::shards::OwnedShard;
 
 use super::inner::{Core, extent};
 use super::shard::Shard;

@@ -3,11 +3,12 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use crate::error::AllocError;
+use crate::base::error::AllocError;
+use crate::base::size_class::{Class, GRANULE_BYTES};
+use crate::region::shards::OwnedShard;
 use crate::region::{RegionReservation, Section, Wanted};
-use crate::size_class::{Class, GRANULE_BYTES};
 use crate::sync::mutant;
-use crate::thread::{self, OwnedShard};
+use crate::thread::{self};
 
 use super::inner::{Body, Core};
 use super::shard::Shard;

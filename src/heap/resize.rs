@@ -4,8 +4,8 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use crate::error::AllocError;
-use crate::size_class::{Class, GRANULE_BYTES};
+use crate::base::error::AllocError;
+use crate::base::size_class::{Class, GRANULE_BYTES};
 
 use super::inner::{Core, extent};
 use super::shard::Shard;

@@ -15,11 +15,11 @@
 
 use core::cell::Cell;
 
-use crate::magazine::{NodeRef, Nodes, lease_bytes};
-use crate::size_class::{COUNT, Class};
+use crate::base::size_class::{COUNT, Class};
+use crate::depot::magazine::{NodeRef, Nodes, lease_bytes};
+use crate::memory::table::Zeroable;
+use crate::region::shards::{OwnedShard, Pins};
 use crate::sync::{AtomicU64, Ghost, Owned32, Owned64, shared_static};
-use crate::table::Zeroable;
-use crate::thread::{OwnedShard, Pins};
 
 /// One class's magazines in a shard.
 #[repr(C)]

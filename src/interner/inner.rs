@@ -23,15 +23,15 @@
 use core::alloc::Layout;
 use core::hash::{BuildHasher, Hasher};
 
+use super::index::{Found, Hash, Index};
 use super::shard::{Shard, Wanted};
 use super::symbol::Symbol;
-use super::table::{Found, Hash, Index};
 use super::text::{Memory, RecordAt, record_bytes};
-use crate::error::{AllocError, AllocErrorKind, RegionError};
+use crate::base::error::{AllocError, AllocErrorKind, RegionError};
+use crate::memory::table::Zeroable;
+use crate::region::segments::{NoGrowth, Segments};
 use crate::region::{Account, Region};
-use crate::segments::{NoGrowth, Segments};
 use crate::sync::{Acquire, AtomicU32, AtomicU64, CachePadded, Ghost, Mutex, Relaxed, Release, mutant, parallelism};
-use crate::table::Zeroable;
 use crate::thread::{Token, own_token};
 
 /// Shards that an interner may have: a power of two.

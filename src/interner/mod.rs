@@ -1,31 +1,31 @@
 //! `Interner`: strings to dense numbers and back, from any thread, within a region's limit.
 //!
-//! One request walks through the files like this: the hash leads to a shard's table (`table.rs`), an entry of that to a
+//! One request walks through the files like this: the hash leads to a shard's table (`index.rs`), an entry of that to a
 //! record (`text.rs`), which has the number; what is not there yet is put there under the shard's lock (`shard.rs`), with
 //! the next number (`inner.rs`). `symbol.rs` is the number, `frozen.rs` the reader, and
 //! `serialize.rs` reads and writes them.
 
 use core::fmt;
 
-use crate::error::{AllocError, AllocErrorKind, RegionError};
+use crate::base::error::{AllocError, AllocErrorKind, RegionError};
 use crate::region::{FirstUse, Region};
 
 mod frozen;
+mod index;
 mod inner;
 #[cfg(feature = "serde")]
 mod serialize;
 mod shard;
 mod symbol;
-mod table;
 #[cfg(all(test, not(loom)))]
 mod tests;
 mod text;
 
 pub use frozen::FrozenInterner;
+#[cfg(all(test, loom))]
+pub(crate) use index::Hash;
 pub(crate) use inner::Core;
 pub use symbol::Symbol;
-#[cfg(all(test, loom))]
-pub(crate) use table::Hash;
 
 /// Strings, each once, that many threads intern: equal strings get equal [`Symbol`]s, which lead back to the string.
 ///

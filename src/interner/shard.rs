@@ -7,12 +7,12 @@
 
 use core::alloc::Layout;
 
-use super::table::{self, Entries, Hash, Index, LENGTHS, Made};
+use super::index::{self, Entries, Hash, Index, LENGTHS, Made};
 use super::text::{Memory, RecordAt, Room, Text};
-use crate::error::AllocError;
-use crate::extent::Extent;
+use crate::base::error::AllocError;
+use crate::base::extent::Extent;
+use crate::base::size_class::GRANULE_BYTES;
 use crate::region::Account;
-use crate::size_class::GRANULE_BYTES;
 
 /// Extents given back at a time.
 const BATCH: usize = 60;
@@ -113,7 +113,7 @@ impl Shard {
         let mut tables = Tables { extents: [Extent::new(0, 0); LENGTHS], count: 0 };
         for (nth, granule) in self.tables[..count].iter_mut().enumerate() {
             if let Some(granule) = core::mem::take(granule).checked_sub(1) {
-                tables.extents[tables.count] = table::extent(nth, granule);
+                tables.extents[tables.count] = index::extent(nth, granule);
                 tables.count += 1;
             }
         }

@@ -1,7 +1,7 @@
 //! Hashes that collide, chosen as no seed would choose them, and text as the region's memory shows it.
 
+use super::index::Hash;
 use super::inner::Core;
-use super::table::Hash;
 use crate::region::Region;
 
 fn core(shards: usize) -> Core {

@@ -13,10 +13,10 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use crate::error::AllocError;
-use crate::extent::Extent;
+use crate::base::error::AllocError;
+use crate::base::extent::Extent;
+use crate::base::size_class::GRANULE_BYTES;
 use crate::region::{Account, Region};
-use crate::size_class::GRANULE_BYTES;
 
 /// Alignment of a record, in bytes.
 pub(super) const RECORD_ALIGN: usize = 4;

@@ -9,20 +9,21 @@
 //!   other, and nothing that became free before any of these claims did so after the look began. The exception is a pool
 //!   in which removals never cease beside [`MOST_SCANS`] such looks.
 //!
-//! Hints are given and taken with plain loads and stores, batches by one exchange (`depot.rs`), slots by one exchange of
+//! Hints are given and taken with plain loads and stores, batches by one exchange (`depot/`), slots by one exchange of
 //! their own word.
 #![expect(unsafe_code, reason = "fills what freed values were")]
 
 use core::num::NonZeroU64;
 
+use crate::base::error::RegionError;
+use crate::base::size_class::Class;
 use crate::depot::Depot;
-use crate::error::RegionError;
+use crate::memory::table::Zeroable;
+use crate::region::segments::{NoGrowth, Segments};
+use crate::region::shards::{OwnedShard, Shards};
 use crate::region::{Account, Region};
-use crate::segments::{NoGrowth, Segments};
-use crate::size_class::Class;
 use crate::sync::{AtomicU32, AtomicUsize, Mutex, Relaxed, mutant, yield_now};
-use crate::table::Zeroable;
-use crate::thread::{Cache, Guard, OwnedShard, Shards};
+use crate::thread::{Cache, Guard};
 
 use super::shard::{BATCH, Counts, Shard, count};
 use super::slot::Slot;

@@ -3,8 +3,9 @@
 //! Whoever has claimed a slot, or taken it with its value, holds it: nobody else writes its word or its value (INV-W1).
 #![expect(unsafe_code, reason = "writes and drops values in slots it holds; follows the cached shard")]
 
+use crate::region::shards::OwnedShard;
 use crate::sync::{Relaxed, mutant};
-use crate::thread::{self, OwnedShard};
+use crate::thread::{self};
 
 use super::Pool;
 use super::body::{Body, Claimed};

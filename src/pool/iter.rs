@@ -8,7 +8,7 @@ use core::fmt;
 use core::iter::FusedIterator;
 use core::marker::PhantomData;
 
-use crate::unwind::run_all;
+use crate::base::unwind::run_all;
 
 use super::Pool;
 use super::body::Body;

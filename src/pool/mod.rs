@@ -15,9 +15,9 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::num::NonZeroU64;
 
-use crate::error::RegionError;
+use crate::base::error::RegionError;
+use crate::region::segments::Segments;
 use crate::region::{FirstUse, Region};
-use crate::segments::Segments;
 use crate::thread;
 
 mod body;

@@ -1,7 +1,7 @@
 //! What only the models ask of a pool.
 
 use crate::region::Region;
-use crate::thread::OwnedShard;
+use crate::region::shards::OwnedShard;
 
 use super::body::Body;
 use super::key::Key;

@@ -11,9 +11,9 @@
 //! Used by one thread at a time: the owner, who adopts it after the former owner's end (INV-I3), or, that of all threads
 //! without one, the holder of its lock. Others read the counts.
 
+use crate::memory::table::Zeroable;
+use crate::region::shards::{OwnedShard, Pins};
 use crate::sync::{Acquire, AtomicU64, Counter, Ghost, Owned32, Owned64, Relaxed, Release, shared_static};
-use crate::table::Zeroable;
-use crate::thread::{OwnedShard, Pins};
 
 /// Hints that change threads together.
 pub(super) const BATCH: usize = if cfg!(all(test, loom)) { 1 } else { 32 };

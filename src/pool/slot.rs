@@ -7,8 +7,8 @@ use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
+use crate::memory::table::Zeroable;
 use crate::sync::Ghost;
-use crate::table::Zeroable;
 
 use super::word::Word;
 

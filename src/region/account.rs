@@ -12,12 +12,12 @@ use core::alloc::Layout;
 use core::pin::Pin;
 use core::ptr::NonNull;
 
-use crate::budget::Budget;
-use crate::error::{AllocError, AllocErrorKind, RegionError};
-use crate::extent::Extent;
-use crate::size_class::GRANULE_BYTES;
+use crate::base::error::{AllocError, AllocErrorKind, RegionError};
+use crate::base::extent::Extent;
+use crate::base::size_class::GRANULE_BYTES;
+use crate::memory::table::try_box;
+use crate::region::budget::Budget;
 use crate::sync::OwnedUsize;
-use crate::table::try_box;
 
 use super::{Blocker, Links, Region, Section, ShardSet, Sweep, Wanted};
 

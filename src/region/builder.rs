@@ -1,8 +1,8 @@
 //! `RegionBuilder`: the options of a region.
 
-use crate::budget::SLACK_DIVISOR;
-use crate::error::RegionError;
-use crate::mapping::{Advice, HUGE_FROM_BYTES, Mapping, page_bytes};
+use crate::base::error::RegionError;
+use crate::memory::mapping::{Advice, HUGE_FROM_BYTES, Mapping, page_bytes};
+use crate::region::budget::SLACK_DIVISOR;
 
 use super::{LEAST_BYTES, MOST_BYTES, Region};
 

@@ -4,9 +4,9 @@
 //!
 //! Synchronised by a lock that only makers take, and by `OnceLock`. Nobody else's lock is taken under it but the region's.
 
-use crate::error::RegionError;
+use crate::base::error::RegionError;
+use crate::memory::table::try_box;
 use crate::sync::{Mutex, OnceLock};
-use crate::table::try_box;
 
 use super::Region;
 

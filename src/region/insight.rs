@@ -1,12 +1,12 @@
 //! What a region tells about itself: statistics, a snapshot of its extents, and the proof that no byte is lost.
 
+use crate::base::error::VerifyError;
+use crate::base::size_class::GRANULE_BYTES;
+use crate::base::snapshot::{self, Snapshot};
+use crate::base::stats::RegionStats;
 use crate::best_fit::BestFit;
-use crate::error::VerifyError;
-use crate::size_class::GRANULE_BYTES;
-use crate::snapshot::{self, Snapshot};
-use crate::stats::RegionStats;
 
-use super::guard::Guard;
+use super::quarantine::Quarantine;
 use super::{Region, Section};
 
 /// Extents copied under one hold of the lock.
@@ -23,7 +23,7 @@ impl Section<'_> {
             metadata_bytes += set.metadata_bytes();
             core::ops::ControlFlow::Continue(())
         });
-        metadata_bytes += self.state.guard.as_ref().map_or(0, Guard::metadata_bytes);
+        metadata_bytes += self.state.guard.as_ref().map_or(0, Quarantine::metadata_bytes);
         let (index, budget) = (&self.state.index, &self.shared.budget);
         RegionStats {
             capacity: self.shared.capacity,

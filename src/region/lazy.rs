@@ -4,8 +4,8 @@
 //! a bounded part of them: each takes at most a fixed fraction of what is left of it, which only thousands of arenas
 //! notice.
 
-use crate::error::RegionError;
-use crate::mapping::{machine_bytes, page_bytes};
+use crate::base::error::RegionError;
+use crate::memory::mapping::{machine_bytes, page_bytes};
 use crate::sync::{Arc, AtomicU64, Relaxed, shared_static};
 
 use super::{LEAST_BYTES, MOST_BYTES, Region};

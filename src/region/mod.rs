@@ -3,7 +3,7 @@
 //! - INV-R1: `usage == 16 × (index.used − trimming) + reserved`: a trimming extent is used in the index but handed to
 //!   nobody, reserved bytes are charged but not taken yet.
 //! - INV-R2: `usage == Σ usage of the registered heaps + reserved + orphaned + quarantined`: what callers of a heap that is
-//!   gone have leaked stays charged until the region goes, what is quarantined until it leaves the quarantine (`guard.rs`).
+//!   gone have leaked stays charged until the region goes, what is quarantined until it leaves the quarantine (`quarantine.rs`).
 //! - INV-R3: a set is in the list from its first use until its drop, which leaves it inside a critical section; so under
 //!   the lock every pointer in the list is valid.
 //!
@@ -20,23 +20,26 @@ use core::marker::PhantomPinned;
 use core::mem::{ManuallyDrop, MaybeUninit};
 use core::ptr::NonNull;
 
+use crate::base::error::RegionError;
+use crate::base::extent::Extent;
+use crate::base::size_class::GRANULE_BYTES;
 use crate::best_fit::BestFit;
-use crate::budget::{Budget, SLACK_DIVISOR};
-use crate::error::RegionError;
-use crate::extent::Extent;
-use crate::mapping::{Mapping, page_bytes};
-use crate::size_class::GRANULE_BYTES;
+use crate::memory::mapping::{Mapping, page_bytes};
+use crate::region::budget::{Budget, SLACK_DIVISOR};
 use crate::sync::{Arc, CachePadded, Mutex, yield_now};
 
 mod account;
+pub(crate) mod budget;
 mod builder;
 mod first_use;
-mod guard;
 mod insight;
 mod lazy;
+mod quarantine;
 mod request;
 mod reservation;
 mod section;
+pub(crate) mod segments;
+pub(crate) mod shards;
 mod trim;
 
 pub(crate) use account::Account;
@@ -152,7 +155,7 @@ struct State {
     /// Granules that wait in the quarantines of checked heaps.
     waiting: u32,
     /// The region's own quarantine, in guard mode.
-    guard: Option<guard::Guard>,
+    guard: Option<quarantine::Quarantine>,
 }
 
 // SAFETY: the list's pointers are used under the lock only, whichever thread holds it, and are valid there (INV-R3); the
@@ -232,7 +235,7 @@ impl Region {
         let granules = u32::try_from(capacity / GRANULE_BYTES).map_err(|_| RegionError::TooLarge)?;
         let index = BestFit::new(granules, (base.addr().get() / GRANULE_BYTES) as u64)?;
         let guard_page = u32::try_from(page_bytes() / GRANULE_BYTES).ok().filter(|_| mapping.can_hide());
-        let guard = guard_page.map(|page| guard::Guard::reserve(granules, page)).transpose()?;
+        let guard = guard_page.map(|page| quarantine::Quarantine::reserve(granules, page)).transpose()?;
         let state = State { index, first: None, swept: 0, trimming: None, reserved: 0, orphaned: 0, waiting: 0, guard };
         let budget = Budget::new(limit, capacity, slack_divisor);
         let shared = Shared {

@@ -12,13 +12,13 @@
 
 use core::alloc::Layout;
 
-use crate::budget::Budget;
-use crate::error::AllocError;
-use crate::extent::Extent;
-use crate::size_class::GRANULE_BYTES;
+use crate::base::error::AllocError;
+use crate::base::extent::Extent;
+use crate::base::size_class::GRANULE_BYTES;
+use crate::region::budget::Budget;
 use crate::sync::{mutant, yield_now};
 
-use super::guard::Way;
+use super::quarantine::Way;
 use super::{Blocker, Region, Section, ShardSet};
 
 /// What the region is asked for.

@@ -1,9 +1,9 @@
 //! `RegionReservation`: bytes charged ahead, drawn down by later requests that name it.
 
-use crate::error::AllocError;
+use crate::base::error::AllocError;
 use crate::sync::yield_now;
 
-use super::guard::Way;
+use super::quarantine::Way;
 use super::{Blocker, Region, Section};
 
 /// Bytes of a region's limit that nobody else can have; what is left of them returns when the reservation is dropped.

@@ -7,10 +7,10 @@
 use core::ops::ControlFlow;
 use core::ptr::NonNull;
 
-use crate::budget::Budget;
-use crate::error::{AllocError, AllocErrorKind, FreeError};
-use crate::extent::Extent;
-use crate::size_class::GRANULE_BYTES;
+use crate::base::error::{AllocError, AllocErrorKind, FreeError};
+use crate::base::extent::Extent;
+use crate::base::size_class::GRANULE_BYTES;
+use crate::region::budget::Budget;
 use crate::sync::{mutant, yield_now};
 
 use super::{ShardSet, Shared, State, Sweep};

@@ -6,7 +6,7 @@ use std::cell::Cell;
 
 use super::Region;
 use crate::Heap;
-use crate::error::{AllocErrorKind, FreeError};
+use crate::base::error::{AllocErrorKind, FreeError};
 
 fn bytes(len: usize) -> Layout {
     Layout::array::<u8>(len).expect("a small layout")

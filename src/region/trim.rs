@@ -5,8 +5,8 @@
 //! that would be refused meanwhile waits for the end of the turn, and so does another trim. To the index a trimming
 //! extent is a used one: whatever names a live block by its offset is told that none is there.
 
-use crate::extent::Extent;
-use crate::size_class::GRANULE_BYTES;
+use crate::base::extent::Extent;
+use crate::base::size_class::GRANULE_BYTES;
 use crate::sync::mutant;
 
 use super::{Region, Section};

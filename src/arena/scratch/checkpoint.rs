@@ -9,7 +9,7 @@
 //! A rewind whose checkpoint was the last one adds no range, so a loop that goes back to where it began needs no memory. One
 //! that takes checkpoints and abandons them adds a range, 16 bytes, until a rewind to an earlier one, or a reset.
 
-use crate::error::RewindError;
+use crate::base::error::RewindError;
 use crate::thread;
 
 use super::stack::Mark;

@@ -7,8 +7,8 @@
 
 use core::fmt;
 
-use crate::blocks::Blocks;
-use crate::error::{RegionError, RewindError};
+use crate::base::error::{RegionError, RewindError};
+use crate::bump::blocks::Blocks;
 use crate::region::Region;
 use crate::sync::Arc;
 

@@ -3,9 +3,9 @@
 
 use core::ptr::NonNull;
 
-use crate::extent::Extent;
-use crate::size_class::GRANULE_BYTES;
-use crate::thread::OwnedShard;
+use crate::base::extent::Extent;
+use crate::base::size_class::GRANULE_BYTES;
+use crate::region::shards::OwnedShard;
 
 use super::super::inner::Body;
 use super::super::reset::SECTION;

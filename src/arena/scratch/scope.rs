@@ -8,7 +8,7 @@ use core::cell::Cell;
 use core::fmt;
 use core::marker::PhantomData;
 
-use crate::blocks::Blocks;
+use crate::bump::blocks::Blocks;
 
 use super::stack::Mark;
 use super::stack::Stack;

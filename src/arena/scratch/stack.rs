@@ -18,14 +18,15 @@ use core::alloc::Layout;
 use core::cell::Cell;
 use core::ptr::NonNull;
 
-use crate::blocks::Blocks;
-use crate::error::{AllocError, AllocErrorKind};
-use crate::extent::Extent;
+use crate::base::error::{AllocError, AllocErrorKind};
+use crate::base::extent::Extent;
+use crate::base::size_class::GRANULE_BYTES;
+use crate::bump::blocks::Blocks;
+use crate::memory::table::Zeroable;
 use crate::region::Section;
-use crate::size_class::GRANULE_BYTES;
+use crate::region::shards::OwnedShard;
 use crate::sync::{Arc, Relaxed};
-use crate::table::Zeroable;
-use crate::thread::{self, OwnedShard, Token};
+use crate::thread::{self, Token};
 
 use super::super::extents::List;
 use super::super::inner::{Body, Core};

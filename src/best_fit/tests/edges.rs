@@ -1,8 +1,8 @@
 //! The least and the greatest range, single granules, alignment at the ends.
 
 use super::super::BestFit;
-use crate::error::{FreeError, RegionError};
-use crate::extent::Extent;
+use crate::base::error::{FreeError, RegionError};
+use crate::base::extent::Extent;
 
 const MAX: u32 = u32::MAX - 255;
 

@@ -2,7 +2,7 @@
 
 use super::super::BestFit;
 use super::Dice;
-use crate::extent::Extent;
+use crate::base::extent::Extent;
 
 fn twins(granules: u32) -> (BestFit, BestFit) {
     let make = || BestFit::new(granules, 77).expect("address space for the metadata");

@@ -1,12 +1,13 @@
 //! The heap as its region sees it: what it has cached can be given back by whoever holds the lock.
 
-use crate::budget::Budget;
-use crate::extent::Extent;
-use crate::magazine::NodeRef;
+use crate::base::extent::Extent;
+use crate::base::size_class::Class;
+use crate::depot::magazine::NodeRef;
+use crate::region::budget::Budget;
+use crate::region::shards::OwnedShard;
 use crate::region::{Links, Region, Section, ShardSet, Sweep};
-use crate::size_class::Class;
 use crate::sync::mutant;
-use crate::thread::{OwnedShard, Token, tokens};
+use crate::thread::{Token, tokens};
 
 use super::inner::{Body, Core, extent};
 

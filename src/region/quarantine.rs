@@ -1,4 +1,4 @@
-//! Guard mode: what was freed is unreadable for a while, so that a stale read ends the program where it happens.
+//! Quarantine mode: what was freed is unreadable for a while, so that a stale read ends the program where it happens.
 //!
 //! Whoever gives back a whole extent with a whole page in it makes it the region's own, hides its pages, and lets it wait in
 //! the region's quarantine: a ring. It leaves when newer ones have filled the ring, or when a request would be refused
@@ -20,12 +20,12 @@
 //! that an extent shares with its neighbours. Extents of a page and more are placed on page boundaries where there is room,
 //! so that a large block's first byte is on a page of its own.
 
-use crate::budget::Budget;
-use crate::error::{FreeError, RegionError};
-use crate::extent::Extent;
-use crate::size_class::GRANULE_BYTES;
+use crate::base::error::{FreeError, RegionError};
+use crate::base::extent::Extent;
+use crate::base::size_class::GRANULE_BYTES;
+use crate::memory::table::Table;
+use crate::region::budget::Budget;
 use crate::sync::mutant;
-use crate::table::Table;
 
 use super::{Region, Section};
 
@@ -36,7 +36,7 @@ const PART: usize = 4;
 
 /// See the module's header.
 #[derive(Debug)]
-pub(super) struct Guard {
+pub(super) struct Quarantine {
     /// Offset and length of each extent that waits, the oldest at `first`.
     ring: Table<[u32; 2]>,
     first: usize,
@@ -71,7 +71,7 @@ pub(super) enum Way {
     Nothing,
 }
 
-impl Guard {
+impl Quarantine {
     /// An empty quarantine for a region of `granules` granules and pages of `page`.
     pub(super) fn reserve(granules: u32, page: u32) -> Result<Self, RegionError> {
         let words = (granules / page) as usize / 64 + 1;
@@ -150,7 +150,7 @@ fn first_page(extent: Extent, page: u32) -> Option<u32> {
 impl Section<'_> {
     /// Bytes that are quarantined.
     pub(super) fn quarantined(&self) -> usize {
-        self.state.guard.as_ref().map_or(0, Guard::granules) as usize * GRANULE_BYTES
+        self.state.guard.as_ref().map_or(0, Quarantine::granules) as usize * GRANULE_BYTES
     }
 
     /// Whether the used extent at `offset` is quarantined: nobody's block.
@@ -294,7 +294,7 @@ impl Region {
         let count = self.section(|section| section.state.guard.as_ref().map_or(0, |guard| guard.count));
         let mut returned = 0;
         for _ in 0..count {
-            let oldest = self.section(|section| section.state.guard.as_mut().and_then(Guard::pop));
+            let oldest = self.section(|section| section.state.guard.as_mut().and_then(Quarantine::pop));
             let Some(oldest) = oldest else { break };
             if self.let_leave(oldest) {
                 returned += bytes(oldest).1;

@@ -10,10 +10,10 @@
 //!
 //! `next` is written by the pusher before its exchange; the rest by the holder. Synchronised by the heads (see depot).
 
-use crate::error::RegionError;
-use crate::size_class::{Class, LARGE_SLOTS, SMALL_SLOTS};
+use crate::base::error::RegionError;
+use crate::base::size_class::{Class, LARGE_SLOTS, SMALL_SLOTS};
+use crate::memory::table::{Table, Zeroable};
 use crate::sync::{AtomicU32, Ghost, Owned32, Relaxed};
-use crate::table::{Table, Zeroable};
 
 /// Names a node, or none. Bit 23 tells the size, the other 23 bits are the index plus one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,15 +16,17 @@
 //! Deliberately absent: growth, headers, a region's limit. See [`Arena`](crate::Arena) for those.
 #![expect(unsafe_code, reason = "derives blocks from the memory's base")]
 
+pub(crate) mod blocks;
+
 use core::alloc::Layout;
 use core::fmt;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
-use crate::blocks::{Blocks, SharedCursor, resize_shared};
-use crate::error::{AllocError, AllocErrorKind, RegionError};
-use crate::layout::bump_down;
-use crate::mapping::{Advice, HUGE_FROM_BYTES, Mapping};
+use crate::base::error::{AllocError, AllocErrorKind, RegionError};
+use crate::base::layout::bump_down;
+use crate::bump::blocks::{Blocks, SharedCursor, resize_shared};
+use crate::memory::mapping::{Advice, HUGE_FROM_BYTES, Mapping};
 use crate::sync::{AcqRel, Acquire, AtomicUsize, CachePadded, Relaxed, mutant};
 
 /// The room below a cursor that any thread may move: one word, see the module's header.

@@ -10,9 +10,11 @@
 //! The stacks are Treiber's (1986) with counted heads (Michael and Scott 1996); the use is Bonwick and Adams' (2001).
 //! Deliberately not here: a bound. Whoever pushes checks the leases; there is no count per class.
 
-use crate::error::RegionError;
-use crate::magazine::{Node, NodeRef, NodeSize, Nodes};
-use crate::size_class::{COUNT, Class};
+pub(crate) mod magazine;
+
+use crate::base::error::RegionError;
+use crate::base::size_class::{COUNT, Class};
+use crate::depot::magazine::{Node, NodeRef, NodeSize, Nodes};
 use crate::sync::{Acquire, AtomicU64, AtomicUsize, CachePadded, Relaxed, Release, mutant};
 
 /// The head of a stack of nodes; zero is an empty one.

@@ -1,9 +1,10 @@
 //! The arena as its region sees it: what it has idle can be given back by whoever holds the lock.
 
-use crate::budget::Budget;
-use crate::extent::Extent;
+use crate::base::extent::Extent;
+use crate::region::budget::Budget;
+use crate::region::shards::OwnedShard;
 use crate::region::{Links, Section, ShardSet, Sweep};
-use crate::thread::{OwnedShard, Token, tokens};
+use crate::thread::{Token, tokens};
 
 use super::inner::Body;
 

@@ -12,7 +12,7 @@
 use core::ops::{Deref, DerefMut};
 use std::alloc::{Layout, alloc_zeroed};
 
-use crate::error::RegionError;
+use crate::base::error::RegionError;
 
 /// Types for which zero bytes are a valid value, without a destructor.
 ///
@@ -97,8 +97,8 @@ mod body {
     use std::alloc::{Layout, alloc_zeroed, dealloc};
 
     use super::Zeroable;
-    use crate::error::RegionError;
-    use crate::mapping::{Advice, Mapping};
+    use crate::base::error::RegionError;
+    use crate::memory::mapping::{Advice, Mapping};
 
     /// Tables up to this many bytes come from the global allocator; longer ones are mappings of their own.
     const SMALL_BYTES: usize = 64 * 1024;
@@ -182,7 +182,7 @@ mod body {
 #[cfg(all(test, loom))]
 mod body {
     use super::Zeroable;
-    use crate::error::RegionError;
+    use crate::base::error::RegionError;
 
     /// Loom's atomics are not zero bytes, so its tables are built value by value.
     #[derive(Debug)]

@@ -17,8 +17,8 @@
 use core::alloc::Layout;
 
 use super::text::{Memory, RECORD_ALIGN, RecordAt};
-use crate::error::{AllocError, AllocErrorKind};
-use crate::extent::Extent;
+use crate::base::error::{AllocError, AllocErrorKind};
+use crate::base::extent::Extent;
 use crate::region::Account;
 use crate::sync::{Acquire, AtomicU64, Ghost, Relaxed, Release};
 
@@ -270,14 +270,14 @@ impl Index {
 /// The extent of the table that was `nth` in a shard, at `granule`.
 pub(super) fn extent(nth: usize, granule: u32) -> Extent {
     let bytes = size_of::<u64>() << (nth + FIRST_BITS as usize);
-    let granules = bytes.div_ceil(crate::size_class::GRANULE_BYTES);
+    let granules = bytes.div_ceil(crate::base::size_class::GRANULE_BYTES);
     Extent::new(granule, u32::try_from(granules).unwrap_or(u32::MAX))
 }
 
 #[cfg(not(all(test, loom)))]
 mod body {
     use super::{Entry, Memory};
-    use crate::size_class::GRANULE_BYTES;
+    use crate::base::size_class::GRANULE_BYTES;
 
     /// A table is where its granule is.
     #[derive(Default)]

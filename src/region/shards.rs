@@ -1,14 +1,99 @@
 //! `Shards`: the shards of one heap or arena, each with its owner word, and how a thread comes by its own.
 //!
-//! Which shard a thread uses is decided here alone; below, a shard is an argument. INV-I1 to INV-I4 are those of
-//! `thread.rs`.
+//! Which shard a thread uses is decided here alone; below, a shard is an argument. Each shard has an owner word, the token
+//! of the thread that may use it or none, **written only under the region's lock**. The holder of that lock may claim a
+//! shard that has no owner, or whose owner's generation has passed and which no `Local` pins.
+//!
+//! - INV-I2: `owner[i] = t` is written by `t`'s own thread while `t` lives, changed by another only if claimable.
+//! - INV-I3: users of shard `i` are: its owner's thread, if the owner lives or pins it; else the lock's holder.
+//! - INV-I4: a cache entry's shard is this thread's, its owner living.
 
-use crate::error::RegionError;
-use crate::region::{Region, Section, Sweep};
-use crate::sync::{AtomicU64, CachePadded, Relaxed, mutant};
-use crate::table::{Table, Zeroable};
+use crate::base::error::RegionError;
+use crate::memory::table::{Table, Zeroable};
+use crate::sync::{Acquire, AtomicU64, CachePadded, Relaxed, Release, mutant};
+use crate::thread::{Cache, Guard, Token, Tokens, tokens};
 
-use super::{Cache, Claim, Guard, Owner, Pins, Token, claim, tokens};
+use super::{Region, Section, Sweep};
+
+/// A shard's owner: a token or none. Written only under the region's lock.
+#[derive(Debug, Default)]
+#[repr(transparent)]
+pub(crate) struct Owner(AtomicU64);
+
+// SAFETY: an atomic integer, zero meaning none.
+#[expect(unsafe_code, reason = "asserts that zero bytes are an owner word")]
+unsafe impl crate::memory::table::Zeroable for Owner {
+    fn zeroed() -> Self {
+        Self::default()
+    }
+}
+
+impl Owner {
+    // Relaxed throughout: writers and claimers hold the region's lock; outside it a thread looks only for its own living
+    // token, which only it writes and nobody may overwrite.
+    pub(crate) fn get(&self) -> Option<Token> {
+        Some(self.0.load(Relaxed)).filter(|bits| *bits != 0).map(Token::from_bits)
+    }
+    pub(crate) fn set(&self, token: Option<Token>) {
+        self.0.store(token.map_or(0, Token::bits), Relaxed);
+    }
+}
+
+/// Number of living `Local`s of a shard; written by its owner's thread only.
+#[derive(Debug, Default)]
+pub(crate) struct Pins(AtomicU64);
+
+impl Pins {
+    pub(crate) const fn new(count: AtomicU64) -> Self {
+        Self(count)
+    }
+
+    pub(crate) fn pin(&self) {
+        if mutant!("rule.thread.local-not-counted") {
+            return;
+        }
+        // Relaxed: it comes before the thread's end in its own order, and so does whoever claims after that end.
+        self.0.store(self.0.load(Relaxed) + 1, Relaxed);
+    }
+    pub(crate) fn unpin(&self) {
+        if mutant!("rule.thread.local-not-counted") {
+            return;
+        }
+        // ORDERING(Release): a `Local` that outlived its thread's guard wrote to the shard after the token's end.
+        //   pairs: `is_pinned`'s Acquire.  loom: m09_local::local_claim; Relaxed fails it.
+        self.0.store(self.0.load(Relaxed) - 1, Release);
+    }
+    /// No `Local` is left: who says so has what they refer to exclusively, so those still counted were leaked.
+    pub(crate) fn clear(&self) {
+        // Release as in `unpin`: a sweep that finds none may claim the shard.
+        self.0.store(0, Release);
+    }
+    pub(crate) fn is_pinned(&self) -> bool {
+        // ORDERING(Acquire): what the last `Local` wrote is seen. After the token's end pins only fall, so a 0 stays 0.
+        //   pairs: `unpin`'s Release.  loom: m09_local::local_claim; Relaxed fails it.
+        self.0.load(Acquire) != 0
+    }
+}
+
+/// What a claimer found out about a shard, under the region's lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// No owner, or an ended one that pins it no more: the lock's holder may use it.
+    Claimable,
+    /// Its owner lives.
+    Living,
+    /// Its owner has ended, but a `Local` of it lives on (or was leaked).
+    Pinned,
+}
+
+/// Whether the lock's holder may use the shard of `owner` and `pins`.
+pub(crate) fn claim(tokens: &Tokens, owner: &Owner, pins: &Pins) -> Claim {
+    match owner.get() {
+        Some(token) if !tokens.is_dead(token) => Claim::Living,
+        Some(_) if pins.is_pinned() => Claim::Pinned,
+        Some(_) | None => Claim::Claimable,
+    }
+}
 
 /// A thread's private part of a heap or an arena.
 pub(crate) trait OwnedShard: Zeroable + 'static {

@@ -7,13 +7,13 @@
 //! - INV-M2: `len` is not zero and `base + len` does not wrap.
 //!
 //! Not synchronised, for nothing changes after construction. The advice calls act on whole pages inside the mapping.
-//! Pages may be hidden, which is to say unreadable: see `region/guard.rs` for whose they are then.
+//! Pages may be hidden, which is to say unreadable: see `region/quarantine.rs` for whose they are then.
 //! On systems but Linux and Android, and under Miri, the same interface stands on the global allocator and advice does nothing.
 #![expect(unsafe_code, reason = "maps, advises and unmaps memory")]
 
 use core::ptr::NonNull;
 
-use crate::error::RegionError;
+use crate::base::error::RegionError;
 
 /// From this many bytes on huge pages are asked for unless the caller says otherwise.
 pub(crate) const HUGE_FROM_BYTES: usize = 4 << 20;

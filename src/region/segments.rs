@@ -15,11 +15,11 @@
 
 use core::marker::PhantomData;
 
-use crate::error::{AllocError, RegionError};
-use crate::extent::Extent;
+use crate::base::error::{AllocError, RegionError};
+use crate::base::extent::Extent;
+use crate::memory::table::{Table, Zeroable};
 use crate::region::Account;
 use crate::sync::{Acquire, AtomicU32, Ghost, Mutex, Relaxed, Release};
-use crate::table::{Table, Zeroable};
 use crate::thread::{Token, own_token};
 
 /// Aimed at for one segment, in bytes.
@@ -178,11 +178,11 @@ mod body {
     use core::alloc::Layout;
     use core::ptr::NonNull;
 
-    use crate::error::AllocError;
-    use crate::extent::Extent;
+    use crate::base::error::AllocError;
+    use crate::base::extent::Extent;
+    use crate::base::size_class::GRANULE_BYTES;
+    use crate::memory::table::Zeroable;
     use crate::region::Account;
-    use crate::size_class::GRANULE_BYTES;
-    use crate::table::Zeroable;
 
     /// The extent of a segment of `count` values at `granule`.
     pub(super) fn extent<T>(granule: u32, count: usize) -> Extent {

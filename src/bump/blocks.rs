@@ -3,14 +3,14 @@
 //! The last block handed out begins at the cursor: it changes its length in place, moving its bytes, for its end stays.
 //! Every other one moves when it grows, and its room stays in use until everything is freed.
 //!
-//! The typed methods stand on this; below it are the fixed region (`bump.rs`), the arenas and scratch stacks (`arena/`).
+//! The typed methods stand on this; below it are the fixed region (`bump/mod.rs`), the arenas and scratch stacks (`arena/`).
 #![expect(unsafe_code, reason = "moves the bytes of blocks that change their length")]
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use crate::error::{AllocError, AllocErrorKind};
-use crate::layout::dangling;
+use crate::base::error::{AllocError, AllocErrorKind};
+use crate::base::layout::dangling;
 
 /// See the module's header.
 ///

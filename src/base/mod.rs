@@ -1,0 +1,12 @@
+//! Pure values that every layer uses: errors, extents, layout arithmetic, size classes, figures.
+//!
+//! Nothing here is shared between threads or touches memory.
+
+pub(crate) mod error;
+pub(crate) mod extent;
+pub(crate) mod layout;
+pub(crate) mod size_class;
+pub mod snapshot;
+pub mod stats;
+pub mod testing;
+pub(crate) mod unwind;

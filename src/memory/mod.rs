@@ -1,0 +1,4 @@
+//! Address space: memory from the system or the caller, and typed tables in reserved memory of their own.
+
+pub(crate) mod mapping;
+pub(crate) mod table;
