@@ -11,7 +11,7 @@ use super::harness::region_with;
 use crate::base::extent::Extent;
 use crate::base::size_class::{Class, GRANULE_BYTES};
 use crate::depot::magazine::{Node, NodeRef, lease_bytes};
-use crate::heap::{Core, Heap, Shard};
+use crate::heap::{Heap, Inner, Shard};
 use crate::region::Region;
 use crate::thread::{Cache, Guard, tokens};
 
@@ -126,9 +126,9 @@ impl Fixture {
 }
 
 impl Deref for Fixture {
-    type Target = Core;
-    fn deref(&self) -> &Core {
-        &self.heap.as_ref().expect("dropped with the fixture").core
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.heap.as_ref().expect("dropped with the fixture").inner
     }
 }
 
@@ -145,15 +145,15 @@ impl Drop for Fixture {
 }
 
 /// Pushes a full magazine of `cap` new blocks of `bytes` bytes to the depot of `core`, a heap in `region`.
-pub(crate) fn stock(core: &Core, region: &Region, bytes: usize, cap: u32) {
-    let (class, depot) = (class(bytes), &core.body().expect("a heap that caches").depot);
+pub(crate) fn stock(inner: &Inner, region: &Region, bytes: usize, cap: u32) {
+    let (class, depot) = (class(bytes), &inner.caches().expect("a heap that caches").depot);
     let lease = lease_bytes(class, cap);
-    assert!(core.budget.grant(lease) && region.budget().grant(lease), "the slack is large enough");
+    assert!(inner.budget.grant(lease) && region.budget().grant(lease), "the slack is large enough");
     let node = depot.take_node(cap).expect("a fresh node");
     let at = depot.nodes.get(node);
     at.open(class, cap);
     for slot in &at.slots[..cap as usize] {
-        slot.set(core.take_or_refuse(None, layout(bytes)).expect("the region is large enough"));
+        slot.set(inner.take_or_refuse(None, layout(bytes)).expect("the region is large enough"));
     }
     at.set_len(cap);
     depot.push_full(class, node);

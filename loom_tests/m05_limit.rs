@@ -113,14 +113,14 @@ fn two_heaps() -> TwoHeaps {
     let fixture = Fixture::new(4096, 2048, 16);
     let second = Heap::in_region(fixture.region());
     fixture.stock(32, 2);
-    stock(&second.core, fixture.region(), 32, 2);
+    stock(&second.inner, fixture.region(), 32, 2);
     let filler = fixture.fill(0);
     TwoHeaps { second, first: State::new(fixture, filler) }
 }
 
 /// Needs more than the second heap's own depot has.
 fn request_of_second(state: &TwoHeaps) {
-    let block = state.second.core.take_or_refuse(None, layout(80)).expect("refused beside the other heap's depot");
+    let block = state.second.inner.take_or_refuse(None, layout(80)).expect("refused beside the other heap's depot");
     state.first.blocks[1].store(block as usize, Ordering::Relaxed);
 }
 
@@ -134,8 +134,8 @@ fn m05_two_heaps() {
         &[|state| request(&state.first, 0, 48), request_of_second],
         |TwoHeaps { second, first }| {
             first.give(0, 48);
-            let block = second.core.address(first.blocks[1].load(Ordering::Relaxed) as u32);
-            second.core.give_back(block, layout(80)).expect("a live block");
+            let block = second.inner.address(first.blocks[1].load(Ordering::Relaxed) as u32);
+            second.inner.give_back(block, layout(80)).expect("a live block");
             assert_eq!(second.memory_usage(), 0);
             first.end();
         },

@@ -12,7 +12,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::harness::{BOUNDED, SMALL, explore, own_region};
-use crate::interner::{Core, Hash, Symbol};
+use crate::interner::{Hash, Inner, Symbol};
 use crate::region::Region;
 use crate::sync::forced_weak_failure;
 use crate::thread::by_hand;
@@ -21,7 +21,7 @@ const NONE: usize = usize::MAX;
 const BYTES: usize = 4096;
 
 struct State {
-    core: Option<Core>,
+    inner: Option<Inner>,
     region: Region,
     /// The numbers that the roles were given; not words of the model.
     given: [AtomicUsize; 2],
@@ -37,28 +37,28 @@ impl State {
     fn new(shards: usize, known: &[(Hash, &str)]) -> Self {
         by_hand::set_late(true);
         let region = own_region(BYTES, BYTES, 16);
-        let core = Core::with_shards(region.clone(), shards).expect("a small interner");
-        let state = Self { core: Some(core), region, given: [AtomicUsize::new(NONE), AtomicUsize::new(NONE)] };
+        let inner = Inner::with_shards(region.clone(), shards).expect("a small interner");
+        let state = Self { inner: Some(inner), region, given: [AtomicUsize::new(NONE), AtomicUsize::new(NONE)] };
         for (number, (hash, text)) in known.iter().enumerate() {
             assert_eq!(state.intern(*hash, text), Some(number));
         }
         state
     }
 
-    fn core(&self) -> &Core {
-        self.core.as_ref().expect("dropped with the state")
+    fn inner(&self) -> &Inner {
+        self.inner.as_ref().expect("dropped with the state")
     }
 
     fn intern(&self, hash: Hash, text: &str) -> Option<usize> {
-        self.core().intern(hash, text).ok().map(Symbol::index)
+        self.inner().intern(hash, text).ok().map(Symbol::index)
     }
 
     fn get(&self, hash: Hash, text: &str) -> Option<usize> {
-        self.core().get(hash, text).map(Symbol::index)
+        self.inner().get(hash, text).map(Symbol::index)
     }
 
     fn resolve(&self, number: usize) -> Option<&str> {
-        self.core().resolve(Symbol::from_index(number).expect("a small number"))
+        self.inner().resolve(Symbol::from_index(number).expect("a small number"))
     }
 
     /// Role `role` interns `text`, which is not refused, and can be found and resolved from then on.
@@ -74,10 +74,10 @@ impl State {
 
     /// No role runs any more: there are `count` strings, and every number below that leads to one.
     fn check(&self, count: usize) {
-        assert_eq!(self.core().len(), count);
+        assert_eq!(self.inner().len(), count);
         assert!((0..count).all(|number| self.resolve(number).is_some()), "a hole");
         assert_eq!(self.resolve(count), None);
-        assert_eq!(self.core().account().usage(), self.region.memory_usage());
+        assert_eq!(self.inner().account().usage(), self.region.memory_usage());
     }
 }
 
@@ -86,7 +86,7 @@ impl Drop for State {
         if std::thread::panicking() {
             return;
         }
-        self.core = None;
+        self.inner = None;
         assert_eq!(self.region.memory_usage(), 0, "bytes left behind");
         self.region.verify().expect("every byte is free");
     }
@@ -150,8 +150,8 @@ fn m13_found() {
 
 /// A number that was taken has its string soon, whoever waits for it: nothing refuses any more.
 fn wait(state: &State) {
-    if state.core().len() > 2 {
-        assert_eq!(state.core().wait_for(Symbol::from_index(2).expect("a small number")), "a");
+    if state.inner().len() > 2 {
+        assert_eq!(state.inner().wait_for(Symbol::from_index(2).expect("a small number")), "a");
     }
 }
 

@@ -56,9 +56,9 @@ impl At<'_> {
         };
         // SAFETY: a fresh block for a `Dropped<T>`.
         unsafe { block.write(Dropped { node: Node { next: 0, drop: drop_value::<T> }, value }) };
-        if let Some(body) = self.arena.core().made() {
+        if let Some(body) = self.arena.inner().made() {
             // The request may have found the thread a shard.
-            body.list(self.arena.core().shard(), block.cast());
+            body.list(self.arena.inner().shard(), block.cast());
         }
         // SAFETY: just written.
         Ok(NonNull::from(unsafe { &mut (*block.as_ptr()).value }))

@@ -35,7 +35,7 @@ unsafe impl Blocks for At<'_> {
     #[cold]
     #[inline(never)]
     fn alloc_cold(self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        self.arena.core().alloc_cold(self.shard, layout)
+        self.arena.inner().alloc_cold(self.shard, layout)
     }
 
     #[inline]
@@ -56,7 +56,7 @@ unsafe impl Blocks for At<'_> {
         let mut block = unsafe { self.shard.resize(ptr, old, new) };
         if block.is_none() {
             // SAFETY: the caller's contract.
-            block = self.arena.core().made().and_then(|body| unsafe { body.resize_shared(ptr, old, new) });
+            block = self.arena.inner().made().and_then(|body| unsafe { body.resize_shared(ptr, old, new) });
             if block.is_some() {
                 self.count(new.size(), old.size());
             }
@@ -73,14 +73,14 @@ unsafe impl Blocks for At<'_> {
 
     #[inline]
     unsafe fn free_nonzero(self, ptr: NonNull<u8>, layout: Layout) {
-        if let Some(body) = self.arena.core().made() {
+        if let Some(body) = self.arena.inner().made() {
             // SAFETY: the caller's block, which it uses no more.
             unsafe { body.wipe(ptr, layout.size()) };
         }
         if !self.shard.is_none() && self.shard.free(ptr, layout) {
             return;
         }
-        if let Some(body) = self.arena.core().made() {
+        if let Some(body) = self.arena.inner().made() {
             let offset = ptr.addr().get() - body.memory.base().addr().get();
             body.shared.shift(offset, offset + layout.size());
             if self.shard.is_none() {
@@ -90,21 +90,21 @@ unsafe impl Blocks for At<'_> {
     }
 
     fn refusal(self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
-        self.arena.core().refusal(requested, align, kind)
+        self.arena.inner().refusal(requested, align, kind)
     }
 }
 
 impl At<'_> {
     /// The byte that the region fills what is freed with, if any.
     fn wiping(self) -> Option<u8> {
-        self.arena.core().made().and_then(Body::wiping)
+        self.arena.inner().made().and_then(Body::wiping)
     }
 
     /// Counts bytes handed out and taken back.
     fn count(&self, allocated: usize, freed: usize) {
         if !self.shard.is_none() {
             self.shard.count(allocated, freed);
-        } else if let Some(body) = self.arena.core().made() {
+        } else if let Some(body) = self.arena.inner().made() {
             body.count_outside(allocated, freed);
         }
     }

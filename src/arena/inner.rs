@@ -1,9 +1,9 @@
-//! `Core`: what an arena's handles share, and how a thread finds its shard in it.
+//! `Inner`: what an arena's handles share, and how a thread finds its shard in it.
 //!
 //! An arena that was never used is this struct alone. Its region (unless one was given), shards and figures (the *body*)
 //! are made at its first use, outside the region's lock.
 //!
-//! - INV-A1: the body, once made, stands as long as the core.
+//! - INV-A1: the body, once made, stands until the `Inner` is dropped.
 //! - INV-A2: the body is in its region's list from its making until its drop.
 #![expect(unsafe_code, reason = "the cached shard pointer, the region's list")]
 
@@ -46,7 +46,7 @@ impl Default for Options {
 }
 
 /// See the module's header.
-pub(crate) struct Core {
+pub(crate) struct Inner {
     /// Never reused, not 0.
     pub(crate) id: u64,
     pub(super) options: Options,
@@ -89,7 +89,7 @@ unsafe impl Send for Body {}
 // SAFETY: as for Send.
 unsafe impl Sync for Body {}
 
-impl Core {
+impl Inner {
     pub(crate) fn new(region: Option<Region>, options: Options) -> Self {
         Self { id: thread::next_id(), options, making: Mutex::new(region), body: OnceLock::new() }
     }
@@ -161,7 +161,7 @@ impl Core {
     #[inline(always)]
     pub(crate) fn shard(&self) -> &Shard {
         match thread::cached(self.id) {
-            // SAFETY: the entry was made by `Shards::find` for this id, which is never reused: it points into this core's
+            // SAFETY: the entry was made by `Shards::find` for this id, which is never reused: it points into this `Inner`'s
             // body, which stands (INV-A1), or to the static `Shard::none`.
             Some(shard) => unsafe { &*shard.cast::<Shard>() },
             None => self.shard_cold(),

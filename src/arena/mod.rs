@@ -3,7 +3,7 @@
 //! One request walks through the files like this: the thread's shard (`inner.rs`, `thread/`), a bump in its chunk
 //! (`shard.rs`); no room there: a new chunk, the shared one (`shared.rs`) or an extent of its own (`refill.rs`).
 //! `extents.rs` is the list of all that was taken, `handle.rs` is the arena through one shard, and the handle that skips the lookup, `drops.rs` keeps values
-//! that have destructors to run, `reset.rs` gives back. `allocator.rs`
+//! that have destructors to run, `release.rs` gives back. `allocator.rs`
 //! speaks allocator-api2, `idle.rs` is the arena as its region sees it. `scratch/` is one thread's arena with stages, and
 //! `recycle.rs` lends them.
 //!
@@ -30,7 +30,7 @@ mod inner;
 mod model;
 mod recycle;
 mod refill;
-mod reset;
+mod release;
 mod scratch;
 mod shard;
 mod shared;
@@ -39,7 +39,7 @@ mod wipe;
 pub use builder::ArenaBuilder;
 use handle::At;
 pub use handle::Local;
-pub(crate) use inner::Core;
+pub(crate) use inner::Inner;
 use inner::Options;
 use recycle::Recycled;
 pub use recycle::ScratchGuard;
@@ -67,8 +67,8 @@ use shard::Shard;
 /// arena.reset(); // now they are: a use of `words` below would not compile
 /// ```
 pub struct Arena {
-    core: Arc<Core>,
-    /// The core's, one load nearer.
+    inner: Arc<Inner>,
+    /// `Inner`'s, one load nearer.
     id: u64,
     /// Made at the first use.
     recycled: OnceLock<Box<Recycled>>,
@@ -117,12 +117,12 @@ impl Arena {
     }
 
     fn with_options(region: Option<Region>, options: Options) -> Arena {
-        let core = Core::new(region, options);
-        Arena { id: core.id, core: Arc::new(core), recycled: OnceLock::new() }
+        let inner = Inner::new(region, options);
+        Arena { id: inner.id, inner: Arc::new(inner), recycled: OnceLock::new() }
     }
 
-    pub(crate) fn core(&self) -> &Arc<Core> {
-        &self.core
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
     }
 
     // ---- handles --------------------------------------------------------------------------------------------------
@@ -140,7 +140,7 @@ impl Arena {
     /// does not find it. [`trim`](Self::trim) gives it back, and so does the stack's next guard if there is pressure.
     #[must_use]
     pub fn scratch(&self) -> ScratchGuard<'_> {
-        self.recycled.get_or_init(Box::default).lend(&self.core)
+        self.recycled.get_or_init(Box::default).lend(&self.inner)
     }
 
     // ---- values with destructors ----------------------------------------------------------------------------------
@@ -182,7 +182,7 @@ impl Arena {
     /// # Panics
     /// With the first destructor that panics, after all others have run and everything was freed.
     pub fn reset(&mut self) {
-        if let Some(body) = self.core.made() {
+        if let Some(body) = self.inner.made() {
             let _then = Then(|| body.reset(true));
             body.drop_values();
         }
@@ -192,7 +192,7 @@ impl Arena {
     /// the bytes returned. What is handed out stays.
     pub fn trim(&mut self, keep_bytes: usize) -> usize {
         self.recycled.take();
-        self.core.made().map_or(0, |body| body.trim(keep_bytes))
+        self.inner.made().map_or(0, |body| body.trim(keep_bytes))
     }
 
     // ---- figures --------------------------------------------------------------------------------------------------
@@ -200,26 +200,26 @@ impl Arena {
     /// The region the arena is in; none before the first use of one made by [`Arena::new`].
     #[must_use]
     pub fn region(&self) -> Option<Region> {
-        self.core.region()
+        self.inner.region()
     }
 
     /// The arena's own limit, or its region's if that is lower, in bytes. `usize::MAX` before the first use of an arena
     /// made by [`Arena::new`].
     #[must_use]
     pub fn limit(&self) -> usize {
-        self.core.limit()
+        self.inner.limit()
     }
 
     /// Bytes the arena has taken from its region: live blocks, their rounding, chunks, scratch stacks. Exact. One load.
     #[must_use]
     pub fn memory_usage(&self) -> usize {
-        self.core.made().map_or(0, |body| body.budget.usage())
+        self.inner.made().map_or(0, |body| body.budget.usage())
     }
 
     /// Greatest [`memory_usage`](Self::memory_usage) so far. One load.
     #[must_use]
     pub fn peak_memory_usage(&self) -> usize {
-        self.core.made().map_or(0, |body| body.budget.peak())
+        self.inner.made().map_or(0, |body| body.budget.peak())
     }
 
     /// Bytes in blocks that callers hold, as they asked for them; what was freed through the allocator is not among them,
@@ -228,13 +228,13 @@ impl Arena {
     #[cfg(feature = "stats")]
     #[must_use]
     pub fn live_bytes(&self) -> usize {
-        self.core.made().map_or(0, self::inner::Body::live_bytes)
+        self.inner.made().map_or(0, self::inner::Body::live_bytes)
     }
 
     /// The arena's figures. Takes the lock; a few loads a shard.
     #[must_use]
     pub fn stats(&self) -> ArenaStats {
-        let body = self.core.made();
+        let body = self.inner.made();
         ArenaStats {
             limit: self.limit(),
             usage: self.memory_usage(),
@@ -254,7 +254,7 @@ impl Arena {
     /// # Errors
     /// The first thing found that does not hold, with its figures.
     pub fn verify(&mut self) -> Result<(), VerifyError> {
-        self.core.made().map_or(Ok(()), self::inner::Body::verify)
+        self.inner.made().map_or(Ok(()), self::inner::Body::verify)
     }
 
     /// What the typed methods stand on.
@@ -263,13 +263,13 @@ impl Arena {
         At { arena: self, shard: self.shard() }
     }
 
-    /// The calling thread's shard. What stands in the arena itself is one load nearer than the core.
+    /// The calling thread's shard. What stands in the arena itself is one load nearer than `Inner`.
     #[inline(always)]
     fn shard(&self) -> &Shard {
         match thread::cached_hot(self.id) {
-            // SAFETY: as in `Core::shard`, whose id this is.
+            // SAFETY: as in `Inner::shard`, whose id this is.
             Some(shard) => unsafe { &*shard.cast::<Shard>() },
-            None => self.core.shard_cold(),
+            None => self.inner.shard_cold(),
         }
     }
 }
@@ -288,8 +288,8 @@ impl Drop for Arena {
         self.recycled.take();
         // Without other users the region goes as a whole, its extents with it.
         let goes = |body: &mut inner::Body| body.wiping().is_none() && body.region.is_last();
-        let alone = Arc::get_mut(&mut self.core).and_then(Core::made_mut).is_some_and(goes);
-        if let Some(body) = self.core.made() {
+        let alone = Arc::get_mut(&mut self.inner).and_then(Inner::made_mut).is_some_and(goes);
+        if let Some(body) = self.inner.made() {
             let _then = Then(|| {
                 if !alone {
                     body.reset(false);

@@ -14,7 +14,7 @@ impl Arena {
     pub(crate) fn with_shards(region: &Region, shards: usize, chunk: usize) -> Arena {
         let options = Arena::builder().region(region).max_shards(shards).first_chunk(chunk).max_chunk(chunk);
         let arena = options.build().expect("an arena in a region");
-        arena.core.body().expect("tables of shards");
+        arena.inner.body().expect("tables of shards");
         // This static is made here, so that no role is ordered before another by its making.
         let _none = Shard::none();
         arena
@@ -22,26 +22,26 @@ impl Arena {
 
     /// Whether the calling thread has a shard here.
     pub(crate) fn has_shard(&self) -> bool {
-        !self.core.shard().is_none()
+        !self.inner.shard().is_none()
     }
 
     /// Bytes of lease that the calling thread's shard holds.
     pub(crate) fn held(&self) -> usize {
-        self.core.shard().lease()
+        self.inner.shard().lease()
     }
 
     /// A handle for the thread that has `cache` and `guard`.
     pub(crate) fn local_of(&self, cache: &Cache, guard: &Guard) -> Local<'_> {
-        Local::on(At { arena: self, shard: self.core.find_shard(cache, Some(guard)) })
+        Local::on(At { arena: self, shard: self.inner.find_shard(cache, Some(guard)) })
     }
 
     /// The owner of shard `index`.
     pub(crate) fn owner(&self, index: usize) -> Option<Token> {
-        self.core.made().and_then(|body| body.shards.at(index).0)
+        self.inner.made().and_then(|body| body.shards.at(index).0)
     }
 
     /// Bytes leased to the arena.
     pub(crate) fn leased(&self) -> usize {
-        self.core.made().map_or(0, |body| body.budget.leased())
+        self.inner.made().map_or(0, |body| body.budget.leased())
     }
 }

@@ -18,7 +18,7 @@ use core::ops::{Deref, DerefMut};
 use crate::sync::{Acquire, Arc, AtomicU32, OnceLock, PerThread, Relaxed, Release};
 use crate::thread;
 
-use super::inner::Core;
+use super::inner::Inner;
 use super::scratch::Scratch;
 
 /// A stack that is lent, or waits to be lent.
@@ -67,8 +67,8 @@ pub(super) struct Recycled {
 }
 
 impl Recycled {
-    /// Lends the calling thread a stack of the arena of `core`.
-    pub(super) fn lend<'a>(&'a self, core: &'a Arc<Core>) -> ScratchGuard<'a> {
+    /// Lends the calling thread a stack of the arena of `inner`.
+    pub(super) fn lend<'a>(&'a self, inner: &'a Arc<Inner>) -> ScratchGuard<'a> {
         // A thread past its end may not have values of its own any more.
         let own = if thread::own_token().is_some() { self.by_thread.get_or_default() } else { None };
         let mut slot = own.map_or(&self.late, |slot| &**slot);
@@ -77,8 +77,8 @@ impl Recycled {
         }
         // SAFETY: this call has turned `lent` on (INV-Y1).
         let stack = unsafe { &mut *slot.stack.get() };
-        let stack = stack.get_or_insert_with(|| Scratch::on(Arc::clone(core)));
-        ScratchGuard { slot, stack, core, thread: PhantomData }
+        let stack = stack.get_or_insert_with(|| Scratch::on(Arc::clone(inner)));
+        ScratchGuard { slot, stack, inner, thread: PhantomData }
     }
 }
 
@@ -97,7 +97,7 @@ impl Recycled {
 pub struct ScratchGuard<'a> {
     slot: &'a Slot,
     stack: &'a mut Scratch,
-    core: &'a Arc<Core>,
+    inner: &'a Arc<Inner>,
     /// Neither Send nor Sync: the stack is lent to this thread.
     thread: PhantomData<*const ()>,
 }
@@ -125,9 +125,9 @@ impl Drop for ScratchGuard<'_> {
     fn drop(&mut self) {
         self.stack.reset();
         self.stack.calm();
-        if !self.stack.is_of(self.core) {
+        if !self.stack.is_of(self.inner) {
             // Its user has put another stack in the place of this arena's.
-            *self.stack = Scratch::on(Arc::clone(self.core));
+            *self.stack = Scratch::on(Arc::clone(self.inner));
         }
         self.slot.give_back();
     }

@@ -5,7 +5,7 @@ use crate::region::Region;
 use crate::sync::Arc;
 
 use super::quarantine::{self, Quarantine};
-use super::{Core, Heap};
+use super::{Heap, Inner};
 
 /// Options of a heap; see [`Heap::builder`].
 ///
@@ -70,6 +70,6 @@ impl HeapBuilder {
         };
         let length = self.quarantine.unwrap_or(quarantine::LENGTH);
         let quarantine = self.checked.then(|| Quarantine::reserve(length)).transpose()?;
-        Ok(Heap { core: Arc::new(Core::new(region, self.limit.unwrap_or(usize::MAX), quarantine)) })
+        Ok(Heap { inner: Arc::new(Inner::new(region, self.limit.unwrap_or(usize::MAX), quarantine)) })
     }
 }

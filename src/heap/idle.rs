@@ -9,9 +9,9 @@ use crate::region::{Links, Region, Section, ShardSet, Sweep};
 use crate::sync::mutant;
 use crate::thread::{Token, tokens};
 
-use super::inner::{Body, Core, extent};
+use super::inner::{Caches, Inner, extent};
 
-impl ShardSet for Core {
+impl ShardSet for Inner {
     fn budget(&self) -> &Budget {
         &self.budget
     }
@@ -21,9 +21,9 @@ impl ShardSet for Core {
     }
 
     fn drain_one(&self, section: &mut Section<'_>) -> bool {
-        let Some(body) = self.made() else { return false };
-        let Some(node) = body.depot.pop_any() else { return false };
-        self.give_back_node(body, section, node);
+        let Some(caches) = self.made() else { return false };
+        let Some(node) = caches.depot.pop_any() else { return false };
+        self.give_back_node(caches, section, node);
         true
     }
 
@@ -38,22 +38,22 @@ impl ShardSet for Core {
     }
 
     fn drain_owned(&self, section: &mut Section<'_>, owner: u64) -> bool {
-        let Some((body, shard)) =
-            self.made().and_then(|body| Some((body, body.shards.owned_by(Token::from_bits(owner))?)))
+        let Some((caches, shard)) =
+            self.made().and_then(|caches| Some((caches, caches.shards.owned_by(Token::from_bits(owner))?)))
         else {
             return false;
         };
         shard.enter();
-        let Some(node) = shard.take_any(&body.depot.nodes) else { return false };
-        self.give_back_node(body, section, node);
+        let Some(node) = shard.take_any(&caches.depot.nodes) else { return false };
+        self.give_back_node(caches, section, node);
         true
     }
 
     fn sweep_one(&self, section: &mut Section<'_>) -> Sweep {
-        let Some(body) = self.made() else { return Sweep::Clean };
-        body.shards.sweep_one(section, |section, shard| {
-            let node = shard.take_any(&body.depot.nodes);
-            node.inspect(|node| self.give_back_node(body, section, *node)).is_some()
+        let Some(caches) = self.made() else { return Sweep::Clean };
+        caches.shards.sweep_one(section, |section, shard| {
+            let node = shard.take_any(&caches.depot.nodes);
+            node.inspect(|node| self.give_back_node(caches, section, *node)).is_some()
         })
     }
 
@@ -61,11 +61,11 @@ impl ShardSet for Core {
         if let Some(quarantine) = &self.quarantine {
             quarantine.for_each(section, each);
         }
-        let Some(body) = self.made() else { return };
-        for shard in body.shards.claimed(section) {
-            shard.for_cached(&body.depot.nodes, |class, granule| each(extent(granule, class.granules())));
+        let Some(caches) = self.made() else { return };
+        for shard in caches.shards.claimed(section) {
+            shard.for_cached(&caches.depot.nodes, |class, granule| each(extent(granule, class.granules())));
         }
-        body.depot.for_each_full(|node| {
+        caches.depot.for_each_full(|node| {
             let class = Class::from_index(node.class());
             node.slots[..node.len() as usize].iter().for_each(|slot| each(extent(slot.get(), class.granules())));
         });
@@ -76,24 +76,24 @@ impl ShardSet for Core {
     }
 
     fn metadata_bytes(&self) -> usize {
-        size_of::<Core>() + self.made().map_or(0, Body::metadata_bytes)
+        size_of::<Inner>() + self.made().map_or(0, Caches::metadata_bytes)
     }
 }
 
-impl Core {
+impl Inner {
     /// Gives back a magazine whose lease no shard holds, inside the section.
-    fn give_back_node(&self, body: &Body, section: &mut Section<'_>, node: NodeRef) {
-        let lease = self.empty_node(body, section, node);
-        self.end_node(body, node, lease);
+    fn give_back_node(&self, caches: &Caches, section: &mut Section<'_>, node: NodeRef) {
+        let lease = self.empty_node(caches, section, node);
+        self.end_node(caches, node, lease);
     }
 
     /// What the rule forbids: takes the shards' magazines while another may hold the lock and sweep them.
     fn empty_shards_outside(&self, region: &Region) {
-        let Some(body) = self.made() else { return };
-        for shard in body.shards.iter() {
+        let Some(caches) = self.made() else { return };
+        for shard in caches.shards.iter() {
             shard.enter();
-            while let Some(node) = shard.take_any(&body.depot.nodes) {
-                region.section(|section| self.give_back_node(body, section, node));
+            while let Some(node) = shard.take_any(&caches.depot.nodes) {
+                region.section(|section| self.give_back_node(caches, section, node));
             }
         }
     }
@@ -101,18 +101,18 @@ impl Core {
     /// Gives back all that is cached, whoever owns it. The heap's last handle only.
     fn give_back_all(&self, section: &mut Section<'_>) {
         while self.drain_quarantine(section) {}
-        let Some(body) = self.made() else { return };
-        for shard in body.shards.iter() {
+        let Some(caches) = self.made() else { return };
+        for shard in caches.shards.iter() {
             shard.enter();
-            while let Some(node) = shard.take_any(&body.depot.nodes) {
-                self.give_back_node(body, section, node);
+            while let Some(node) = shard.take_any(&caches.depot.nodes) {
+                self.give_back_node(caches, section, node);
             }
         }
         while self.drain_one(section) {}
     }
 }
 
-impl Drop for Core {
+impl Drop for Inner {
     /// One critical section: the heap leaves the region's list and gives back what is cached. A region that nobody else
     /// has goes as a whole instead.
     fn drop(&mut self) {

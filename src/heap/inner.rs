@@ -1,10 +1,10 @@
-//! `Core`: what the handles of one heap share, and how a thread finds its shard in it.
+//! `Inner`: what the handles of one heap share, and how a thread finds its shard in it.
 //!
-//! A heap that was never used is this struct alone. Its shards, owner words and depot (the *body*) are made at its first
+//! A heap that was never used is this struct alone. Its shards, owner words and depot (the *caches*) are made at its first
 //! use, outside the lock; without memory for them the heap runs uncached.
 //!
-//! - INV-H1: the body, once made, stands as long as the core.
-//! - INV-H2: the core is in its region's list from its first use until its drop.
+//! - INV-H1: the caches, once made, stand until the `Inner` is dropped.
+//! - INV-H2: an `Inner` is in its region's list from its first use until its drop.
 #![expect(unsafe_code, reason = "block addresses, the cached shard pointer, the region's list")]
 
 use core::ptr::NonNull;
@@ -24,7 +24,7 @@ use super::quarantine::Quarantine;
 use super::shard::Shard;
 
 /// What the handles of one heap share.
-pub(crate) struct Core {
+pub(crate) struct Inner {
     /// Never reused, not 0.
     pub(super) id: u64,
     base: NonNull<u8>,
@@ -37,7 +37,7 @@ pub(crate) struct Core {
     pub(super) outside: CachePadded<Outside>,
     pub(super) quarantine: Option<Quarantine>,
     /// Boxed, so that a heap that was never used is small.
-    body: OnceLock<Option<Box<Body>>>,
+    caches: OnceLock<Option<Box<Caches>>>,
     pub(super) links: Links,
 }
 
@@ -51,18 +51,18 @@ pub(super) struct Outside {
 }
 
 /// Shards, who owns them, and the depot between them.
-pub(crate) struct Body {
+pub(crate) struct Caches {
     pub(super) shards: Shards<Shard>,
     pub(crate) depot: Depot,
 }
 
-// SAFETY: `base` points into the region, which the core keeps; `links` is used under the region's lock only; the rest is
+// SAFETY: `base` points into the region, which the `Inner` keeps; `links` is used under the region's lock only; the rest is
 // Send and Sync by itself.
-unsafe impl Send for Core {}
+unsafe impl Send for Inner {}
 // SAFETY: as for Send.
-unsafe impl Sync for Core {}
+unsafe impl Sync for Inner {}
 
-impl Core {
+impl Inner {
     /// A heap in `region` with a limit of its own; with a quarantine it is checked.
     pub(super) fn new(region: Region, limit: usize, quarantine: Option<Quarantine>) -> Self {
         // A heap named by its place would be taken for an earlier one in the same place.
@@ -74,42 +74,42 @@ impl Core {
             budget: Budget::new(limit, region.capacity(), region.slack_divisor()),
             outside: CachePadded::default(),
             quarantine,
-            body: OnceLock::new(),
+            caches: OnceLock::new(),
             links: Links::default(),
             region,
         }
     }
 
-    /// The body, made at the first call; none if the heap caches nothing.
-    pub(crate) fn body(&self) -> Option<&Body> {
+    /// The caches, made at the first call; none if the heap caches nothing.
+    pub(crate) fn caches(&self) -> Option<&Caches> {
         self.body_with(|| default_count(self.region.capacity()))
     }
 
-    /// As [`Core::body`], with as many shards as `count` says.
-    pub(super) fn body_with(&self, count: impl FnOnce() -> usize) -> Option<&Body> {
-        self.body
+    /// As [`Inner::caches`], with as many shards as `count` says.
+    pub(super) fn body_with(&self, count: impl FnOnce() -> usize) -> Option<&Caches> {
+        self.caches
             .get_or_init(|| {
                 let cached = self.quarantine.is_none() && self.region.wipe().is_none();
-                let body = cached.then(|| Body::make(&self.region, count()).ok()).flatten();
+                let caches = cached.then(|| Caches::make(&self.region, count()).ok()).flatten();
                 let set = NonNull::from(self as &dyn ShardSet);
-                // SAFETY: the same pointer, its lifetime erased: the core leaves the list before it goes (INV-H2).
+                // SAFETY: the same pointer, its lifetime erased: the `Inner` leaves the list before it goes (INV-H2).
                 let set = unsafe { core::mem::transmute::<NonNull<dyn ShardSet + '_>, NonNull<dyn ShardSet>>(set) };
-                // SAFETY: `register`'s contract: a core does not move (it is made inside its `Arc`), and its drop
+                // SAFETY: `register`'s contract: an `Inner` does not move (it is made inside its `Arc`), and its drop
                 // unregisters it.
                 self.region.section(|section| unsafe { section.register(set) });
-                body
+                caches
             })
             .as_deref()
     }
 
-    /// The body, if it was ever made.
-    pub(crate) fn made(&self) -> Option<&Body> {
-        self.body.get().and_then(Option::as_deref)
+    /// The caches, if they were ever made.
+    pub(crate) fn made(&self) -> Option<&Caches> {
+        self.caches.get().and_then(Option::as_deref)
     }
 
     /// Whether the heap was ever used.
     pub(super) fn is_used(&self) -> bool {
-        self.body.get().is_some()
+        self.caches.get().is_some()
     }
 
     // ---- addresses ------------------------------------------------------------------------------------------------
@@ -134,8 +134,8 @@ impl Core {
     #[inline(always)]
     pub(super) fn shard(&self) -> &Shard {
         match thread::cached(self.id) {
-            // SAFETY: the entry was made by `find_shard` for this id, which is never reused: it points into this core's
-            // body, which stands (INV-H1), or to the static `Shard::none`.
+            // SAFETY: the entry was made by `find_shard` for this id, which is never reused: it points into this `Inner`'s
+            // caches, which stand (INV-H1), or to the static `Shard::none`.
             Some(shard) => unsafe { &*shard.cast::<Shard>() },
             None => self.shard_cold(),
         }
@@ -152,15 +152,15 @@ impl Core {
 
     /// The shard of the thread that has `cache` and `guard`.
     pub(crate) fn find_shard(&self, cache: &Cache, guard: Option<&Guard>) -> &Shard {
-        match self.body() {
-            Some(body) => body.shards.find(&self.region, self.id, cache, guard),
+        match self.caches() {
+            Some(caches) => caches.shards.find(&self.region, self.id, cache, guard),
             None => Shard::none(),
         }
     }
 
     /// The slow path of a thread without a shard: threads may have ended since it looked for one.
     pub(super) fn try_adopt(&self) -> &Shard {
-        if self.made().is_some_and(|body| body.shards.may_adopt()) { self.shard_cold() } else { Shard::none() }
+        if self.made().is_some_and(|caches| caches.shards.may_adopt()) { self.shard_cold() } else { Shard::none() }
     }
 
     // ---- figures --------------------------------------------------------------------------------------------------
@@ -168,7 +168,7 @@ impl Core {
     /// Bytes that callers hold, as they asked for them.
     #[cfg(feature = "stats")]
     pub(super) fn live_bytes(&self) -> usize {
-        let shards = || self.made().into_iter().flat_map(|body| body.shards.iter());
+        let shards = || self.made().into_iter().flat_map(|caches| caches.shards.iter());
         // Frees are read before allocations, so that a block which goes round meanwhile is rather counted twice than as
         // minus one; the loads are Relaxed, so the sum is bounded below as well.
         let freed = shards().map(Shard::freed).fold(self.outside.freed.get(), u64::wrapping_add);
@@ -209,7 +209,7 @@ impl Core {
     }
 }
 
-impl Body {
+impl Caches {
     fn make(region: &Region, shards: usize) -> Result<Box<Self>, RegionError> {
         let slack = region.capacity() / region.slack_divisor().max(1);
         try_box(Self { shards: Shards::reserve(shards)?, depot: Depot::reserve(slack)? })

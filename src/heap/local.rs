@@ -39,7 +39,7 @@ impl fmt::Debug for LocalHeap<'_> {
 
 impl<'a> LocalHeap<'a> {
     pub(super) fn new(heap: &'a Heap) -> Self {
-        Self::on(heap, heap.core.shard())
+        Self::on(heap, heap.inner.shard())
     }
 
     /// A handle on `shard`, which is the calling thread's or none's.
@@ -79,7 +79,7 @@ impl<'a> LocalHeap<'a> {
     #[track_caller]
     pub unsafe fn free(&self, ptr: NonNull<u8>, layout: Layout) {
         if layout.size() != 0 {
-            self.heap.core.free_in(self.shard, ptr, layout);
+            self.heap.inner.free_in(self.shard, ptr, layout);
         }
     }
 

@@ -15,20 +15,20 @@ use crate::region::Section;
 use crate::region::shards::OwnedShard;
 use crate::sync::mutant;
 
-use super::inner::{Body, Core, extent};
+use super::inner::{Caches, Inner, extent};
 use super::shard::Shard;
 
-impl Core {
+impl Inner {
     // ---- leases ---------------------------------------------------------------------------------------------------
 
     /// Bytes that one shard may hold idle.
-    fn share(&self, body: &Body) -> usize {
-        self.region.share(&self.budget, body.shards.count())
+    fn share(&self, caches: &Caches) -> usize {
+        self.region.share(&self.budget, caches.shards.count())
     }
 
     /// Leases `bytes` for `shard` under both limits.
-    pub(crate) fn grant(&self, body: &Body, shard: &Shard, bytes: usize) -> bool {
-        if shard.held() + bytes > self.share(body) || !self.region.grant(&self.budget, bytes) {
+    pub(crate) fn grant(&self, caches: &Caches, shard: &Shard, bytes: usize) -> bool {
+        if shard.held() + bytes > self.share(caches) || !self.region.grant(&self.budget, bytes) {
             return false;
         }
         shard.hold(bytes);
@@ -40,20 +40,20 @@ impl Core {
     }
 
     /// An empty magazine for `cap` blocks, halved as often as its lease is denied.
-    fn open(&self, body: &Body, shard: &Shard, class: Class, cap: u32) -> Option<NodeRef> {
+    fn open(&self, caches: &Caches, shard: &Shard, class: Class, cap: u32) -> Option<NodeRef> {
         let mut cap = cap;
         while cap > 0 {
             let lease = lease_bytes(class, cap);
-            if self.grant(body, shard, lease) {
+            if self.grant(caches, shard, lease) {
                 if mutant!("rule.pressure.seen-after-grant") {
                     shard.set_seen(self.budget.pressure_with(self.region.budget()).value);
                 }
-                let Some(node) = body.depot.take_node(cap) else {
+                let Some(node) = caches.depot.take_node(cap) else {
                     shard.release(lease);
                     self.end_lease(lease);
                     return None;
                 };
-                body.depot.nodes.get(node).open(class, cap);
+                caches.depot.nodes.get(node).open(class, cap);
                 return Some(node);
             }
             cap /= 2;
@@ -62,13 +62,13 @@ impl Core {
     }
 
     /// Doubles the loaded magazine, if its lease may grow.
-    fn grow_magazine(&self, body: &Body, shard: &Shard, class: Class) -> bool {
-        let (nodes, depot) = (&body.depot.nodes, &body.depot);
+    fn grow_magazine(&self, caches: &Caches, shard: &Shard, class: Class) -> bool {
+        let (nodes, depot) = (&caches.depot.nodes, &caches.depot);
         let loaded = shard.loaded(class);
         let cap = nodes.get(loaded).cap();
         let wider = (2 * cap).min(class.most_capacity());
         let more = lease_bytes(class, wider).saturating_sub(lease_bytes(class, cap));
-        let may_take = self.share(body).saturating_sub(shard.held());
+        let may_take = self.share(caches).saturating_sub(shard.held());
         if wider == cap || lease_bytes(class, wider) > may_take / 8 {
             return false;
         }
@@ -76,7 +76,7 @@ impl Core {
         let moved = NodeSize::for_capacity(wider) != loaded.size();
         let target = if moved { depot.take_node(wider) } else { Some(loaded) };
         let Some(target) = target else { return false };
-        if !mutant!("rule.lease.growth-without-lease") && !self.grant(body, shard, more) {
+        if !mutant!("rule.lease.growth-without-lease") && !self.grant(caches, shard, more) {
             if moved {
                 depot.give_node(target);
             }
@@ -101,8 +101,8 @@ impl Core {
     // ---- closing --------------------------------------------------------------------------------------------------
 
     /// Gives the blocks of `node`, which the caller holds, back to the index; gives the lease that then ends.
-    pub(super) fn empty_node(&self, body: &Body, section: &mut Section<'_>, node: NodeRef) -> usize {
-        let at = body.depot.nodes.get(node);
+    pub(super) fn empty_node(&self, caches: &Caches, section: &mut Section<'_>, node: NodeRef) -> usize {
+        let at = caches.depot.nodes.get(node);
         at.enter();
         let lease = at.lease();
         let class = Class::from_index(at.class());
@@ -116,14 +116,14 @@ impl Core {
     }
 
     /// Ends the lease of an emptied node and spares it.
-    pub(super) fn end_node(&self, body: &Body, node: NodeRef, lease: usize) {
+    pub(super) fn end_node(&self, caches: &Caches, node: NodeRef, lease: usize) {
         self.end_lease(lease);
-        body.depot.give_node(node);
+        caches.depot.give_node(node);
     }
 
     /// Gives back magazines that the caller holds and whose leases no shard holds any more, all in one section.
-    fn close(&self, body: &Body, magazines: &[NodeRef]) {
-        let nodes = &body.depot.nodes;
+    fn close(&self, caches: &Caches, magazines: &[NodeRef]) {
+        let nodes = &caches.depot.nodes;
         let lease: usize = magazines.iter().map(|node| nodes.get(*node).lease()).sum();
         if mutant!("rule.lease.ended-before-emptied") {
             self.end_lease(lease);
@@ -132,7 +132,7 @@ impl Core {
         if magazines.iter().any(|node| nodes.get(*node).len() > 0) {
             self.region.section(|section| {
                 for node in magazines {
-                    self.empty_node(body, section, *node);
+                    self.empty_node(caches, section, *node);
                 }
             });
         }
@@ -142,28 +142,28 @@ impl Core {
         }
         for node in magazines {
             nodes.get(*node).enter();
-            body.depot.give_node(*node);
+            caches.depot.give_node(*node);
         }
     }
 
-    fn close_previous(&self, body: &Body, shard: &Shard, class: Class) -> bool {
+    fn close_previous(&self, caches: &Caches, shard: &Shard, class: Class) -> bool {
         let previous = shard.previous(class);
         if previous.is_none() {
             return false;
         }
         shard.set_previous(class, NodeRef::NONE);
-        self.close_released(body, shard, class, previous);
+        self.close_released(caches, shard, class, previous);
         true
     }
 
-    fn close_released(&self, body: &Body, shard: &Shard, class: Class, node: NodeRef) {
-        shard.release(lease_bytes(class, body.depot.nodes.get(node).cap()));
-        self.close(body, &[node]);
+    fn close_released(&self, caches: &Caches, shard: &Shard, class: Class, node: NodeRef) {
+        shard.release(lease_bytes(class, caches.depot.nodes.get(node).cap()));
+        self.close(caches, &[node]);
     }
 
     /// Closes every magazine of the shard, up to 60 blocks a section.
-    pub(crate) fn close_all(&self, body: &Body, shard: &Shard) {
-        let nodes = &body.depot.nodes;
+    pub(crate) fn close_all(&self, caches: &Caches, shard: &Shard) {
+        let nodes = &caches.depot.nodes;
         let (mut class, mut next) = (0, None);
         loop {
             let mut part = [NodeRef::NONE; Self::CLOSED_AT_ONCE];
@@ -182,7 +182,7 @@ impl Core {
             if count == 0 {
                 return;
             }
-            self.close(body, &part[..count]);
+            self.close(caches, &part[..count]);
         }
     }
 
@@ -191,13 +191,13 @@ impl Core {
     const BLOCKS_A_SECTION: u32 = 60;
 
     /// Acts upon a change of pressure; says whether there is pressure.
-    pub(super) fn see(&self, body: &Body, shard: &Shard) -> bool {
+    pub(super) fn see(&self, caches: &Caches, shard: &Shard) -> bool {
         let pressure = self.budget.pressure_with(self.region.budget());
         if pressure.value != shard.seen() {
             if !mutant!("rule.pressure.seen-after-grant") {
                 shard.set_seen(pressure.value);
             }
-            self.close_all(body, shard);
+            self.close_all(caches, shard);
         }
         pressure.on
     }
@@ -205,10 +205,10 @@ impl Core {
     // ---- alloc ----------------------------------------------------------------------------------------------------
 
     /// A block of `class` when the loaded magazine is empty or absent; none if the region has to be asked for one block.
-    pub(super) fn refill(&self, body: &Body, shard: &Shard, class: Class) -> Option<u32> {
-        let (nodes, depot) = (&body.depot.nodes, &body.depot);
+    pub(super) fn refill(&self, caches: &Caches, shard: &Shard, class: Class) -> Option<u32> {
+        let (nodes, depot) = (&caches.depot.nodes, &caches.depot);
         shard.enter();
-        if self.see(body, shard) {
+        if self.see(caches, shard) {
             return None;
         }
         let previous = shard.previous(class);
@@ -221,21 +221,21 @@ impl Core {
             let old = shard.unload(nodes, class);
             shard.load(nodes, class, full);
             if !old.is_none() {
-                if previous.is_none() && shard.held() <= self.share(body) {
+                if previous.is_none() && shard.held() <= self.share(caches) {
                     shard.set_previous(class, old);
                 } else {
-                    self.close_released(body, shard, class, old);
+                    self.close_released(caches, shard, class, old);
                 }
             }
             return shard.pop(class);
         }
         if shard.loaded(class).is_none() {
-            let node = self.open(body, shard, class, class.first_capacity())?;
+            let node = self.open(caches, shard, class, class.first_capacity())?;
             shard.load(nodes, class, node);
-        } else if shard.held() > 2 * self.share(body) {
-            self.close_previous(body, shard, class);
+        } else if shard.held() > 2 * self.share(caches) {
+            self.close_previous(caches, shard, class);
         } else {
-            self.grow_magazine(body, shard, class);
+            self.grow_magazine(caches, shard, class);
         }
         let want = (nodes.get(shard.loaded(class)).cap() / 2).max(1) as usize;
         let (granules, align) = (class.granules(), class.align_granules());
@@ -251,16 +251,16 @@ impl Core {
 
     /// Keeps a freed block of `class` when the loaded magazine is full or absent; `false` if the caller has to give it
     /// back to the index.
-    pub(super) fn keep(&self, body: &Body, shard: &Shard, class: Class, granule: u32) -> bool {
-        let nodes = &body.depot.nodes;
+    pub(super) fn keep(&self, caches: &Caches, shard: &Shard, class: Class, granule: u32) -> bool {
+        let nodes = &caches.depot.nodes;
         shard.enter();
-        if self.see(body, shard) {
+        if self.see(caches, shard) {
             return false;
         }
         loop {
             let loaded = shard.loaded(class);
             if loaded.is_none() {
-                let Some(node) = self.open(body, shard, class, class.first_capacity()) else { return false };
+                let Some(node) = self.open(caches, shard, class, class.first_capacity()) else { return false };
                 shard.load(nodes, class, node);
                 return shard.push(class, granule);
             }
@@ -270,30 +270,30 @@ impl Core {
                 return shard.push(class, granule);
             }
             if previous.is_none()
-                && let Some(node) = self.open(body, shard, class, cap)
+                && let Some(node) = self.open(caches, shard, class, cap)
             {
                 shard.set_previous(class, node);
                 shard.swap(nodes, class);
                 return shard.push(class, granule);
             }
-            let above_twice = shard.held() > 2 * self.share(body);
-            if !above_twice && self.grow_magazine(body, shard, class) {
+            let above_twice = shard.held() > 2 * self.share(caches);
+            if !above_twice && self.grow_magazine(caches, shard, class) {
                 return shard.push(class, granule);
             }
-            if !previous.is_none() && !above_twice && self.trade(body, shard, class, previous) {
+            if !previous.is_none() && !above_twice && self.trade(caches, shard, class, previous) {
                 return shard.push(class, granule);
             }
-            if above_twice && self.close_previous(body, shard, class) {
+            if above_twice && self.close_previous(caches, shard, class) {
                 continue;
             }
-            self.give_back_some(body, shard, class, previous);
+            self.give_back_some(caches, shard, class, previous);
             return shard.push(class, granule);
         }
     }
 
     /// Pushes the full previous magazine to the depot and loads an empty one in its stead.
-    fn trade(&self, body: &Body, shard: &Shard, class: Class, previous: NodeRef) -> bool {
-        let (nodes, depot) = (&body.depot.nodes, &body.depot);
+    fn trade(&self, caches: &Caches, shard: &Shard, class: Class, previous: NodeRef) -> bool {
+        let (nodes, depot) = (&caches.depot.nodes, &caches.depot);
         let cap = nodes.get(previous).cap();
         let lease = lease_bytes(class, cap);
         let bounded =
@@ -301,7 +301,7 @@ impl Core {
         if !bounded(&self.budget) || !bounded(self.region.budget()) {
             return false;
         }
-        let Some(empty) = self.open(body, shard, class, cap) else { return false };
+        let Some(empty) = self.open(caches, shard, class, cap) else { return false };
         shard.release(lease);
         shard.set_previous(class, empty);
         nodes.get(previous).enter();
@@ -318,8 +318,8 @@ impl Core {
     }
 
     /// Both magazines are full and nothing may grow: empties the previous one, or the lower half of the loaded one.
-    fn give_back_some(&self, body: &Body, shard: &Shard, class: Class, previous: NodeRef) {
-        let nodes = &body.depot.nodes;
+    fn give_back_some(&self, caches: &Caches, shard: &Shard, class: Class, previous: NodeRef) {
+        let nodes = &caches.depot.nodes;
         self.region.section(|section| {
             if previous.is_none() {
                 let half = shard.loaded_len(class).div_ceil(2);
@@ -329,7 +329,7 @@ impl Core {
                     }
                 });
             } else {
-                self.empty_node(body, section, previous);
+                self.empty_node(caches, section, previous);
             }
         });
         if !previous.is_none() {

@@ -35,7 +35,7 @@ mod resize;
 mod shard;
 
 pub use builder::HeapBuilder;
-pub(crate) use inner::Core;
+pub(crate) use inner::Inner;
 pub use local::LocalHeap;
 use release::Batch;
 pub(crate) use shard::Shard;
@@ -63,7 +63,7 @@ pub(crate) use shard::Shard;
 /// ```
 #[derive(Clone)]
 pub struct Heap {
-    pub(crate) core: Arc<Core>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 impl fmt::Debug for Heap {
@@ -87,7 +87,7 @@ impl Heap {
     /// A heap that shares `region`. Reserves nothing until used; what callers leak stays charged until the region goes.
     #[must_use]
     pub fn in_region(region: &Region) -> Heap {
-        Heap { core: Arc::new(Core::new(region.clone(), usize::MAX, None)) }
+        Heap { inner: Arc::new(Inner::new(region.clone(), usize::MAX, None)) }
     }
 
     /// A heap with options.
@@ -104,12 +104,12 @@ impl Heap {
     /// [`AllocError`] with the figures of the refusal; nothing was changed.
     #[inline]
     pub fn alloc(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
-        self.alloc_on(self.core.shard(), layout)
+        self.alloc_on(self.inner.shard(), layout)
     }
 
     #[inline(always)]
     pub(crate) fn alloc_on(&self, shard: &Shard, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
-        let block = if layout.size() == 0 { dangling(layout) } else { self.core.alloc_in(shard, layout)? };
+        let block = if layout.size() == 0 { dangling(layout) } else { self.inner.alloc_in(shard, layout)? };
         Ok(NonNull::slice_from_raw_parts(block, layout.size()))
     }
 
@@ -141,7 +141,8 @@ impl Heap {
             reservation.region.base(),
             self.region().base()
         );
-        let block = if layout.size() == 0 { dangling(layout) } else { self.core.take_reserved(reservation, layout)? };
+        let block =
+            if layout.size() == 0 { dangling(layout) } else { self.inner.take_reserved(reservation, layout)? };
         Ok(NonNull::slice_from_raw_parts(block, layout.size()))
     }
 
@@ -158,7 +159,7 @@ impl Heap {
     #[track_caller]
     pub unsafe fn free(&self, ptr: NonNull<u8>, layout: Layout) {
         if layout.size() != 0 {
-            self.core.free_in(self.core.shard(), ptr, layout);
+            self.inner.free_in(self.inner.shard(), ptr, layout);
         }
     }
 
@@ -174,9 +175,9 @@ impl Heap {
         if layout.size() == 0 {
             return Ok(());
         }
-        self.core.body();
-        self.core.give_back(ptr, layout)?;
-        self.core.count_free(Shard::none(), layout.size());
+        self.inner.caches();
+        self.inner.give_back(ptr, layout)?;
+        self.inner.count_free(Shard::none(), layout.size());
         Ok(())
     }
 
@@ -191,7 +192,7 @@ impl Heap {
     pub unsafe fn grow(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
         debug_assert!(new.size() >= old.size(), "grow from {} to {} bytes", old.size(), new.size());
         // SAFETY: this function's contract.
-        unsafe { self.resize_on(self.core.shard(), ptr, old, new) }
+        unsafe { self.resize_on(self.inner.shard(), ptr, old, new) }
     }
 
     /// Shortens a block in place: within its class it stays as it is, else its tail returns to the region.
@@ -204,7 +205,7 @@ impl Heap {
     pub unsafe fn shrink(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
         debug_assert!(new.size() <= old.size(), "shrink from {} to {} bytes", old.size(), new.size());
         // SAFETY: this function's contract.
-        unsafe { self.resize_on(self.core.shard(), ptr, old, new) }
+        unsafe { self.resize_on(self.inner.shard(), ptr, old, new) }
     }
 
     /// # Safety
@@ -219,11 +220,11 @@ impl Heap {
         let block = match (old.size(), new.size()) {
             (0, _) => return self.alloc_on(shard, new),
             (_, 0) => {
-                self.core.free_in(shard, ptr, old);
+                self.inner.free_in(shard, ptr, old);
                 dangling(new)
             }
             // SAFETY: the caller's contract; neither size is zero.
-            _ => unsafe { self.core.resize(shard, ptr, old, new) }?,
+            _ => unsafe { self.inner.resize(shard, ptr, old, new) }?,
         };
         Ok(NonNull::slice_from_raw_parts(block, new.size()))
     }
@@ -237,13 +238,13 @@ impl Heap {
     /// As for [`Heap::free`], for every pair.
     pub unsafe fn free_batch(&self, blocks: impl IntoIterator<Item = (NonNull<u8>, Layout)>) {
         // SAFETY: this function's contract.
-        unsafe { self.free_batch_on(self.core.shard(), blocks) }
+        unsafe { self.free_batch_on(self.inner.shard(), blocks) }
     }
 
     /// # Safety
     /// As for [`Heap::free_batch`].
     pub(crate) unsafe fn free_batch_on(&self, shard: &Shard, blocks: impl IntoIterator<Item = (NonNull<u8>, Layout)>) {
-        let mut batch = Batch::new(&self.core, shard);
+        let mut batch = Batch::new(&self.inner, shard);
         for (ptr, layout) in blocks {
             if layout.size() != 0 {
                 batch.free(ptr, layout);
@@ -260,36 +261,36 @@ impl Heap {
     /// Gives back what the calling thread, the depot and ended threads have cached; other threads give back at their
     /// next slow path.
     pub fn flush(&self) {
-        self.core.flush();
+        self.inner.flush();
     }
 
     /// The region the heap is in.
     #[must_use]
     pub fn region(&self) -> &Region {
-        &self.core.region
+        &self.inner.region
     }
 
     /// The heap's own limit, or the region's if that is lower, in bytes.
     #[must_use]
     pub fn limit(&self) -> usize {
-        self.core.budget.limit().min(self.region().limit())
+        self.inner.budget.limit().min(self.region().limit())
     }
 
     /// Sets the heap's own limit. Takes the lock. For usage above a lowered limit see [`Region::set_limit`].
     pub fn set_limit(&self, bytes: usize) {
-        self.region().section(|_locked| self.core.budget.set_limit(bytes));
+        self.region().section(|_locked| self.inner.budget.set_limit(bytes));
     }
 
     /// Bytes the heap has taken from its region: live blocks, their rounding, and what its shards hold idle. One load.
     #[must_use]
     pub fn memory_usage(&self) -> usize {
-        self.core.budget.usage()
+        self.inner.budget.usage()
     }
 
     /// Greatest [`Heap::memory_usage`] so far. One load.
     #[must_use]
     pub fn peak_memory_usage(&self) -> usize {
-        self.core.budget.peak()
+        self.inner.budget.peak()
     }
 
     /// Bytes that callers hold, as they asked for them. Exact when quiet and when every block is freed with the size that
@@ -297,23 +298,23 @@ impl Heap {
     #[cfg(feature = "stats")]
     #[must_use]
     pub fn live_bytes(&self) -> usize {
-        self.core.live_bytes()
+        self.inner.live_bytes()
     }
 
     /// The heap's figures. A few loads a shard, no lock.
     #[must_use]
     pub fn stats(&self) -> HeapStats {
-        let body = self.core.made();
+        let caches = self.inner.made();
         HeapStats {
             limit: self.limit(),
             usage: self.memory_usage(),
             peak: self.peak_memory_usage(),
             #[cfg(feature = "stats")]
             live_bytes: self.live_bytes(),
-            leased: self.core.budget.leased(),
-            shards_owned: body.map_or(0, |body| body.shards.count_owned()),
-            shards: body.map_or(0, |body| body.shards.count()),
-            invalid_frees: self.core.outside.invalid_frees.get(),
+            leased: self.inner.budget.leased(),
+            shards_owned: caches.map_or(0, |caches| caches.shards.count_owned()),
+            shards: caches.map_or(0, |caches| caches.shards.count()),
+            invalid_frees: self.inner.outside.invalid_frees.get(),
         }
     }
 }

@@ -6,32 +6,32 @@ use crate::thread;
 use super::Heap;
 
 impl Heap {
-    /// A heap with `shards` shards, a power of two, whose body is made: the model checker does not see `OnceLock`, so no
+    /// A heap with `shards` shards, a power of two, whose caches are made: the model checker does not see `OnceLock`, so no
     /// role may be the one that makes it.
     pub(crate) fn with_shards(region: &Region, shards: usize) -> Heap {
         let heap = Heap::in_region(region);
-        assert!(heap.core.body_with(|| shards).is_some(), "tables for {shards} shards");
+        assert!(heap.inner.body_with(|| shards).is_some(), "tables for {shards} shards");
         heap
     }
 
     /// Bytes of lease that the calling thread's shard holds.
     pub(crate) fn held(&self) -> usize {
-        self.core.shard().held()
+        self.inner.shard().held()
     }
 
     /// INV-I4: the shard that the calling thread finds is none, or this heap's and its own.
     pub(crate) fn check_shard(&self) {
-        let shard = self.core.shard();
+        let shard = self.inner.shard();
         let token = thread::with_identity(|_, guard| guard.and_then(|guard| guard.token(thread::tokens()))).flatten();
-        let found = self.core.made().and_then(|body| body.shards.iter().position(|own| core::ptr::eq(own, shard)));
-        match (found, self.core.made()) {
-            (Some(index), Some(body)) => assert_eq!(body.shards.at(index).0, token, "another thread's shard"),
+        let found = self.inner.made().and_then(|caches| caches.shards.iter().position(|own| core::ptr::eq(own, shard)));
+        match (found, self.inner.made()) {
+            (Some(index), Some(caches)) => assert_eq!(caches.shards.at(index).0, token, "another thread's shard"),
             _ => assert!(shard.is_none(), "another heap's shard"),
         }
     }
 
     /// Whether the calling thread has a shard here.
     pub(crate) fn has_shard(&self) -> bool {
-        !self.core.shard().is_none()
+        !self.inner.shard().is_none()
     }
 }

@@ -9,10 +9,10 @@ use crate::base::size_class::{Class, GRANULE_BYTES};
 use crate::region::Section;
 use crate::region::shards::OwnedShard;
 
-use super::inner::{Core, extent};
+use super::inner::{Inner, extent};
 use super::shard::Shard;
 
-impl Core {
+impl Inner {
     // ---- free -----------------------------------------------------------------------------------------------------
 
     /// Takes back the block at `ptr`, whose layout's size is not zero.
@@ -49,13 +49,13 @@ impl Core {
 
     /// Keeps the block in a magazine if one may be had; `false` if the caller has to give it back.
     pub(super) fn keep_cold(&self, shard: &Shard, ptr: NonNull<u8>, layout: Layout) -> bool {
-        let body = self.body();
+        let caches = self.caches();
         let shard = if shard.is_none() { self.try_adopt() } else { shard };
-        let (Some(body), Some(class)) = (body.filter(|_| !shard.is_none()), Class::of(layout, self.longest)) else {
+        let (Some(caches), Some(class)) = (caches.filter(|_| !shard.is_none()), Class::of(layout, self.longest)) else {
             return false;
         };
         let granule = self.granule(ptr);
-        let kept = shard.push(class, granule) || self.keep(body, shard, class, granule);
+        let kept = shard.push(class, granule) || self.keep(caches, shard, class, granule);
         if kept {
             self.count_free(shard, layout.size());
         }
@@ -140,17 +140,17 @@ impl Core {
         if !self.is_used() {
             return;
         }
-        if let Some(body) = self.made() {
+        if let Some(caches) = self.made() {
             let shard = self.shard();
             if !shard.is_none() {
                 shard.enter();
-                self.close_all(body, shard);
+                self.close_all(caches, shard);
             }
         }
         self.flush_shared();
     }
 
-    /// The part of [`Core::flush`] that needs no shard.
+    /// The part of [`Inner::flush`] that needs no shard.
     pub(super) fn flush_shared(&self) {
         while self.region.section(|section| section.drain_quarantine(self, false) || section.drain_one(self, false)) {}
         self.region.section(|_locked| self.budget.nudge());
@@ -164,7 +164,7 @@ const SECTION: usize = 32;
 /// Blocks on their way back together: those that no magazine takes return to the region many at a time, the last of them
 /// when the batch goes, even if the caller's iterator panicked.
 pub(super) struct Batch<'a> {
-    core: &'a Core,
+    inner: &'a Inner,
     shard: &'a Shard,
     waiting: [Extent; SECTION],
     count: usize,
@@ -173,17 +173,17 @@ pub(super) struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    pub(super) fn new(core: &'a Core, shard: &'a Shard) -> Self {
-        Self { core, shard, waiting: [Extent::new(0, 0); SECTION], count: 0, bytes: 0 }
+    pub(super) fn new(inner: &'a Inner, shard: &'a Shard) -> Self {
+        Self { inner, shard, waiting: [Extent::new(0, 0); SECTION], count: 0, bytes: 0 }
     }
 
     /// Takes back the block at `ptr`, whose layout's size is not zero.
     pub(super) fn free(&mut self, ptr: NonNull<u8>, layout: Layout) {
-        let Self { core, shard, .. } = *self;
-        if core.push_in(shard, ptr, layout) || core.keep_cold(shard, ptr, layout) {
+        let Self { inner, shard, .. } = *self;
+        if inner.push_in(shard, ptr, layout) || inner.keep_cold(shard, ptr, layout) {
             return;
         }
-        let Some(block) = core.plain_block(ptr, layout) else { return core.free_in(shard, ptr, layout) };
+        let Some(block) = inner.plain_block(ptr, layout) else { return inner.free_in(shard, ptr, layout) };
         self.waiting[self.count] = block;
         self.count += 1;
         self.bytes += layout.size();
@@ -197,10 +197,10 @@ impl<'a> Batch<'a> {
         if waiting.is_empty() {
             return;
         }
-        let core = self.core;
-        let invalid = core.region.section(|section| section.give_back_list(&core.budget, waiting));
-        (0..invalid).for_each(|_| core.count_invalid());
-        core.count_free(self.shard, core::mem::take(&mut self.bytes));
+        let inner = self.inner;
+        let invalid = inner.region.section(|section| section.give_back_list(&inner.budget, waiting));
+        (0..invalid).for_each(|_| inner.count_invalid());
+        inner.count_free(self.shard, core::mem::take(&mut self.bytes));
     }
 }
 

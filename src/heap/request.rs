@@ -10,10 +10,10 @@ use crate::region::{RegionReservation, Section, Wanted};
 use crate::sync::mutant;
 use crate::thread::{self};
 
-use super::inner::{Body, Core};
+use super::inner::{Caches, Inner};
 use super::shard::Shard;
 
-impl Core {
+impl Inner {
     /// Bytes usable in a block for `layout`: its class's, or the size rounded up to the granule.
     #[inline]
     pub(super) fn usable(&self, layout: Layout) -> usize {
@@ -51,11 +51,11 @@ impl Core {
     #[cold]
     #[inline(never)]
     fn alloc_cold(&self, shard: &Shard, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        let body = self.body();
+        let caches = self.caches();
         let shard = if shard.is_none() { self.try_adopt() } else { shard };
-        let own = body.filter(|_| !shard.is_none()).map(|body| (body, shard));
+        let own = caches.filter(|_| !shard.is_none()).map(|caches| (caches, shard));
         let cached = match (Class::of(layout, self.longest), own) {
-            (Some(class), Some((body, shard))) => shard.pop(class).or_else(|| self.refill(body, shard, class)),
+            (Some(class), Some((caches, shard))) => shard.pop(class).or_else(|| self.refill(caches, shard, class)),
             _ => None,
         };
         let granule = match cached {
@@ -67,24 +67,24 @@ impl Core {
     }
 
     /// One extent for `layout`, straight from the region.
-    pub(crate) fn take_or_refuse(&self, own: Option<(&Body, &Shard)>, layout: Layout) -> Result<u32, AllocError> {
+    pub(crate) fn take_or_refuse(&self, own: Option<(&Caches, &Shard)>, layout: Layout) -> Result<u32, AllocError> {
         self.take_wanted(own, layout, 0)
     }
 
-    /// As [`Core::take_or_refuse`], for a request of which `drawn` bytes are charged to a reservation.
-    fn take_wanted(&self, own: Option<(&Body, &Shard)>, layout: Layout, drawn: usize) -> Result<u32, AllocError> {
+    /// As [`Inner::take_or_refuse`], for a request of which `drawn` bytes are charged to a reservation.
+    fn take_wanted(&self, own: Option<(&Caches, &Shard)>, layout: Layout, drawn: usize) -> Result<u32, AllocError> {
         let Some(wanted) = self.wanted(layout) else {
             return Err(self.region.section(|section| section.refuse_outright(&self.budget, layout)));
         };
         // An early pop, outside the section that gives back, is what the rule forbids: two refused requests would miss
         // what is in each other's hands.
         if mutant!("rule.refusal.drain-outside")
-            && let Some((body, _)) = own
-            && let Some(node) = body.depot.pop_any()
+            && let Some((caches, _)) = own
+            && let Some(node) = caches.depot.pop_any()
         {
             self.region.section(|section| {
-                let lease = self.empty_node(body, section, node);
-                self.end_node(body, node, lease);
+                let lease = self.empty_node(caches, section, node);
+                self.end_node(caches, node, lease);
             });
         }
         let wanted = Wanted { drawn, ..wanted };
@@ -101,20 +101,20 @@ impl Core {
     }
 
     /// Gives back one magazine of the caller's shard, or, if `others`, of what its thread has in other heaps and arenas.
-    fn give_back_own(&self, section: &mut Section<'_>, own: Option<(&Body, &Shard)>, others: bool) -> bool {
-        let Some((body, shard)) = own else { return false };
-        if let Some(node) = shard.take_any(&body.depot.nodes) {
-            let lease = self.empty_node(body, section, node);
-            self.end_node(body, node, lease);
+    fn give_back_own(&self, section: &mut Section<'_>, own: Option<(&Caches, &Shard)>, others: bool) -> bool {
+        let Some((caches, shard)) = own else { return false };
+        if let Some(node) = shard.take_any(&caches.depot.nodes) {
+            let lease = self.empty_node(caches, section, node);
+            self.end_node(caches, node, lease);
             return true;
         }
-        others && body.shards.owner_of(shard).is_some_and(|owner| section.drain_owned(owner.bits()))
+        others && caches.shards.owner_of(shard).is_some_and(|owner| section.drain_owned(owner.bits()))
     }
 
     /// `bytes` more could not be had beside a block that cannot move: gives back one idle block or magazine that may be
     /// its neighbour. `false` if there is none, or none would do.
     pub(super) fn make_room_beside(&self, shard: &Shard, bytes: usize) -> bool {
-        let own = self.made().filter(|_| !shard.is_none()).map(|body| (body, shard));
+        let own = self.made().filter(|_| !shard.is_none()).map(|caches| (caches, shard));
         let mut give_back_own = |section: &mut Section<'_>, others| self.give_back_own(section, own, others);
         self.region.make_room_beside(self, bytes, &mut give_back_own)
     }
@@ -125,9 +125,9 @@ impl Core {
         reservation: &mut RegionReservation,
         layout: Layout,
     ) -> Result<NonNull<u8>, AllocError> {
-        let body = self.body();
+        let caches = self.caches();
         let shard = self.shard();
-        let own = body.filter(|_| !shard.is_none()).map(|body| (body, shard));
+        let own = caches.filter(|_| !shard.is_none()).map(|caches| (caches, shard));
         let bytes = self.wanted(layout).map_or(0, |wanted| wanted.len as usize * GRANULE_BYTES);
         let drawn = reservation.remaining().min(bytes);
         let granule = self.take_wanted(own, layout, drawn)?;

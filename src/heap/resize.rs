@@ -7,10 +7,10 @@ use core::ptr::NonNull;
 use crate::base::error::AllocError;
 use crate::base::size_class::{Class, GRANULE_BYTES};
 
-use super::inner::{Core, extent};
+use super::inner::{Inner, extent};
 use super::shard::Shard;
 
-impl Core {
+impl Inner {
     /// Whether a block at `ptr` with `old` serves `new` as it is, or once its tail is cut off.
     fn fits_in_place(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> bool {
         self.usable(new) <= self.usable(old) && ptr.addr().get().is_multiple_of(new.align())
@@ -87,7 +87,7 @@ impl Core {
     /// The block cannot move: gives back idle memory, which may be its neighbour, until it can be lengthened in place.
     ///
     /// # Safety
-    /// As for [`Core::resize`].
+    /// As for [`Inner::resize`].
     #[cold]
     unsafe fn stretch_beside_idle(
         &self,
@@ -117,7 +117,7 @@ impl Core {
     /// Lengthens a large block into its free neighbours: behind it first, then below it, moving the bytes down.
     ///
     /// # Safety
-    /// As for [`Core::resize`].
+    /// As for [`Inner::resize`].
     unsafe fn stretch(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
         let have = u32::try_from(self.usable(old) / GRANULE_BYTES).ok()?;
         let more = self.wanted(new)?.len.checked_sub(have)?;

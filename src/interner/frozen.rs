@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Core, Symbol};
+use super::{Inner, Symbol};
 use crate::region::{FirstUse, Region};
 use crate::sync::Arc;
 
@@ -25,7 +25,7 @@ use crate::sync::Arc;
 /// ```
 #[derive(Clone)]
 pub struct FrozenInterner {
-    core: Arc<FirstUse<Core>>,
+    inner: Arc<FirstUse<Inner>>,
 }
 
 impl fmt::Debug for FrozenInterner {
@@ -38,21 +38,21 @@ impl fmt::Debug for FrozenInterner {
 }
 
 impl FrozenInterner {
-    pub(super) fn new(core: FirstUse<Core>) -> Self {
-        Self { core: Arc::new(core) }
+    pub(super) fn new(inner: FirstUse<Inner>) -> Self {
+        Self { inner: Arc::new(inner) }
     }
 
     #[cfg(feature = "serde")]
-    pub(super) fn core(&self) -> Option<&Core> {
-        self.core.made()
+    pub(super) fn inner(&self) -> Option<&Inner> {
+        self.inner.made()
     }
 
     /// The symbol of `text`, if it was interned. Loads only.
     #[must_use]
     #[inline]
     pub fn get(&self, text: &str) -> Option<Symbol> {
-        let core = self.core.made()?;
-        core.get(core.hash(text), text)
+        let inner = self.inner.made()?;
+        inner.get(inner.hash(text), text)
     }
 
     /// The string of `symbol`; none if the interner has given no such symbol. Three loads.
@@ -61,7 +61,7 @@ impl FrozenInterner {
     #[must_use]
     #[inline]
     pub fn resolve(&self, symbol: Symbol) -> Option<&str> {
-        self.core.made()?.resolve(symbol)
+        self.inner.made()?.resolve(symbol)
     }
 
     /// Whether `text` was interned. Loads only.
@@ -75,7 +75,7 @@ impl FrozenInterner {
     #[must_use]
     #[inline]
     pub fn len(&self) -> usize {
-        self.core.made().map_or(0, Core::len)
+        self.inner.made().map_or(0, Inner::len)
     }
 
     /// Whether there is no string.
@@ -87,19 +87,19 @@ impl FrozenInterner {
 
     /// All strings and their symbols, in the order of symbols.
     pub fn iter(&self) -> impl Iterator<Item = (Symbol, &str)> + '_ {
-        self.core.made().into_iter().flat_map(Core::strings)
+        self.inner.made().into_iter().flat_map(Inner::strings)
     }
 
     /// Bytes taken from the region. One load.
     #[must_use]
     pub fn memory_usage(&self) -> usize {
-        self.core.made().map_or(0, |core| core.account().usage())
+        self.inner.made().map_or(0, |inner| inner.account().usage())
     }
 
     /// The region the strings are in; none if [`Interner::new`](crate::Interner::new) has made the interner and no string
     /// was interned.
     #[must_use]
     pub fn region(&self) -> Option<Region> {
-        self.core.region(|core| core.account().region().clone())
+        self.inner.region(|inner| inner.account().region().clone())
     }
 }

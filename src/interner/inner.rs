@@ -1,4 +1,4 @@
-//! `Core`: an interner's tables, text and numbers in its region, and the walk of one request through them.
+//! `Inner`: an interner's tables, text and numbers in its region, and the walk of one request through them.
 //!
 //! ```text
 //!  text ── hash ── shard's Index ── entry ── record: number, length, bytes       a string that is there: loads only
@@ -58,7 +58,7 @@ unsafe impl Zeroable for Slot {
 }
 
 /// See the module's header.
-pub(crate) struct Core {
+pub(crate) struct Inner {
     memory: Memory,
     shards: Box<[CachePadded<Mutex<Shard>>]>,
     hasher: hashbrown::DefaultHashBuilder,
@@ -70,7 +70,7 @@ pub(crate) struct Core {
     count: CachePadded<AtomicU32>,
 }
 
-impl Core {
+impl Inner {
     /// An interner in `region`, at its first use.
     ///
     /// # Errors
@@ -82,7 +82,7 @@ impl Core {
         Self::with_shards(region, shards)
     }
 
-    /// As [`Core::open`], with `count` shards, a power of two.
+    /// As [`Inner::open`], with `count` shards, a power of two.
     pub(crate) fn with_shards(region: Region, count: usize) -> Result<Self, RegionError> {
         debug_assert!(count.is_power_of_two() && count <= MOST_SHARDS);
         let mut shards = Vec::new();
@@ -198,7 +198,7 @@ impl Core {
             .map_err(|AllocError { requested, align, kind, .. }| AllocError { requested, align, ..refusal(kind) })
     }
 
-    /// As [`Core::insert`], under the shard's lock.
+    /// As [`Inner::insert`], under the shard's lock.
     fn insert_in(
         &self,
         shard: &mut Shard,
@@ -282,7 +282,7 @@ impl Core {
     }
 }
 
-impl Drop for Core {
+impl Drop for Inner {
     fn drop(&mut self) {
         if self.account.is_last() {
             return;

@@ -24,7 +24,7 @@ mod text;
 pub use frozen::FrozenInterner;
 #[cfg(all(test, loom))]
 pub(crate) use index::Hash;
-pub(crate) use inner::Core;
+pub(crate) use inner::Inner;
 pub use symbol::Symbol;
 
 /// Strings, each once, that many threads intern: equal strings get equal [`Symbol`]s, which lead back to the string.
@@ -53,7 +53,7 @@ pub use symbol::Symbol;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Interner {
-    core: FirstUse<Core>,
+    inner: FirstUse<Inner>,
 }
 
 impl Default for Interner {
@@ -76,13 +76,13 @@ impl Interner {
     /// has memory (at most 64 GiB), of which a page becomes memory when it is first touched.
     #[must_use]
     pub fn new() -> Interner {
-        Interner { core: FirstUse::new(None) }
+        Interner { inner: FirstUse::new(None) }
     }
 
     /// An interner that shares `region` and its limit with arenas, heaps and other interners. Takes nothing until used.
     #[must_use]
     pub fn in_region(region: &Region) -> Interner {
-        Interner { core: FirstUse::new(Some(region.clone())) }
+        Interner { inner: FirstUse::new(Some(region.clone())) }
     }
 
     /// An interner with a region of its own, whose capacity and limit is `bytes`.
@@ -90,7 +90,7 @@ impl Interner {
     /// # Errors
     /// `ZeroCapacity` below 4 KiB, `TooLarge` above 64 GiB − 4 KiB, `System` if the operating system refuses.
     pub fn with_capacity(bytes: usize) -> Result<Interner, RegionError> {
-        Ok(Interner { core: FirstUse::new(Some(Region::with_capacity(bytes)?)) })
+        Ok(Interner { inner: FirstUse::new(Some(Region::with_capacity(bytes)?)) })
     }
 
     /// The symbol of `text`: the one it has, or else the next.
@@ -106,8 +106,8 @@ impl Interner {
     /// 4 GiB or more.
     #[inline(always)]
     pub fn intern(&self, text: &str) -> Result<Symbol, AllocError> {
-        match self.core.made() {
-            Some(core) => core.intern(core.hash(text), text),
+        match self.inner.made() {
+            Some(inner) => inner.intern(inner.hash(text), text),
             None => self.intern_first(text),
         }
     }
@@ -118,8 +118,8 @@ impl Interner {
     #[must_use]
     #[inline]
     pub fn get(&self, text: &str) -> Option<Symbol> {
-        let core = self.core.made()?;
-        core.get(core.hash(text), text)
+        let inner = self.inner.made()?;
+        inner.get(inner.hash(text), text)
     }
 
     /// The string of `symbol`; none if this interner has given no such symbol. Takes no lock; three loads. The string stays
@@ -129,7 +129,7 @@ impl Interner {
     #[must_use]
     #[inline]
     pub fn resolve(&self, symbol: Symbol) -> Option<&str> {
-        self.core.made()?.resolve(symbol)
+        self.inner.made()?.resolve(symbol)
     }
 
     /// Whether `text` was interned. Takes no lock.
@@ -146,7 +146,7 @@ impl Interner {
     #[must_use]
     #[inline]
     pub fn len(&self) -> usize {
-        self.core.made().map_or(0, Core::len)
+        self.inner.made().map_or(0, Inner::len)
     }
 
     /// Whether no string was interned.
@@ -160,7 +160,7 @@ impl Interner {
     ///
     /// What is interned after the iteration has begun is left out, and so is what other threads are just interning.
     pub fn iter(&self) -> impl Iterator<Item = (Symbol, &str)> + '_ {
-        self.core.made().into_iter().flat_map(Core::strings)
+        self.inner.made().into_iter().flat_map(Inner::strings)
     }
 
     /// Bytes taken from the region: text, tables, what is kept for the next strings. One load. The region counts the same.
@@ -168,23 +168,23 @@ impl Interner {
     /// At most 2.2 times the bytes of text and 64 bytes a string, beside some KiB at the beginning.
     #[must_use]
     pub fn memory_usage(&self) -> usize {
-        self.core.made().map_or(0, |core| core.account().usage())
+        self.inner.made().map_or(0, |inner| inner.account().usage())
     }
 
     /// The region the interner is in; none before the first use of one made by [`Interner::new`].
     #[must_use]
     pub fn region(&self) -> Option<Region> {
-        self.core.region(|core| core.account().region().clone())
+        self.inner.region(|inner| inner.account().region().clone())
     }
 
     /// Ends the interning: a reader of the same strings by the same symbols, which may be cloned. Gives the
     /// tables back that had become too short, about a quarter of the memory.
     #[must_use]
     pub fn freeze(mut self) -> FrozenInterner {
-        if let Some(core) = self.core.made_mut() {
-            core.give_back_old_tables();
+        if let Some(inner) = self.inner.made_mut() {
+            inner.give_back_old_tables();
         }
-        FrozenInterner::new(self.core)
+        FrozenInterner::new(self.inner)
     }
 
     /// The first string.
@@ -195,7 +195,7 @@ impl Interner {
             Some(region) => region.refusal(text.len(), 1, kind),
             None => AllocError { requested: text.len(), align: 1, usage: 0, limit: usize::MAX, largest_free: 0, kind },
         };
-        let core = self.core.make(Core::open).map_err(|_| refused(AllocErrorKind::LimitReached))?;
-        core.intern(core.hash(text), text)
+        let inner = self.inner.make(Inner::open).map_err(|_| refused(AllocErrorKind::LimitReached))?;
+        inner.intern(inner.hash(text), text)
     }
 }

@@ -9,7 +9,7 @@ use core::fmt;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, SeqAccess, Unexpected, Visitor};
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 
-use super::{Core, FrozenInterner, Interner, Symbol};
+use super::{FrozenInterner, Inner, Interner, Symbol};
 
 impl Serialize for Symbol {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -27,12 +27,12 @@ impl<'de> Deserialize<'de> for Symbol {
 }
 
 /// Writes the strings there are, in order. Waits for those that another thread has taken a number for, a moment ago.
-fn serialize<S: Serializer>(core: Option<&Core>, serializer: S) -> Result<S::Ok, S::Error> {
-    let len = core.map_or(0, Core::len);
+fn serialize<S: Serializer>(inner: Option<&Inner>, serializer: S) -> Result<S::Ok, S::Error> {
+    let len = inner.map_or(0, Inner::len);
     let mut strings = serializer.serialize_seq(Some(len))?;
-    if let Some(core) = core {
+    if let Some(inner) = inner {
         for symbol in (0..len).filter_map(Symbol::from_index) {
-            strings.serialize_element(core.wait_for(symbol))?;
+            strings.serialize_element(inner.wait_for(symbol))?;
         }
     }
     strings.end()
@@ -41,14 +41,14 @@ fn serialize<S: Serializer>(core: Option<&Core>, serializer: S) -> Result<S::Ok,
 /// A sequence of strings in the order of their symbols. Strings that are interned meanwhile may be left out.
 impl Serialize for Interner {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serialize(self.core.made(), serializer)
+        serialize(self.inner.made(), serializer)
     }
 }
 
 /// A sequence of strings in the order of their symbols.
 impl Serialize for FrozenInterner {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serialize(self.core(), serializer)
+        serialize(self.inner(), serializer)
     }
 }
 

@@ -1,28 +1,28 @@
 //! Hashes that collide, chosen as no seed would choose them, and text as the region's memory shows it.
 
 use super::index::Hash;
-use super::inner::Core;
+use super::inner::Inner;
 use crate::region::Region;
 
-fn core(shards: usize) -> Core {
-    Core::with_shards(Region::with_capacity(4 << 20).expect("a region"), shards).expect("an interner")
+fn inner(shards: usize) -> Inner {
+    Inner::with_shards(Region::with_capacity(4 << 20).expect("a region"), shards).expect("an interner")
 }
 
 /// Interns `count` strings whose hashes `hash` gives, and finds each of them, and no other.
 fn check(shards: usize, count: usize, hash: impl Fn(usize) -> u64) {
-    let core = core(shards);
+    let inner = inner(shards);
     for round in 0..2 {
         for index in 0..count {
             let (hash, text) = (Hash(hash(index)), format!("string {index}"));
-            assert_eq!(core.get(hash, &text).is_some(), round == 1, "{text}");
-            let symbol = core.intern(hash, &text).expect("room");
-            assert_eq!((symbol.index(), core.resolve(symbol)), (index, Some(&*text)));
-            assert_eq!(core.get(hash, &text), Some(symbol));
-            assert_eq!(core.get(hash, &format!("another {index}")), None);
+            assert_eq!(inner.get(hash, &text).is_some(), round == 1, "{text}");
+            let symbol = inner.intern(hash, &text).expect("room");
+            assert_eq!((symbol.index(), inner.resolve(symbol)), (index, Some(&*text)));
+            assert_eq!(inner.get(hash, &text), Some(symbol));
+            assert_eq!(inner.get(hash, &format!("another {index}")), None);
         }
     }
-    assert_eq!(core.len(), count);
-    assert!(core.strings().map(|(symbol, _)| symbol.index()).eq(0..count));
+    assert_eq!(inner.len(), count);
+    assert!(inner.strings().map(|(symbol, _)| symbol.index()).eq(0..count));
 }
 
 #[test]
@@ -41,15 +41,15 @@ fn tags_that_differ_where_no_home_does_are_told_apart() {
 
 #[test]
 fn prefixes_and_neighbours_with_one_hash_are_different_strings() {
-    let core = core(1);
+    let inner = inner(1);
     for len in 0..32 {
         for changed in 0..=len {
             let mut text = vec![b'a'; len];
             text.iter_mut().skip(changed).take(1).for_each(|letter| *letter = b'b');
             let text = String::from_utf8(text).expect("letters");
-            assert_eq!(core.get(Hash(7), &text), None, "{text}");
-            let before = core.len();
-            assert_eq!(core.intern(Hash(7), &text).expect("room").index(), before);
+            assert_eq!(inner.get(Hash(7), &text), None, "{text}");
+            let before = inner.len();
+            assert_eq!(inner.intern(Hash(7), &text).expect("room").index(), before);
         }
     }
 }
@@ -58,30 +58,34 @@ fn prefixes_and_neighbours_with_one_hash_are_different_strings() {
 #[test]
 fn every_refusal_on_the_way_leaves_everything_as_it_was() {
     let region = Region::with_capacity(1 << 20).expect("a region");
-    let core = Core::with_shards(region.clone(), 2).expect("an interner");
+    let inner = Inner::with_shards(region.clone(), 2).expect("an interner");
     let mut refused = 0;
     for index in 0..5000u64 {
         let (hash, text) = (Hash(index.wrapping_mul(0x9E37_79B9_7F4A_7C15)), format!("{index}"));
         // First without a byte more, then with a few at a time, as long as that is not enough.
         for room in 0.. {
             region.set_limit(region.memory_usage() + room * 16);
-            let before = (core.len(), region.memory_usage(), region.stats().extents_used);
-            match core.intern(hash, &text) {
+            let before = (inner.len(), region.memory_usage(), region.stats().extents_used);
+            match inner.intern(hash, &text) {
                 Ok(symbol) => {
                     assert_eq!(symbol.index() as u64, index);
                     break;
                 }
                 Err(error) => {
                     refused += 1;
-                    assert_eq!(before, (core.len(), region.memory_usage(), region.stats().extents_used), "room {room}");
+                    assert_eq!(
+                        before,
+                        (inner.len(), region.memory_usage(), region.stats().extents_used),
+                        "room {room}"
+                    );
                     assert_eq!((error.usage, error.limit), (before.1, region.limit()));
-                    assert_eq!(core.get(hash, &text), None);
+                    assert_eq!(inner.get(hash, &text), None);
                 }
             }
         }
     }
     assert!(refused > 500, "{refused} refusals");
     region.verify().expect("every byte is in one place");
-    drop(core);
+    drop(inner);
     assert_eq!(region.memory_usage(), 0);
 }

@@ -12,7 +12,7 @@ use crate::bump::blocks::Blocks;
 use crate::region::Region;
 use crate::sync::Arc;
 
-use super::inner::{Core, Options};
+use super::inner::{Inner, Options};
 
 mod checkpoint;
 mod rewind;
@@ -70,13 +70,13 @@ impl Scratch {
     /// A scratch stack without a limit of its own; reserves nothing until it is used, as [`Arena::new`](super::Arena::new).
     #[must_use]
     pub fn new() -> Scratch {
-        Self::on(Arc::new(Core::new(None, Options::default())))
+        Self::on(Arc::new(Inner::new(None, Options::default())))
     }
 
     /// A scratch stack that shares `region` and its limit.
     #[must_use]
     pub fn in_region(region: &Region) -> Scratch {
-        Self::on(Arc::new(Core::new(Some(region.clone()), Options::default())))
+        Self::on(Arc::new(Inner::new(Some(region.clone()), Options::default())))
     }
 
     /// A scratch stack with a region of its own, whose capacity and limit is `bytes`.
@@ -87,13 +87,13 @@ impl Scratch {
         Region::with_capacity(bytes).map(|region| Self::in_region(&region))
     }
 
-    /// A stack whose memory is charged to the arena of `core`.
-    pub(super) fn on(core: Arc<Core>) -> Self {
-        Self { stack: Stack::new(core), timeline: Timeline::new() }
+    /// A stack whose memory is charged to the arena of `inner`.
+    pub(super) fn on(inner: Arc<Inner>) -> Self {
+        Self { stack: Stack::new(inner), timeline: Timeline::new() }
     }
 
-    pub(super) fn is_of(&self, core: &Arc<Core>) -> bool {
-        self.stack.is_of(core)
+    pub(super) fn is_of(&self, inner: &Arc<Inner>) -> bool {
+        self.stack.is_of(inner)
     }
 
     /// Runs `f` with a scope and frees all that was allocated in it, if it panics too. Results of the scope cannot leave

@@ -8,7 +8,7 @@ use crate::base::size_class::GRANULE_BYTES;
 use crate::region::shards::OwnedShard;
 
 use super::super::inner::Body;
-use super::super::reset::SECTION;
+use super::super::release::SECTION;
 use super::stack::{Mark, Stack, bytes};
 
 impl Stack {
@@ -25,7 +25,7 @@ impl Stack {
     /// Whether the block at `ptr` is older than the last mark, and in the current chunk.
     pub(super) fn is_below_mark(&self, ptr: NonNull<u8>) -> bool {
         let Mark { chunk, cursor, .. } = self.last.get();
-        let Some((body, end)) = self.core.made().zip(chunk.filter(|end| Some(*end) == self.shard.chunk_end())) else {
+        let Some((body, end)) = self.inner.made().zip(chunk.filter(|end| Some(*end) == self.shard.chunk_end())) else {
             return false;
         };
         (cursor..body.memory.top(end).addr().get()).contains(&ptr.addr().get())
@@ -47,7 +47,7 @@ impl Stack {
         let mark = Mark { live: mark.live.wrapping_sub(buried), ..mark };
         if self.extents.head() == mark.head && self.shard.chunk_end() == mark.chunk {
             self.rewind_near(mark);
-        } else if let Some(body) = self.core.made() {
+        } else if let Some(body) = self.inner.made() {
             self.rewind_far(body, mark);
         }
     }

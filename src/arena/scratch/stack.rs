@@ -29,7 +29,7 @@ use crate::sync::{Arc, Relaxed};
 use crate::thread::{self, Token};
 
 use super::super::extents::List;
-use super::super::inner::{Body, Core};
+use super::super::inner::{Body, Inner};
 use super::super::refill::{Taken, most_of, need};
 use super::super::shard::Shard;
 use super::super::wipe::wipe_left;
@@ -49,7 +49,7 @@ pub(super) struct Mark {
 
 /// See the module's header.
 pub(super) struct Stack {
-    pub(super) core: Arc<Core>,
+    pub(super) inner: Arc<Inner>,
     pub(super) shard: Shard,
     pub(super) extents: List,
     /// A chunk that is on no list; its lease is its length.
@@ -68,15 +68,15 @@ pub(super) fn bytes(extent: Extent) -> usize {
 }
 
 impl Stack {
-    pub(super) fn new(core: Arc<Core>) -> Self {
+    pub(super) fn new(inner: Arc<Inner>) -> Self {
         let (spare, held, wipe) = (Cell::new(None), Cell::new(0), Cell::new(None));
         let (last, buried) = (Cell::new(Self::bottom()), Cell::new(0));
-        Self { core, shard: Shard::zeroed(), extents: List::default(), spare, held, wipe, last, buried }
+        Self { inner, shard: Shard::zeroed(), extents: List::default(), spare, held, wipe, last, buried }
     }
 
-    /// Whether it takes its memory from the arena of `core`.
-    pub(super) fn is_of(&self, core: &Arc<Core>) -> bool {
-        Arc::ptr_eq(&self.core, core)
+    /// Whether it takes its memory from the arena of `inner`.
+    pub(super) fn is_of(&self, inner: &Arc<Inner>) -> bool {
+        Arc::ptr_eq(&self.inner, inner)
     }
 
     /// Bytes taken from the region.
@@ -93,8 +93,8 @@ impl Stack {
 
     /// A block for `layout`, for which the current chunk has no room.
     fn refill(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        let refusal = |_| self.core.refusal(layout.size(), layout.align(), AllocErrorKind::LimitReached);
-        let body = self.core.body().map_err(refusal)?;
+        let refusal = |_| self.inner.refusal(layout.size(), layout.align(), AllocErrorKind::LimitReached);
+        let body = self.inner.body().map_err(refusal)?;
         self.wipe.set(body.wiping());
         self.shard.enter();
         let pressure = body.budget.pressure_with(body.region.budget());
@@ -198,7 +198,7 @@ impl Stack {
 
     /// Gives back what is idle here if there is pressure, or anyway.
     pub(super) fn calm(&self, anyway: bool) {
-        let Some(body) = self.core.made() else { return };
+        let Some(body) = self.inner.made() else { return };
         if anyway || body.budget.pressure_with(body.region.budget()).on {
             body.region.section(|section| {
                 self.give_back_spare(body, section);
@@ -268,7 +268,7 @@ unsafe impl Blocks for &Stack {
     }
 
     fn refusal(self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
-        self.core.refusal(requested, align, kind)
+        self.inner.refusal(requested, align, kind)
     }
 }
 
