@@ -38,8 +38,8 @@ impl ShardSet for Body {
     /// What an arena has idle are parts of extents, none of its own.
     fn for_cached(&self, _section: &Section<'_>, _each: &mut dyn FnMut(Extent)) {}
 
-    fn deaths(&self) -> Option<u64> {
-        Some(tokens().deaths())
+    fn exits(&self) -> Option<u64> {
+        Some(tokens().exits())
     }
 
     fn metadata_bytes(&self) -> usize {

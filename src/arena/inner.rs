@@ -16,7 +16,7 @@ use crate::region::budget::Budget;
 use crate::region::shards::{OwnedShard, Shards, default_count};
 use crate::region::{Links, Region, ShardSet};
 use crate::sync::{AtomicU64, AtomicUsize, CachePadded, Figure, Mutex, OnceLock, Relaxed};
-use crate::thread::{self, Cache, Guard};
+use crate::thread::{self, Cache, EndOfThread};
 
 use super::extents::{List, Memory};
 use super::shard::Shard;
@@ -171,13 +171,13 @@ impl Inner {
     #[cold]
     #[inline(never)]
     pub(super) fn shard_cold(&self) -> &Shard {
-        thread::with_identity(|cache, guard| self.find_shard(cache, guard)).unwrap_or(Shard::none())
+        thread::with_identity(|cache, end| self.find_shard(cache, end)).unwrap_or(Shard::none())
     }
 
-    /// The shard of the thread that has `cache` and `guard`.
-    pub(crate) fn find_shard(&self, cache: &Cache, guard: Option<&Guard>) -> &Shard {
+    /// The shard of the thread that has `cache` and `end`.
+    pub(crate) fn find_shard(&self, cache: &Cache, end: Option<&EndOfThread>) -> &Shard {
         match self.body() {
-            Ok(body) => body.shards.find(&body.region, self.id, cache, guard),
+            Ok(body) => body.shards.find(&body.region, self.id, cache, end),
             Err(_) => Shard::none(),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::region::Region;
 use crate::region::shards::OwnedShard;
-use crate::thread::{Cache, Guard, Token};
+use crate::thread::{Cache, EndOfThread, Token};
 
 use super::handle::At;
 use super::shard::Shard;
@@ -30,9 +30,9 @@ impl Arena {
         self.inner.shard().lease()
     }
 
-    /// A handle for the thread that has `cache` and `guard`.
-    pub(crate) fn local_of(&self, cache: &Cache, guard: &Guard) -> Local<'_> {
-        Local::on(At { arena: self, shard: self.inner.find_shard(cache, Some(guard)) })
+    /// A handle for the thread that has `cache` and `end`.
+    pub(crate) fn local_of(&self, cache: &Cache, end: &EndOfThread) -> Local<'_> {
+        Local::on(At { arena: self, shard: self.inner.find_shard(cache, Some(end)) })
     }
 
     /// The owner of shard `index`.

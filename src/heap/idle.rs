@@ -71,8 +71,8 @@ impl ShardSet for Inner {
         });
     }
 
-    fn deaths(&self) -> Option<u64> {
-        Some(tokens().deaths())
+    fn exits(&self) -> Option<u64> {
+        Some(tokens().exits())
     }
 
     fn metadata_bytes(&self) -> usize {

@@ -18,7 +18,7 @@ use crate::region::budget::Budget;
 use crate::region::shards::{OwnedShard, Shards, default_count};
 use crate::region::{Links, Region, ShardSet};
 use crate::sync::{CachePadded, Figure, OnceLock, mutant};
-use crate::thread::{self, Cache, Guard};
+use crate::thread::{self, Cache, EndOfThread};
 
 use super::quarantine::Quarantine;
 use super::shard::Shard;
@@ -144,16 +144,16 @@ impl Inner {
     #[cold]
     #[inline(never)]
     fn shard_cold(&self) -> &Shard {
-        match thread::with_identity(|cache, guard| self.find_shard(cache, guard)) {
+        match thread::with_identity(|cache, end| self.find_shard(cache, end)) {
             Some(shard) => shard,
             None => Shard::none(),
         }
     }
 
-    /// The shard of the thread that has `cache` and `guard`.
-    pub(crate) fn find_shard(&self, cache: &Cache, guard: Option<&Guard>) -> &Shard {
+    /// The shard of the thread that has `cache` and `end`.
+    pub(crate) fn find_shard(&self, cache: &Cache, end: Option<&EndOfThread>) -> &Shard {
         match self.caches() {
-            Some(caches) => caches.shards.find(&self.region, self.id, cache, guard),
+            Some(caches) => caches.shards.find(&self.region, self.id, cache, end),
             None => Shard::none(),
         }
     }

@@ -22,7 +22,7 @@ impl Heap {
     /// INV-I4: the shard that the calling thread finds is none, or this heap's and its own.
     pub(crate) fn check_shard(&self) {
         let shard = self.inner.shard();
-        let token = thread::with_identity(|_, guard| guard.and_then(|guard| guard.token(thread::tokens()))).flatten();
+        let token = thread::own_token();
         let found = self.inner.made().and_then(|caches| caches.shards.iter().position(|own| core::ptr::eq(own, shard)));
         match (found, self.inner.made()) {
             (Some(index), Some(caches)) => assert_eq!(caches.shards.at(index).0, token, "another thread's shard"),

@@ -23,7 +23,7 @@ use crate::region::segments::{NoGrowth, Segments};
 use crate::region::shards::{OwnedShard, Shards};
 use crate::region::{Account, Region};
 use crate::sync::{AtomicU32, AtomicUsize, Mutex, Relaxed, mutant, yield_now};
-use crate::thread::{Cache, Guard};
+use crate::thread::{Cache, EndOfThread};
 
 use super::shard::{BATCH, Counts, Shard, count};
 use super::slot::Slot;
@@ -105,9 +105,9 @@ impl<T> Body<T> {
         })
     }
 
-    /// The shard of the thread that has `cache` and `guard`.
-    pub(super) fn find_shard(&self, id: NonZeroU64, cache: &Cache, guard: Option<&Guard>) -> &Shard {
-        self.shards.find(self.account.region(), id.get(), cache, guard)
+    /// The shard of the thread that has `cache` and `end`.
+    pub(super) fn find_shard(&self, id: NonZeroU64, cache: &Cache, end: Option<&EndOfThread>) -> &Shard {
+        self.shards.find(self.account.region(), id.get(), cache, end)
     }
 
     /// Whether a thread may have ended since one last found no shard to adopt.

@@ -121,7 +121,7 @@ impl<T> Pool<T> {
     #[cold]
     #[inline(never)]
     pub(super) fn shard_cold<'a>(&self, body: &'a Body<T>) -> &'a Shard {
-        let found = thread::with_identity(|cache, guard| body.find_shard(self.id, cache, guard));
+        let found = thread::with_identity(|cache, end| body.find_shard(self.id, cache, end));
         found.unwrap_or(Shard::none())
     }
 }

@@ -69,7 +69,7 @@ impl ShardSet for Member {
 
     fn for_cached(&self, _section: &Section<'_>, _each: &mut dyn FnMut(Extent)) {}
 
-    fn deaths(&self) -> Option<u64> {
+    fn exits(&self) -> Option<u64> {
         None
     }
 

@@ -72,8 +72,8 @@ pub(crate) trait ShardSet: Sync {
     fn sweep_one(&self, section: &mut Section<'_>) -> Sweep;
     /// Calls `each` for every extent that is cached where nobody else can be at work now.
     fn for_cached(&self, section: &Section<'_>, each: &mut dyn FnMut(Extent));
-    /// Ends of threads counted so far, read before a sweep that shall find them all; none of a set without shards.
-    fn deaths(&self) -> Option<u64>;
+    /// Thread exits counted so far, read before a sweep that shall find them all; none of a set without shards.
+    fn exits(&self) -> Option<u64>;
     /// Bytes of nodes and shards.
     fn metadata_bytes(&self) -> usize;
 }
@@ -144,7 +144,7 @@ unsafe impl Sync for Shared {}
 struct State {
     index: BestFit,
     first: Option<SetRef>,
-    /// Deaths counted at the last complete sweep.
+    /// Thread exits counted at the last complete sweep.
     swept: u64,
     /// Used in the index but handed to nobody, while the system takes its pages.
     trimming: Option<Extent>,

@@ -340,13 +340,13 @@ impl Section<'_> {
 
     /// Gives back at most one magazine of an ended thread; `false` once there is none left.
     pub(crate) fn sweep_one(&mut self) -> bool {
-        let mut deaths = None;
+        let mut exits = None;
         self.for_sets(|_, set| {
-            deaths = set.deaths();
-            if deaths.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            exits = set.exits();
+            if exits.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
-        let Some(deaths) = deaths else { return false };
-        if deaths == self.state.swept {
+        let Some(exits) = exits else { return false };
+        if exits == self.state.swept {
             return false;
         }
         let (mut complete, mut gave_back) = (true, false);
@@ -362,7 +362,7 @@ impl Section<'_> {
             }
         });
         if complete && !gave_back {
-            self.state.swept = deaths;
+            self.state.swept = exits;
         }
         gave_back
     }

@@ -11,7 +11,7 @@
 use crate::base::error::RegionError;
 use crate::memory::table::{Table, Zeroable};
 use crate::sync::{Acquire, AtomicU64, CachePadded, Relaxed, Release, mutant};
-use crate::thread::{Cache, Guard, Token, Tokens, tokens};
+use crate::thread::{Cache, EndOfThread, Token, Tokens, tokens};
 
 use super::{Region, Section, Sweep};
 
@@ -59,7 +59,7 @@ impl Pins {
         if mutant!("rule.thread.local-not-counted") {
             return;
         }
-        // ORDERING(Release): a `Local` that outlived its thread's guard wrote to the shard after the token's end.
+        // ORDERING(Release): a `Local` that outlived its thread's end wrote to the shard after the token's end.
         //   pairs: `is_pinned`'s Acquire.  loom: m09_local::local_claim; Relaxed fails it.
         self.0.store(self.0.load(Relaxed) - 1, Release);
     }
@@ -111,7 +111,7 @@ pub(crate) trait OwnedShard: Zeroable + 'static {
 pub(crate) struct Shards<S> {
     owners: Table<Owner>,
     all: Table<S>,
-    /// One more than the deaths when a thread last found no shard to adopt.
+    /// One more than the thread exits when a thread last found no shard to adopt.
     adopt_failed: CachePadded<AtomicU64>,
 }
 
@@ -137,10 +137,10 @@ impl<S: OwnedShard> Shards<S> {
         self.all.iter()
     }
 
-    /// The shard of the thread that has `cache` and `guard`, adopting one if need be, and remembered in the cache under
-    /// `id`; or [`OwnedShard::none`]. A thread whose guard is gone has none and is remembered nowhere.
-    pub(crate) fn find(&self, region: &Region, id: u64, cache: &Cache, guard: Option<&Guard>) -> &S {
-        let Some(token) = guard.and_then(|guard| guard.token(tokens())) else { return S::none() };
+    /// The shard of the thread that has `cache` and `end`, adopting one if need be, and remembered in the cache under
+    /// `id`; or [`OwnedShard::none`]. A thread whose end has begun has none and is remembered nowhere.
+    pub(crate) fn find(&self, region: &Region, id: u64, cache: &Cache, end: Option<&EndOfThread>) -> &S {
+        let Some(token) = end.and_then(|end| end.token(tokens())) else { return S::none() };
         let shard = match self.owned_by(token) {
             Some(shard) => shard,
             None => self.adopt(region, token).unwrap_or(S::none()),
@@ -154,14 +154,14 @@ impl<S: OwnedShard> Shards<S> {
 
     /// Whether a thread may have ended since one last found no shard to adopt.
     pub(crate) fn may_adopt(&self) -> bool {
-        self.adopt_failed.load(Relaxed) != tokens().deaths_hint() + 1
+        self.adopt_failed.load(Relaxed) != tokens().exits_hint() + 1
     }
 
     /// Gives the first claimable shard, with its contents and leases, to `token`.
     fn adopt(&self, region: &Region, token: Token) -> Option<&S> {
-        let deaths = tokens().deaths_hint();
+        let exits = tokens().exits_hint();
         // Since a thread last found none, no thread has ended: there is none now.
-        if self.adopt_failed.load(Relaxed) == deaths + 1 {
+        if self.adopt_failed.load(Relaxed) == exits + 1 {
             return None;
         }
         let outside = mutant!("rule.thread.adopt-outside-lock");
@@ -176,7 +176,7 @@ impl<S: OwnedShard> Shards<S> {
             self.owners[index].set(Some(token));
         }
         if index.is_none() {
-            self.adopt_failed.store(deaths + 1, Relaxed);
+            self.adopt_failed.store(exits + 1, Relaxed);
         }
         index.map(|index| &self.all[index])
     }
