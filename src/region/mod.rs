@@ -25,7 +25,7 @@ use crate::base::size_class::GRANULE_BYTES;
 use crate::best_fit::BestFit;
 use crate::memory::mapping::{Mapping, page_bytes};
 use crate::region::budget::{Budget, SLACK_DIVISOR};
-use crate::sync::{Arc, CachePadded, Mutex, yield_now};
+use crate::sync::{Arc, CachePadded, Mutex};
 
 mod account;
 pub(crate) mod budget;
@@ -313,13 +313,6 @@ impl Region {
     #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is not general enough over its lifetime")]
     pub(crate) fn sweep(&self) {
         while self.section(|section| section.sweep_one()) {}
-    }
-
-    /// Waits for the turn of trimming that another thread is in.
-    pub(crate) fn wait_for_trim(&self) {
-        while self.section(|section| section.is_trimming()) {
-            yield_now();
-        }
     }
 }
 

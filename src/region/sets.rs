@@ -14,30 +14,39 @@ use core::ptr::NonNull;
 use crate::base::extent::Extent;
 use crate::region::budget::Budget;
 use crate::sync::mutant;
+use crate::thread::{Token, tokens};
 
 use super::Section;
 
-/// What a heap or an arena has cached, as its region sees it. All methods run inside the region's critical section.
+/// A client as its region sees it: its budget, and what of it can be given back. All methods run inside the region's
+/// critical section. A client that has nothing idle is content with the provided ones.
 pub(crate) trait ShardSet: Sync {
     /// The set's own usage and limit.
     fn budget(&self) -> &Budget;
     /// The set's place in the region's list.
     fn links(&self) -> &Links;
-    /// Gives one full magazine of the depot back to the index; `false` if there is none.
-    fn drain_one(&self, section: &mut Section<'_>) -> bool;
-    /// Gives back the block that waits longest in the set's quarantine; `false` if none waits.
-    fn drain_quarantine(&self, section: &mut Section<'_>) -> bool;
-    /// Gives back one magazine of the shard that `owner` has here, if any; the caller is that owner's thread, and none of
-    /// its calls is under way in this set.
-    fn drain_owned(&self, section: &mut Section<'_>, owner: u64) -> bool;
-    /// Gives back at most one magazine of a shard whose thread has ended.
-    fn sweep_one(&self, section: &mut Section<'_>) -> Sweep;
-    /// Calls `each` for every extent that is cached where nobody else can be at work now.
-    fn for_cached(&self, section: &Section<'_>, each: &mut dyn FnMut(Extent));
-    /// Thread exits counted so far, read before a sweep that shall find them all; none of a set without shards.
-    fn exits(&self) -> Option<u64>;
     /// Bytes of nodes and shards.
     fn metadata_bytes(&self) -> usize;
+
+    /// Gives one full magazine of the depot back to the index; `false` if there is none.
+    fn drain_one(&self, _section: &mut Section<'_>) -> bool {
+        false
+    }
+    /// Gives back the block that waits longest in the set's quarantine; `false` if none waits.
+    fn drain_quarantine(&self, _section: &mut Section<'_>) -> bool {
+        false
+    }
+    /// Gives back one magazine of the shard that `owner` has here, if any; the caller is that owner's thread, and none of
+    /// its calls is under way in this set.
+    fn drain_owned(&self, _section: &mut Section<'_>, _owner: Token) -> bool {
+        false
+    }
+    /// Gives back at most one magazine of a shard whose thread has ended.
+    fn sweep_one(&self, _section: &mut Section<'_>) -> Sweep {
+        Sweep::Clean
+    }
+    /// Calls `each` for every extent that is cached where nobody else can be at work now.
+    fn for_cached(&self, _section: &Section<'_>, _each: &mut dyn FnMut(Extent)) {}
 }
 
 /// Outcome of a look at the dead shards of one set.
@@ -126,7 +135,7 @@ impl Section<'_> {
     }
 
     /// Gives back one magazine of a shard that `owner` has in any set; the caller is that owner's thread.
-    pub(crate) fn drain_owned(&mut self, owner: u64) -> bool {
+    pub(super) fn drain_owned(&mut self, owner: Token) -> bool {
         self.any_set(|section, set| set.drain_owned(section, owner))
     }
 
@@ -152,12 +161,7 @@ impl Section<'_> {
 
     /// Gives back at most one magazine of an ended thread; `false` once there is none left.
     pub(crate) fn sweep_one(&mut self) -> bool {
-        let mut exits = None;
-        self.for_sets(|_, set| {
-            exits = set.exits();
-            if exits.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
-        let Some(exits) = exits else { return false };
+        let exits = tokens().exits();
         if exits == self.state.swept {
             return false;
         }

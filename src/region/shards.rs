@@ -145,6 +145,7 @@ impl<S: OwnedShard> Shards<S> {
             Some(shard) => shard,
             None => self.adopt(region, token).unwrap_or(S::none()),
         };
+        cache.set_owner(token);
         cache.set(id, core::ptr::from_ref(shard).cast());
         if S::HOT {
             cache.set_hot(id, core::ptr::from_ref(shard).cast());
@@ -195,11 +196,6 @@ impl<S: OwnedShard> Shards<S> {
     /// The first shard that may be given to `token` in this section.
     fn claimable(&self, _locked: &mut Section<'_>, token: Token) -> Option<usize> {
         self.probe(token).find(|index| self.claim(*index) == Claim::Claimable)
-    }
-
-    /// Whose `shard` is.
-    pub(crate) fn owner_of(&self, shard: &S) -> Option<Token> {
-        self.all.iter().position(|other| core::ptr::eq(other, shard)).and_then(|index| self.owners[index].get())
     }
 
     /// Whether the holder of the region's lock may use shard `index`.

@@ -213,6 +213,11 @@ pub(crate) fn own_token() -> Option<Token> {
     with_identity(|_, end| end?.token(tokens())).flatten()
 }
 
+/// Returns the token under which the calling thread has shards, living or ended, or `None` if it never looked for one.
+pub(crate) fn owner() -> Option<Token> {
+    CACHE.try_with(Cache::owner).ok().flatten()
+}
+
 #[cfg(all(test, loom))]
 pub(crate) mod by_hand;
 mod cache;
