@@ -13,6 +13,7 @@ use crate::base::size_class::{Class, GRANULE_BYTES};
 use crate::depot::magazine::{Node, NodeRef, lease_bytes};
 use crate::heap::{Heap, Inner, Shard};
 use crate::region::Region;
+use crate::region::shards::OwnedShard;
 use crate::thread::{Cache, EndOfThread, tokens};
 
 /// What a thread's two thread-locals hold, and the shard they led to.
@@ -56,7 +57,7 @@ impl Fixture {
         let mut fixture = Self { heap: Some(heap), region, identities: Vec::new() };
         for _ in 0..2 {
             let (cache, end) = (Cache::new(), EndOfThread::new());
-            let shard = core::ptr::from_ref(fixture.find_shard(&cache, Some(&end)));
+            let shard = core::ptr::from_ref(fixture.shard_of(&cache, &end));
             fixture.identities.push(Identity { cache, end, shard });
         }
         assert!(!fixture.shard(0).is_none() && !fixture.shard(1).is_none(), "a shard for each thread");

@@ -5,7 +5,7 @@
 //!
 //! - INV-H1: the caches, once made, stand until the `Inner` is dropped.
 //! - INV-H2: an `Inner` is in its region's list from its first use until its drop.
-#![expect(unsafe_code, reason = "block addresses, the cached shard pointer, the region's list")]
+#![expect(unsafe_code, reason = "block addresses, the region's list")]
 
 use core::ptr::NonNull;
 
@@ -15,18 +15,16 @@ use crate::base::size_class::{COUNT, GRANULE_BYTES, longest_bytes};
 use crate::depot::Depot;
 use crate::memory::table::try_box;
 use crate::region::budget::Budget;
-use crate::region::shards::{OwnedShard, Shards, default_count};
+use crate::region::shards::{Id, OwnedShard, Shards, default_count};
 use crate::region::{Links, Region, ShardSet};
 use crate::sync::{CachePadded, Figure, OnceLock, mutant};
-use crate::thread::{self, Cache, EndOfThread};
 
 use super::quarantine::Quarantine;
 use super::shard::Shard;
 
 /// What the handles of one heap share.
 pub(crate) struct Inner {
-    /// Never reused, not 0.
-    pub(super) id: u64,
+    pub(super) id: Id<Shard>,
     base: NonNull<u8>,
     /// Bytes of the longest class.
     pub(super) longest: usize,
@@ -66,7 +64,7 @@ impl Inner {
     /// A heap in `region` with a limit of its own; with a quarantine it is checked.
     pub(super) fn new(region: Region, limit: usize, quarantine: Option<Quarantine>) -> Self {
         // A heap named by its place would be taken for an earlier one in the same place.
-        let id = if mutant!("rule.heap.id-reused") { region.base().addr().get() as u64 } else { thread::next_id() };
+        let id = if mutant!("rule.heap.id-reused") { Id::of(region.base().addr().get() as u64) } else { Id::new() };
         Self {
             id,
             base: region.base(),
@@ -133,29 +131,13 @@ impl Inner {
     /// The calling thread's shard, or [`Shard::none`].
     #[inline(always)]
     pub(super) fn shard(&self) -> &Shard {
-        match thread::cached(self.id) {
-            // SAFETY: the entry was made by `find_shard` for this id, which is never reused: it points into this `Inner`'s
-            // caches, which stand (INV-H1), or to the static `Shard::none`.
-            Some(shard) => unsafe { &*shard.cast::<Shard>() },
-            None => self.shard_cold(),
-        }
+        Shards::of_thread(&self.id, || self.shard_cold())
     }
 
     #[cold]
     #[inline(never)]
     fn shard_cold(&self) -> &Shard {
-        match thread::with_identity(|cache, end| self.find_shard(cache, end)) {
-            Some(shard) => shard,
-            None => Shard::none(),
-        }
-    }
-
-    /// The shard of the thread that has `cache` and `end`.
-    pub(crate) fn find_shard(&self, cache: &Cache, end: Option<&EndOfThread>) -> &Shard {
-        match self.caches() {
-            Some(caches) => caches.shards.find(&self.region, self.id, cache, end),
-            None => Shard::none(),
-        }
+        self.caches().map_or(Shard::none(), |caches| caches.shards.find(&self.region, self.id))
     }
 
     /// The slow path of a thread without a shard: threads may have ended since it looked for one.

@@ -1,9 +1,18 @@
 //! What only the models ask of a heap.
 
 use crate::region::Region;
-use crate::thread;
+use crate::region::shards::OwnedShard;
+use crate::thread::{self, Cache, EndOfThread};
 
-use super::Heap;
+use super::{Heap, Inner, Shard};
+
+impl Inner {
+    /// The shard of the thread that has `cache` and `end`.
+    pub(crate) fn shard_of(&self, cache: &Cache, end: &EndOfThread) -> &Shard {
+        let caches = self.caches().expect("a heap that caches");
+        caches.shards.find_for(&self.region, self.id, cache, Some(end))
+    }
+}
 
 impl Heap {
     /// A heap with `shards` shards, a power of two, whose caches are made: the model checker does not see `OnceLock`, so no

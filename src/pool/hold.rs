@@ -1,11 +1,10 @@
 //! How a slot is held: claimed, filled, emptied and freed, by the calling thread's shard.
 //!
 //! Whoever has claimed a slot, or taken it with its value, holds it: nobody else writes its word or its value (INV-W1).
-#![expect(unsafe_code, reason = "writes and drops values in slots it holds; follows the cached shard")]
+#![expect(unsafe_code, reason = "writes and drops values in slots it holds")]
 
-use crate::region::shards::OwnedShard;
+use crate::region::shards::{OwnedShard, Shards};
 use crate::sync::{Relaxed, mutant};
-use crate::thread::{self};
 
 use super::Pool;
 use super::body::{Body, Claimed};
@@ -17,7 +16,7 @@ impl<T> Pool<T> {
     /// The slot that `key` names, if it is this pool's.
     #[inline(always)]
     pub(super) fn slot(&self, key: Key<T>) -> Option<(&Body<T>, &Slot<T>)> {
-        let body = self.body.made().filter(|_| key.pool == self.id)?;
+        let body = self.body.made().filter(|_| key.pool == self.id.get())?;
         Some((body, body.slots.get(key.slot() as usize)?))
     }
 
@@ -54,7 +53,7 @@ impl<T> Pool<T> {
         // SAFETY: this function's contract.
         unsafe { slot.write(value) };
         slot.word.fill(generation);
-        Key::new(self.id, index, generation)
+        Key::new(self.id.get(), index, generation)
     }
 
     /// Drops the value of a slot and frees the slot, also if the destructor panics.
@@ -103,26 +102,20 @@ impl<T> Pool<T> {
     #[inline(never)]
     pub(super) fn without_shard<R>(&self, body: &Body<T>, with: impl FnOnce(&Shard) -> R) -> R {
         // Threads may have ended since this one looked for a shard.
-        let shard = if body.may_adopt() { self.shard_cold(body) } else { Shard::none() };
+        let shard = if body.shards.may_adopt() { self.shard_cold(body) } else { Shard::none() };
         if shard.is_none() { body.with_outside(with) } else { with(shard) }
     }
 
     /// The calling thread's shard, or [`OwnedShard::none`].
     #[inline(always)]
-    pub(super) fn shard<'a>(&self, body: &'a Body<T>) -> &'a Shard {
-        match thread::cached(self.id.get()) {
-            // SAFETY: the entry was made by `Body::find_shard` for this id, which is never reused: it points into this
-            // pool's body, which stands (INV-FU1), or to the static `Shard::none`.
-            Some(shard) => unsafe { &*shard.cast::<Shard>() },
-            None => self.shard_cold(body),
-        }
+    pub(super) fn shard<'a>(&'a self, body: &'a Body<T>) -> &'a Shard {
+        Shards::of_thread(&self.id, || self.shard_cold(body))
     }
 
     #[cold]
     #[inline(never)]
     pub(super) fn shard_cold<'a>(&self, body: &'a Body<T>) -> &'a Shard {
-        let found = thread::with_identity(|cache, end| body.find_shard(self.id, cache, end));
-        found.unwrap_or(Shard::none())
+        body.shards.find(body.account.region(), self.id)
     }
 }
 

@@ -93,7 +93,7 @@ impl<T> Pool<T> {
             return Err(PoolFull { value: (), capacity: self.capacity() });
         };
         let (slot, index, generation) = claimed.into_parts();
-        let key = Key::new(self.id, index, generation);
+        let key = Key::new(self.id.get(), index, generation);
         Ok(Reservation { pool: self, body, slot, key })
     }
 
