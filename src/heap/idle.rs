@@ -9,7 +9,7 @@ use crate::region::{Links, Region, Section, ShardSet, Sweep};
 use crate::sync::mutant;
 use crate::thread::Token;
 
-use super::inner::{Caches, Inner, extent};
+use super::inner::{Caches, Inner};
 
 impl ShardSet for Inner {
     fn budget(&self) -> &Budget {
@@ -54,11 +54,11 @@ impl ShardSet for Inner {
         }
         let Some(caches) = self.made() else { return };
         for shard in caches.shards.claimed(section) {
-            shard.for_cached(&caches.depot.nodes, |class, granule| each(extent(granule, class.granules())));
+            shard.for_cached(&caches.depot.nodes, |class, granule| each(Extent::new(granule, class.granules())));
         }
         caches.depot.for_each_full(|node| {
             let class = Class::from_index(node.class());
-            node.slots[..node.len() as usize].iter().for_each(|slot| each(extent(slot.get(), class.granules())));
+            node.slots[..node.len() as usize].iter().for_each(|slot| each(Extent::new(slot.get(), class.granules())));
         });
     }
 

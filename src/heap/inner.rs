@@ -10,7 +10,6 @@
 use core::ptr::NonNull;
 
 use crate::base::error::RegionError;
-use crate::base::extent::Extent;
 use crate::base::size_class::{COUNT, GRANULE_BYTES, longest_bytes};
 use crate::depot::Depot;
 use crate::memory::table::try_box;
@@ -201,9 +200,4 @@ impl Caches {
     pub(super) fn metadata_bytes(&self) -> usize {
         self.shards.metadata_bytes() + self.depot.nodes.touched_bytes() + COUNT * 8
     }
-}
-
-/// An extent of `len` granules at `granule`.
-pub(super) fn extent(granule: u32, len: u32) -> Extent {
-    Extent::new(granule, len)
 }
