@@ -26,21 +26,27 @@ impl<T> Pool<T> {
         self.body.made().or_else(|| self.body.make(|region| Body::make(region, self.most)).ok())
     }
 
-    /// Claims a free slot, and counts it with `counted`; none if there is none.
+    /// Claims a free slot, or returns `None` if there is none.
     #[inline(always)]
-    pub(super) fn claim(&self, counted: impl FnOnce(&Shard)) -> Option<Claimed<'_, T>> {
-        let body = self.body()?;
-        self.on_shard(body, |shard| body.claim(shard).inspect(|_| counted(shard)))
+    pub(super) fn claim(&self) -> Option<Claimed<'_, T>> {
+        self.claim_once().or_else(|| self.claim_again())
     }
 
-    /// As [`Pool::claim`], which has found none: what a `reserve_many` that is about to be refused has claimed meanwhile is
-    /// free again when none is under way.
+    /// As [`Pool::claim`], for a `reserve_many`, which may have claimed what it does not find.
+    #[inline(always)]
+    pub(super) fn claim_once(&self) -> Option<Claimed<'_, T>> {
+        let body = self.body()?;
+        self.on_shard(body, |shard| body.claim(shard))
+    }
+
+    /// Claims a slot after all: what a `reserve_many` that is about to be refused has claimed meanwhile is free again when
+    /// none is under way.
     #[cold]
     #[inline(never)]
-    pub(super) fn claim_again(&self, counted: impl FnOnce(&Shard)) -> Option<Claimed<'_, T>> {
+    fn claim_again(&self) -> Option<Claimed<'_, T>> {
         let beside_several = |body: &&Body<T>| body.several.load(Relaxed) != 0 && !mutant!("rule.pool.looked-once");
         let body = self.body.made().filter(beside_several)?;
-        body.many.with(|()| self.claim(counted))
+        body.many.with(|()| self.claim_once())
     }
 
     /// Writes the value of a slot; its key.

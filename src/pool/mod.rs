@@ -149,7 +149,7 @@ impl<T> Pool<T> {
     /// pool's first memory); or if 64 looks at all slots found none free, while removals never ceased.
     #[inline(always)]
     pub fn insert(&self, value: T) -> Result<Key<T>, PoolFull<T>> {
-        match self.claim(|_| {}).or_else(|| self.claim_again(|_| {})) {
+        match self.claim() {
             // SAFETY: the slot was just claimed.
             Some(claimed) => Ok(unsafe { self.fill(claimed, value) }),
             None => Err(PoolFull { value, capacity: self.capacity() }),
