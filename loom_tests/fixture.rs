@@ -13,12 +13,13 @@ use crate::base::size_class::{Class, GRANULE_BYTES};
 use crate::depot::magazine::{Node, NodeRef, lease_bytes};
 use crate::heap::{Heap, Inner, Shard};
 use crate::region::Region;
-use crate::thread::{Cache, Guard, tokens};
+use crate::region::shards::OwnedShard;
+use crate::thread::{Cache, EndOfThread, tokens};
 
 /// What a thread's two thread-locals hold, and the shard they led to.
 struct Identity {
     cache: Cache,
-    guard: Guard,
+    end: EndOfThread,
     shard: *const Shard,
 }
 
@@ -55,9 +56,9 @@ impl Fixture {
         let heap = Heap::in_region(&region);
         let mut fixture = Self { heap: Some(heap), region, identities: Vec::new() };
         for _ in 0..2 {
-            let (cache, guard) = (Cache::new(), Guard::new());
-            let shard = core::ptr::from_ref(fixture.find_shard(&cache, Some(&guard)));
-            fixture.identities.push(Identity { cache, guard, shard });
+            let (cache, end) = (Cache::new(), EndOfThread::new());
+            let shard = core::ptr::from_ref(fixture.shard_of(&cache, &end));
+            fixture.identities.push(Identity { cache, end, shard });
         }
         assert!(!fixture.shard(0).is_none() && !fixture.shard(1).is_none(), "a shard for each thread");
         fixture
@@ -75,8 +76,8 @@ impl Fixture {
 
     /// Thread `thread` ends.
     pub(crate) fn end(&self, thread: usize) {
-        let Identity { cache, guard, .. } = &self.identities[thread];
-        guard.end(Some(cache), tokens());
+        let Identity { cache, end, .. } = &self.identities[thread];
+        end.end(Some(cache), tokens());
     }
 
     /// A block of `bytes` bytes for thread `thread`, or its refusal.

@@ -79,7 +79,7 @@ impl Ground {
     pub(crate) fn with_slack(shards: usize, chunk: usize, free: usize, slack_divisor: usize) -> Self {
         by_hand::set_late(true);
         // The statics are made here, so that no role is ordered before another by their making.
-        let (_tokens, _none) = (tokens().deaths_hint(), Shard::none());
+        let (_tokens, _none) = (tokens().exits_hint(), Shard::none());
         let region = own_region(BYTES, BYTES, slack_divisor);
         let (heap, arena) = (Heap::with_shards(&region, 2), Arena::with_shards(&region, shards, chunk));
         let bytes = BYTES - free * GRANULE;

@@ -11,7 +11,7 @@ use super::ground::{GRANULE, Ground};
 use super::harness::{BOUNDED, LARGE, Role, SMALL, explore};
 use super::place::Count;
 use crate::arena::Local;
-use crate::thread::{Cache, Guard, by_hand};
+use crate::thread::{Cache, EndOfThread, by_hand};
 
 /// Bytes of a chunk: three blocks of one granule, and its node.
 const CHUNK: usize = 64;
@@ -57,7 +57,7 @@ fn m08_herd_denied() {
 /// with them.
 struct Owners {
     ground: Ground,
-    identities: Vec<(Cache, Guard)>,
+    identities: Vec<(Cache, EndOfThread)>,
     /// The identity that the next role takes; not a word of the model.
     next: AtomicUsize,
 }
@@ -69,7 +69,7 @@ unsafe impl Sync for Owners {}
 
 impl Owners {
     fn new(count: usize, free: usize) -> Self {
-        let identities = (0..count).map(|_| (Cache::new(), Guard::new())).collect();
+        let identities = (0..count).map(|_| (Cache::new(), EndOfThread::new())).collect();
         let owners = Self { ground: Ground::new(count, CHUNK, free), identities, next: AtomicUsize::new(0) };
         (0..count).for_each(|thread| drop(owners.local(thread)));
         owners
@@ -77,8 +77,8 @@ impl Owners {
 
     /// A handle of thread `thread`.
     fn local(&self, thread: usize) -> Local<'_> {
-        let (cache, guard) = &self.identities[thread];
-        self.ground.arena().local_of(cache, guard)
+        let (cache, end) = &self.identities[thread];
+        self.ground.arena().local_of(cache, end)
     }
 
     /// A request of thread `thread`.

@@ -1,4 +1,4 @@
-//! Model 9: a slot that several threads have in turn, and a thread that goes on after its guard's end.
+//! Model 9: a slot that several threads have in turn, and a thread that goes on after its token's end.
 //!
 //! Breaks it: `thread.take` (only `aba_claim` and `aba_adopt` do: keep them), `rule.thread.no-tombstone`,
 //! `rule.thread.token-kept`, `rule.thread.no-generation`.
@@ -86,7 +86,7 @@ fn m09_aba_alive() {
     SERVED.happened("served while the slot's second holder lives");
 }
 
-/// A thread goes on after its guard's end, beside a new thread that takes its slot and its shard.
+/// A thread goes on after its token's end, beside a new thread that takes its slot and its shard.
 #[test]
 fn m09_late() {
     static LATE: Count = Count::new();
@@ -101,7 +101,7 @@ fn m09_late() {
         }
     };
     explore("m09_aba::late", BOUNDED, || Place::new(1, 1), &[late, adopts], Place::check);
-    LATE.happened("served after the guard's end");
+    LATE.happened("served after the token's end");
     ADOPTED.happened("served from the shard of the ended thread");
 }
 

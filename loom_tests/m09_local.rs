@@ -1,4 +1,4 @@
-//! Model 9: a local handle that is used after its thread's guard has ended, or is leaked.
+//! Model 9: a local handle that is used after its thread's token has ended, or is leaked.
 //!
 //! Breaks it: `thread.unpin`, `thread.pinned`, `rule.thread.local-not-counted`, `rule.thread.swept-beside-pinned`.
 
@@ -27,7 +27,7 @@ fn m09_local_claim() {
         }
     };
     explore("m09_local::local_claim", BOUNDED, || Place::new(1, 1), &[local, claims], Place::check);
-    LATE.happened("used after the guard's end");
+    LATE.happened("used after the token's end");
     CLAIMS.happened("served with what the local had left");
 }
 
@@ -42,7 +42,7 @@ fn m09_local_adopt() {
         }
     };
     explore("m09_local::local_adopt", BOUNDED, || Place::new(1, 1), &[local, adopts], Place::check);
-    LATE.happened("used after the guard's end");
+    LATE.happened("used after the token's end");
     ADOPTED.happened("served from the shard that the local had left");
 }
 

@@ -15,7 +15,7 @@ use super::harness::{BOUNDED, SMALL, explore, own_region};
 use crate::interner::{Hash, Inner, Symbol};
 use crate::region::Region;
 use crate::sync::forced_weak_failure;
-use crate::thread::by_hand;
+use crate::thread::{by_hand, tokens};
 
 const NONE: usize = usize::MAX;
 const BYTES: usize = 4096;
@@ -36,6 +36,8 @@ impl State {
     /// An interner of `shards` shards that knows `known`.
     fn new(shards: usize, known: &[(Hash, &str)]) -> Self {
         by_hand::set_late(true);
+        // This static is made here, so that no role is ordered before another by its making.
+        let _tokens = tokens().exits_hint();
         let region = own_region(BYTES, BYTES, 16);
         let inner = Inner::with_shards(region.clone(), shards).expect("a small interner");
         let state = Self { inner: Some(inner), region, given: [AtomicUsize::new(NONE), AtomicUsize::new(NONE)] };

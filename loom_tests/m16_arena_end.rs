@@ -120,7 +120,7 @@ fn m16_adopt_sweep() {
     SWEPT.happened("served from an ended thread's chunk");
 }
 
-// ---- a local that outlives its thread's guard -------------------------------------------------------------------
+// ---- a local that outlives its thread's token -------------------------------------------------------------------
 
 /// Uses a local handle, ends, and uses it again; counts that.
 fn outlive(ground: &Ground, late: &Count) {
@@ -144,7 +144,7 @@ fn m16_local_sweep() {
         }
     };
     explore("m16_arena_end::local_sweep", BOUNDED, one_chunk, &[local, sweeps], |_| ());
-    LATE.happened("used after the guard's end");
+    LATE.happened("used after the token's end");
     SWEPT.happened("served with what the local had left");
 }
 
@@ -155,7 +155,7 @@ fn m16_local_adopt() {
     let local = |ground: &Ground| outlive(ground, &LATE);
     let adopts = |ground: &Ground| go_on(ground, &WENT_ON);
     explore("m16_arena_end::local_adopt", BOUNDED, one_chunk, &[local, adopts], |_| ());
-    LATE.happened("used after the guard's end");
+    LATE.happened("used after the token's end");
     WENT_ON.happened("went on with the local's chunk");
 }
 

@@ -77,7 +77,7 @@ impl Place {
     pub(crate) fn new(shards: usize, free: usize) -> Self {
         // The statics are made here, so that no role is ordered before another by their making.
         by_hand::set_late(true);
-        let (_tokens, _none) = (tokens().deaths_hint(), Shard::none());
+        let (_tokens, _none) = (tokens().exits_hint(), Shard::none());
         let region = region(BYTES);
         let heap = Heap::with_shards(&region, shards);
         let filler_layout = Layout::from_size_align(BYTES - free * GRANULE, GRANULE).expect("a small layout");

@@ -65,7 +65,7 @@ impl Slots {
     pub(crate) fn new(most: usize, made: usize, first: usize) -> Self {
         by_hand::set_late(true);
         // This static is made here, so that no role is ordered before another by its making.
-        let _tokens = tokens().deaths_hint();
+        let _tokens = tokens().exits_hint();
         let region = region(BYTES);
         let fate = || Fate { made: AtomicU32::new(0), dropped: AtomicU32::new(0), ghost: Ghost::new() };
         let mut slots = Self {

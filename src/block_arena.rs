@@ -22,7 +22,6 @@ use crate::base::error::{AllocError, AllocErrorKind, RegionError};
 use crate::base::extent::Extent;
 use crate::region::{Account, Region};
 use crate::sync::{Arc, OwnedUsize};
-use crate::thread::{self, Token};
 
 /// A request above this many bytes does not begin a new common block.
 const LARGE_ABOVE_BYTES: usize = BlockArena::BLOCK_BYTES / 4;
@@ -193,9 +192,7 @@ impl BlockArena {
         let Some(account) = self.account().filter(|_| listed) else {
             return Err(self.refusal(layout.size(), layout.align(), AllocErrorKind::LimitReached));
         };
-        // Asked for outside the lock: a thread's first token may make its list of destructors grow.
-        let owner = thread::own_token().map(Token::bits);
-        let (extent, block) = account.take(len, layout, owner)?;
+        let (extent, block) = account.take(len, layout)?;
         self.blocks.push(extent);
         self.usage.set(self.usage.get() + len + POINTER_BYTES);
         Ok(block)

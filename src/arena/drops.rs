@@ -16,6 +16,7 @@ use core::ptr::NonNull;
 use crate::base::error::AllocError;
 use crate::base::unwind::run_all;
 use crate::bump::blocks::Blocks;
+use crate::region::shards::OwnedShard;
 use crate::sync::Relaxed;
 
 use super::handle::At;
@@ -58,7 +59,7 @@ impl At<'_> {
         unsafe { block.write(Dropped { node: Node { next: 0, drop: drop_value::<T> }, value }) };
         if let Some(body) = self.arena.inner().made() {
             // The request may have found the thread a shard.
-            body.list(self.arena.inner().shard(), block.cast());
+            body.list(self.arena.shard(), block.cast());
         }
         // SAFETY: just written.
         Ok(NonNull::from(unsafe { &mut (*block.as_ptr()).value }))

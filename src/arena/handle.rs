@@ -11,6 +11,7 @@ use core::ptr::NonNull;
 
 use crate::base::error::{AllocError, AllocErrorKind};
 use crate::bump::blocks::{Blocks, SharedCursor, resize_shared};
+use crate::region::shards::OwnedShard;
 
 use super::Arena;
 use super::inner::Body;

@@ -1,10 +1,10 @@
-//! The arena as its region sees it: what it has idle can be given back by whoever holds the lock.
+//! The arena as its region sees it: what it has idle can be given back by the lock's holder. These are
+//! parts of extents, none of its own, so an arena has nothing that counts as cached.
 
-use crate::base::extent::Extent;
 use crate::region::budget::Budget;
 use crate::region::shards::OwnedShard;
 use crate::region::{Links, Section, ShardSet, Sweep};
-use crate::thread::{Token, tokens};
+use crate::thread::Token;
 
 use super::inner::Body;
 
@@ -21,25 +21,14 @@ impl ShardSet for Body {
         self.retire_shared(section)
     }
 
-    fn drain_quarantine(&self, _section: &mut Section<'_>) -> bool {
-        false
-    }
-
-    fn drain_owned(&self, section: &mut Section<'_>, owner: u64) -> bool {
-        let Some(shard) = self.shards.owned_by(Token::from_bits(owner)) else { return false };
+    fn drain_owned(&self, section: &mut Section<'_>, owner: Token) -> bool {
+        let Some(shard) = self.shards.owned_by(owner) else { return false };
         shard.enter();
         self.retire(section, shard)
     }
 
     fn sweep_one(&self, section: &mut Section<'_>) -> Sweep {
         self.shards.sweep_one(section, |section, shard| self.retire(section, shard))
-    }
-
-    /// What an arena has idle are parts of extents, none of its own.
-    fn for_cached(&self, _section: &Section<'_>, _each: &mut dyn FnMut(Extent)) {}
-
-    fn deaths(&self) -> Option<u64> {
-        Some(tokens().deaths())
     }
 
     fn metadata_bytes(&self) -> usize {

@@ -5,7 +5,7 @@
 //!
 //! - INV-A1: the body, once made, stands until the `Inner` is dropped.
 //! - INV-A2: the body is in its region's list from its making until its drop.
-#![expect(unsafe_code, reason = "the cached shard pointer, the region's list")]
+#![expect(unsafe_code, reason = "the region's list")]
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
@@ -13,10 +13,9 @@ use core::ptr::NonNull;
 use crate::base::error::{AllocError, AllocErrorKind, RegionError};
 use crate::memory::table::try_box;
 use crate::region::budget::Budget;
-use crate::region::shards::{OwnedShard, Shards, default_count};
+use crate::region::shards::{Id, OwnedShard, Shards, default_count};
 use crate::region::{Links, Region, ShardSet};
 use crate::sync::{AtomicU64, AtomicUsize, CachePadded, Figure, Mutex, OnceLock, Relaxed};
-use crate::thread::{self, Cache, Guard};
 
 use super::extents::{List, Memory};
 use super::shard::Shard;
@@ -47,8 +46,7 @@ impl Default for Options {
 
 /// See the module's header.
 pub(crate) struct Inner {
-    /// Never reused, not 0.
-    pub(crate) id: u64,
+    pub(super) id: Id<Shard>,
     pub(super) options: Options,
     /// Held by whoever makes the body, which takes the region along: the one to share, or one of the arena's own; none: one
     /// as large as the machine's memory.
@@ -91,7 +89,7 @@ unsafe impl Sync for Body {}
 
 impl Inner {
     pub(crate) fn new(region: Option<Region>, options: Options) -> Self {
-        Self { id: thread::next_id(), options, making: Mutex::new(region), body: OnceLock::new() }
+        Self { id: Id::new(), options, making: Mutex::new(region), body: OnceLock::new() }
     }
 
     /// The arena's own limit, or the region's if that is lower.
@@ -155,31 +153,11 @@ impl Inner {
         self.body.get_mut().map(|body| &mut **body)
     }
 
-    // ---- the calling thread's shard -------------------------------------------------------------------------------
-
-    /// The calling thread's shard, or [`OwnedShard::none`].
-    #[inline(always)]
-    pub(crate) fn shard(&self) -> &Shard {
-        match thread::cached(self.id) {
-            // SAFETY: the entry was made by `Shards::find` for this id, which is never reused: it points into this `Inner`'s
-            // body, which stands (INV-A1), or to the static `Shard::none`.
-            Some(shard) => unsafe { &*shard.cast::<Shard>() },
-            None => self.shard_cold(),
-        }
-    }
-
+    /// The calling thread's shard, or [`OwnedShard::none`], where the cache does not have it.
     #[cold]
     #[inline(never)]
     pub(super) fn shard_cold(&self) -> &Shard {
-        thread::with_identity(|cache, guard| self.find_shard(cache, guard)).unwrap_or(Shard::none())
-    }
-
-    /// The shard of the thread that has `cache` and `guard`.
-    pub(crate) fn find_shard(&self, cache: &Cache, guard: Option<&Guard>) -> &Shard {
-        match self.body() {
-            Ok(body) => body.shards.find(&body.region, self.id, cache, guard),
-            Err(_) => Shard::none(),
-        }
+        self.body().map_or(Shard::none(), |body| body.shards.find(&body.region, self.id))
     }
 
     // ---- requests -------------------------------------------------------------------------------------------------

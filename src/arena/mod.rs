@@ -16,8 +16,8 @@ use core::fmt;
 use crate::base::error::{AllocValueError, RegionError, VerifyError};
 use crate::base::stats::ArenaStats;
 use crate::region::Region;
+use crate::region::shards::{Id, Shards};
 use crate::sync::{Arc, OnceLock};
-use crate::thread;
 
 mod allocator;
 mod builder;
@@ -69,7 +69,7 @@ use shard::Shard;
 pub struct Arena {
     inner: Arc<Inner>,
     /// `Inner`'s, one load nearer.
-    id: u64,
+    id: Id<Shard>,
     /// Made at the first use.
     recycled: OnceLock<Box<Recycled>>,
 }
@@ -266,11 +266,7 @@ impl Arena {
     /// The calling thread's shard. What stands in the arena itself is one load nearer than `Inner`.
     #[inline(always)]
     fn shard(&self) -> &Shard {
-        match thread::cached_hot(self.id) {
-            // SAFETY: as in `Inner::shard`, whose id this is.
-            Some(shard) => unsafe { &*shard.cast::<Shard>() },
-            None => self.inner.shard_cold(),
-        }
+        Shards::of_thread(&self.id, || self.inner.shard_cold())
     }
 }
 

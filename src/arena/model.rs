@@ -2,7 +2,7 @@
 
 use crate::region::Region;
 use crate::region::shards::OwnedShard;
-use crate::thread::{Cache, Guard, Token};
+use crate::thread::{Cache, EndOfThread, Token};
 
 use super::handle::At;
 use super::shard::Shard;
@@ -22,17 +22,18 @@ impl Arena {
 
     /// Whether the calling thread has a shard here.
     pub(crate) fn has_shard(&self) -> bool {
-        !self.inner.shard().is_none()
+        !self.shard().is_none()
     }
 
     /// Bytes of lease that the calling thread's shard holds.
     pub(crate) fn held(&self) -> usize {
-        self.inner.shard().lease()
+        self.shard().lease()
     }
 
-    /// A handle for the thread that has `cache` and `guard`.
-    pub(crate) fn local_of(&self, cache: &Cache, guard: &Guard) -> Local<'_> {
-        Local::on(At { arena: self, shard: self.inner.find_shard(cache, Some(guard)) })
+    /// A handle for the thread that has `cache` and `end`.
+    pub(crate) fn local_of(&self, cache: &Cache, end: &EndOfThread) -> Local<'_> {
+        let body = self.inner.made().expect("made by `with_shards`");
+        Local::on(At { arena: self, shard: body.shards.find_for(&body.region, self.id, cache, Some(end)) })
     }
 
     /// The owner of shard `index`.

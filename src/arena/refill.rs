@@ -19,7 +19,6 @@ use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
 use crate::region::{GiveBackOwn, Section, Wanted};
 use crate::sync::mutant;
-use crate::thread;
 
 use super::extents::{List, NODE_BYTES};
 use super::inner::{Body, LEAST_CHUNK_BYTES};
@@ -66,7 +65,7 @@ impl Body {
         if let Some(block) = block {
             return Ok(block);
         }
-        let mut own = |section: &mut Section<'_>, others: bool| self.give_back_own(section, shard, others);
+        let mut own = |section: &mut Section<'_>| self.retire(section, shard);
         let block = self.exact(&self.extents, layout, &mut own)?.1;
         shard.count(layout.size(), 0);
         Ok(block)
@@ -76,16 +75,7 @@ impl Body {
     pub(super) fn alloc_outside(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         let pressed = self.budget.pressure_with(self.region.budget()).on;
         let shared = if pressed { None } else { self.take_shared(layout) };
-        let block = if let Some(block) = shared {
-            block
-        } else {
-            // Found before the lock is held: the first look at a thread's guard may allocate.
-            let owner = thread::own_token();
-            let mut own = |section: &mut Section<'_>, others: bool| {
-                others && owner.is_some_and(|owner| section.drain_owned(owner.bits()))
-            };
-            self.exact(&self.extents, layout, &mut own)?.1
-        };
+        let block = if let Some(block) = shared { block } else { self.exact(&self.extents, layout, &mut |_| false)?.1 };
         self.count_outside(layout.size(), 0);
         Ok(block)
     }
@@ -281,11 +271,5 @@ impl Body {
         let extent = Extent::new(granule, wanted.len);
         self.memory.write_node(extent, next);
         Ok((extent, self.memory.granule(granule)))
-    }
-
-    /// Gives back what the caller's shard has idle, or, if `others`, what its thread has in other heaps and arenas.
-    fn give_back_own(&self, section: &mut Section<'_>, shard: &Shard, others: bool) -> bool {
-        self.retire(section, shard)
-            || (others && self.shards.owner_of(shard).is_some_and(|owner| section.drain_owned(owner.bits())))
     }
 }

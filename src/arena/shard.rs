@@ -22,9 +22,8 @@ use core::ptr::NonNull;
 use crate::base::layout::bump_down;
 use crate::base::size_class::START_ALIGN;
 use crate::bump::blocks::move_bytes;
-use crate::memory::table::Zeroable;
-use crate::region::shards::{OwnedShard, Pins};
-use crate::sync::{AtomicU64, Ghost, Owned32, Owned64, OwnedPtr, OwnedUsize, shared_static};
+use crate::region::shards::{OwnedShard, Pins, owned_shard};
+use crate::sync::{AtomicU64, Ghost, Owned32, Owned64, OwnedPtr, OwnedUsize};
 
 /// See the module's header.
 #[repr(C, align(128))]
@@ -49,59 +48,27 @@ pub(crate) struct Shard {
     pub(super) pins: Pins,
 }
 
-/// A constant only outside the model checker, so no function can give it in both builds.
-macro_rules! empty {
-    () => {
-        Shard {
-            cursor: OwnedPtr::null(),
-            start: OwnedUsize::new(0),
-            padding: Owned64::zero(),
-            base: Owned64::zero(),
-            freed: Owned64::zero(),
-            ghost: Ghost::new(),
-            end: Owned32::zero(),
-            lease: OwnedUsize::new(0),
-            used: OwnedUsize::new(0),
-            expected: OwnedUsize::new(0),
-            seen: Owned64::zero(),
-            drops: Owned64::zero(),
-            pins: Pins::new(AtomicU64::new(0)),
-        }
-    };
-}
-
-// SAFETY: atomic integers and pointers, and a ghost (zero-sized outside the model checker).
-unsafe impl Zeroable for Shard {
-    fn zeroed() -> Self {
-        empty!()
-    }
-}
-
-shared_static! {
-    /// What a thread without a shard uses: no request finds room in it, so it is never written.
-    static NO_SHARD: Shard = empty!();
-}
-
-impl OwnedShard for Shard {
-    const HOT: bool = true;
-    fn pins(&self) -> &Pins {
-        &self.pins
-    }
-    #[inline(always)]
-    fn enter(&self) {
-        self.ghost.enter();
-    }
-    fn none() -> &'static Self {
-        &NO_SHARD
+owned_shard! {
+    hot: true,
+    // SAFETY: atomic integers and pointers, and a ghost (zero-sized outside the model checker).
+    unsafe Shard {
+        cursor: OwnedPtr::null(),
+        start: OwnedUsize::new(0),
+        padding: Owned64::zero(),
+        base: Owned64::zero(),
+        freed: Owned64::zero(),
+        ghost: Ghost::new(),
+        end: Owned32::zero(),
+        lease: OwnedUsize::new(0),
+        used: OwnedUsize::new(0),
+        expected: OwnedUsize::new(0),
+        seen: Owned64::zero(),
+        drops: Owned64::zero(),
+        pins: Pins::new(AtomicU64::new(0)),
     }
 }
 
 impl Shard {
-    /// Whether this is the shard of threads that have none.
-    pub(crate) fn is_none(&self) -> bool {
-        core::ptr::eq(self, Self::none())
-    }
-
     // ---- fast paths -----------------------------------------------------------------------------------------------
 
     /// A block for `layout`, whose size is not zero, if the chunk has room.

@@ -7,9 +7,9 @@ use crate::region::budget::Budget;
 use crate::region::shards::OwnedShard;
 use crate::region::{Links, Region, Section, ShardSet, Sweep};
 use crate::sync::mutant;
-use crate::thread::{Token, tokens};
+use crate::thread::Token;
 
-use super::inner::{Caches, Inner, extent};
+use super::inner::{Caches, Inner};
 
 impl ShardSet for Inner {
     fn budget(&self) -> &Budget {
@@ -37,24 +37,15 @@ impl ShardSet for Inner {
         true
     }
 
-    fn drain_owned(&self, section: &mut Section<'_>, owner: u64) -> bool {
-        let Some((caches, shard)) =
-            self.made().and_then(|caches| Some((caches, caches.shards.owned_by(Token::from_bits(owner))?)))
-        else {
-            return false;
-        };
-        shard.enter();
-        let Some(node) = shard.take_any(&caches.depot.nodes) else { return false };
-        self.give_back_node(caches, section, node);
-        true
+    fn drain_owned(&self, section: &mut Section<'_>, owner: Token) -> bool {
+        let own = self.made().and_then(|caches| Some((caches, caches.shards.owned_by(owner)?)));
+        own.inspect(|(_, shard)| shard.enter());
+        self.give_back_own(section, own)
     }
 
     fn sweep_one(&self, section: &mut Section<'_>) -> Sweep {
         let Some(caches) = self.made() else { return Sweep::Clean };
-        caches.shards.sweep_one(section, |section, shard| {
-            let node = shard.take_any(&caches.depot.nodes);
-            node.inspect(|node| self.give_back_node(caches, section, *node)).is_some()
-        })
+        caches.shards.sweep_one(section, |section, shard| self.give_back_own(section, Some((caches, shard))))
     }
 
     fn for_cached(&self, section: &Section<'_>, each: &mut dyn FnMut(Extent)) {
@@ -63,16 +54,12 @@ impl ShardSet for Inner {
         }
         let Some(caches) = self.made() else { return };
         for shard in caches.shards.claimed(section) {
-            shard.for_cached(&caches.depot.nodes, |class, granule| each(extent(granule, class.granules())));
+            shard.for_cached(&caches.depot.nodes, |class, granule| each(Extent::new(granule, class.granules())));
         }
         caches.depot.for_each_full(|node| {
             let class = Class::from_index(node.class());
-            node.slots[..node.len() as usize].iter().for_each(|slot| each(extent(slot.get(), class.granules())));
+            node.slots[..node.len() as usize].iter().for_each(|slot| each(Extent::new(slot.get(), class.granules())));
         });
-    }
-
-    fn deaths(&self) -> Option<u64> {
-        Some(tokens().deaths())
     }
 
     fn metadata_bytes(&self) -> usize {
@@ -82,7 +69,7 @@ impl ShardSet for Inner {
 
 impl Inner {
     /// Gives back a magazine whose lease no shard holds, inside the section.
-    fn give_back_node(&self, caches: &Caches, section: &mut Section<'_>, node: NodeRef) {
+    pub(super) fn give_back_node(&self, caches: &Caches, section: &mut Section<'_>, node: NodeRef) {
         let lease = self.empty_node(caches, section, node);
         self.end_node(caches, node, lease);
     }
@@ -104,9 +91,7 @@ impl Inner {
         let Some(caches) = self.made() else { return };
         for shard in caches.shards.iter() {
             shard.enter();
-            while let Some(node) = shard.take_any(&caches.depot.nodes) {
-                self.give_back_node(caches, section, node);
-            }
+            while self.give_back_own(section, Some((caches, shard))) {}
         }
         while self.drain_one(section) {}
     }

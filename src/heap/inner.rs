@@ -5,28 +5,25 @@
 //!
 //! - INV-H1: the caches, once made, stand until the `Inner` is dropped.
 //! - INV-H2: an `Inner` is in its region's list from its first use until its drop.
-#![expect(unsafe_code, reason = "block addresses, the cached shard pointer, the region's list")]
+#![expect(unsafe_code, reason = "block addresses, the region's list")]
 
 use core::ptr::NonNull;
 
 use crate::base::error::RegionError;
-use crate::base::extent::Extent;
 use crate::base::size_class::{COUNT, GRANULE_BYTES, longest_bytes};
 use crate::depot::Depot;
 use crate::memory::table::try_box;
 use crate::region::budget::Budget;
-use crate::region::shards::{OwnedShard, Shards, default_count};
+use crate::region::shards::{Id, OwnedShard, Shards, default_count};
 use crate::region::{Links, Region, ShardSet};
 use crate::sync::{CachePadded, Figure, OnceLock, mutant};
-use crate::thread::{self, Cache, Guard};
 
 use super::quarantine::Quarantine;
 use super::shard::Shard;
 
 /// What the handles of one heap share.
 pub(crate) struct Inner {
-    /// Never reused, not 0.
-    pub(super) id: u64,
+    pub(super) id: Id<Shard>,
     base: NonNull<u8>,
     /// Bytes of the longest class.
     pub(super) longest: usize,
@@ -66,7 +63,7 @@ impl Inner {
     /// A heap in `region` with a limit of its own; with a quarantine it is checked.
     pub(super) fn new(region: Region, limit: usize, quarantine: Option<Quarantine>) -> Self {
         // A heap named by its place would be taken for an earlier one in the same place.
-        let id = if mutant!("rule.heap.id-reused") { region.base().addr().get() as u64 } else { thread::next_id() };
+        let id = if mutant!("rule.heap.id-reused") { Id::of(region.base().addr().get() as u64) } else { Id::new() };
         Self {
             id,
             base: region.base(),
@@ -89,8 +86,8 @@ impl Inner {
     pub(super) fn body_with(&self, count: impl FnOnce() -> usize) -> Option<&Caches> {
         self.caches
             .get_or_init(|| {
-                let cached = self.quarantine.is_none() && self.region.wipe().is_none();
-                let caches = cached.then(|| Caches::make(&self.region, count()).ok()).flatten();
+                let may_cache = self.quarantine.is_none() && self.region.wipe().is_none();
+                let caches = may_cache.then(|| Caches::make(&self.region, count()).ok()).flatten();
                 let set = NonNull::from(self as &dyn ShardSet);
                 // SAFETY: the same pointer, its lifetime erased: the `Inner` leaves the list before it goes (INV-H2).
                 let set = unsafe { core::mem::transmute::<NonNull<dyn ShardSet + '_>, NonNull<dyn ShardSet>>(set) };
@@ -133,29 +130,13 @@ impl Inner {
     /// The calling thread's shard, or [`Shard::none`].
     #[inline(always)]
     pub(super) fn shard(&self) -> &Shard {
-        match thread::cached(self.id) {
-            // SAFETY: the entry was made by `find_shard` for this id, which is never reused: it points into this `Inner`'s
-            // caches, which stand (INV-H1), or to the static `Shard::none`.
-            Some(shard) => unsafe { &*shard.cast::<Shard>() },
-            None => self.shard_cold(),
-        }
+        Shards::of_thread(&self.id, || self.shard_cold())
     }
 
     #[cold]
     #[inline(never)]
     fn shard_cold(&self) -> &Shard {
-        match thread::with_identity(|cache, guard| self.find_shard(cache, guard)) {
-            Some(shard) => shard,
-            None => Shard::none(),
-        }
-    }
-
-    /// The shard of the thread that has `cache` and `guard`.
-    pub(crate) fn find_shard(&self, cache: &Cache, guard: Option<&Guard>) -> &Shard {
-        match self.caches() {
-            Some(caches) => caches.shards.find(&self.region, self.id, cache, guard),
-            None => Shard::none(),
-        }
+        self.caches().map_or(Shard::none(), |caches| caches.shards.find(&self.region, self.id))
     }
 
     /// The slow path of a thread without a shard: threads may have ended since it looked for one.
@@ -219,9 +200,4 @@ impl Caches {
     pub(super) fn metadata_bytes(&self) -> usize {
         self.shards.metadata_bytes() + self.depot.nodes.touched_bytes() + COUNT * 8
     }
-}
-
-/// An extent of `len` granules at `granule`.
-pub(super) fn extent(granule: u32, len: u32) -> Extent {
-    Extent::new(granule, len)
 }

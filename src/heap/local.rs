@@ -10,6 +10,7 @@ use core::marker::PhantomData;
 use core::ptr::NonNull;
 
 use crate::base::error::AllocError;
+use crate::region::shards::OwnedShard;
 
 use super::{Heap, Shard, zeroed};
 

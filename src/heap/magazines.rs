@@ -9,13 +9,14 @@
 //! while the leases stay within three quarters of the slack, so a thread that only frees cannot starve the others; a
 //! shard above twice its share closes its previous magazine, at slow paths only.
 
+use crate::base::extent::Extent;
 use crate::base::size_class::Class;
 use crate::depot::magazine::{NodeRef, NodeSize, lease_bytes};
 use crate::region::Section;
 use crate::region::shards::OwnedShard;
 use crate::sync::mutant;
 
-use super::inner::{Caches, Inner, extent};
+use super::inner::{Caches, Inner};
 use super::shard::Shard;
 
 impl Inner {
@@ -107,7 +108,7 @@ impl Inner {
         let lease = at.lease();
         let class = Class::from_index(at.class());
         for slot in &at.slots[..at.len() as usize] {
-            if section.give_back(&self.budget, extent(slot.get(), class.granules())).is_err() {
+            if section.give_back(&self.budget, Extent::new(slot.get(), class.granules())).is_err() {
                 self.count_invalid();
             }
         }
@@ -146,14 +147,12 @@ impl Inner {
         }
     }
 
-    fn close_previous(&self, caches: &Caches, shard: &Shard, class: Class) -> bool {
+    fn close_previous(&self, caches: &Caches, shard: &Shard, class: Class) {
         let previous = shard.previous(class);
-        if previous.is_none() {
-            return false;
+        if !previous.is_none() {
+            shard.set_previous(class, NodeRef::NONE);
+            self.close_released(caches, shard, class, previous);
         }
-        shard.set_previous(class, NodeRef::NONE);
-        self.close_released(caches, shard, class, previous);
-        true
     }
 
     fn close_released(&self, caches: &Caches, shard: &Shard, class: Class, node: NodeRef) {
@@ -257,38 +256,35 @@ impl Inner {
         if self.see(caches, shard) {
             return false;
         }
-        loop {
-            let loaded = shard.loaded(class);
-            if loaded.is_none() {
-                let Some(node) = self.open(caches, shard, class, class.first_capacity()) else { return false };
-                shard.load(nodes, class, node);
-                return shard.push(class, granule);
-            }
-            let (previous, cap) = (shard.previous(class), nodes.get(loaded).cap());
-            if !previous.is_none() && nodes.get(previous).len() < nodes.get(previous).cap() {
-                shard.swap(nodes, class);
-                return shard.push(class, granule);
-            }
-            if previous.is_none()
-                && let Some(node) = self.open(caches, shard, class, cap)
-            {
-                shard.set_previous(class, node);
-                shard.swap(nodes, class);
-                return shard.push(class, granule);
-            }
-            let above_twice = shard.held() > 2 * self.share(caches);
-            if !above_twice && self.grow_magazine(caches, shard, class) {
-                return shard.push(class, granule);
-            }
-            if !previous.is_none() && !above_twice && self.trade(caches, shard, class, previous) {
-                return shard.push(class, granule);
-            }
-            if above_twice && self.close_previous(caches, shard, class) {
-                continue;
-            }
-            self.give_back_some(caches, shard, class, previous);
+        let loaded = shard.loaded(class);
+        if loaded.is_none() {
+            let Some(node) = self.open(caches, shard, class, class.first_capacity()) else { return false };
+            shard.load(nodes, class, node);
             return shard.push(class, granule);
         }
+        let previous = shard.previous(class);
+        if !previous.is_none() && nodes.get(previous).len() < nodes.get(previous).cap() {
+            shard.swap(nodes, class);
+            return shard.push(class, granule);
+        }
+        let above_twice = || shard.held() > 2 * self.share(caches);
+        if above_twice() {
+            self.close_previous(caches, shard, class);
+        }
+        let previous = shard.previous(class);
+        if previous.is_none()
+            && let Some(node) = self.open(caches, shard, class, nodes.get(loaded).cap())
+        {
+            shard.set_previous(class, node);
+            shard.swap(nodes, class);
+        } else {
+            let trade = || !previous.is_none() && self.trade(caches, shard, class, previous);
+            let made_room = !above_twice() && (self.grow_magazine(caches, shard, class) || trade());
+            if !made_room {
+                self.give_back_some(caches, shard, class, previous);
+            }
+        }
+        shard.push(class, granule)
     }
 
     /// Pushes the full previous magazine to the depot and loads an empty one in its stead.
@@ -324,7 +320,7 @@ impl Inner {
             if previous.is_none() {
                 let half = shard.loaded_len(class).div_ceil(2);
                 shard.take_lowest(nodes, class, half, |granule| {
-                    if section.give_back(&self.budget, extent(granule, class.granules())).is_err() {
+                    if section.give_back(&self.budget, Extent::new(granule, class.granules())).is_err() {
                         self.count_invalid();
                     }
                 });

@@ -1,9 +1,18 @@
 //! What only the models ask of a heap.
 
 use crate::region::Region;
-use crate::thread;
+use crate::region::shards::OwnedShard;
+use crate::thread::{self, Cache, EndOfThread};
 
-use super::Heap;
+use super::{Heap, Inner, Shard};
+
+impl Inner {
+    /// The shard of the thread that has `cache` and `end`.
+    pub(crate) fn shard_of(&self, cache: &Cache, end: &EndOfThread) -> &Shard {
+        let caches = self.caches().expect("a heap that caches");
+        caches.shards.find_for(&self.region, self.id, cache, Some(end))
+    }
+}
 
 impl Heap {
     /// A heap with `shards` shards, a power of two, whose caches are made: the model checker does not see `OnceLock`, so no
@@ -22,7 +31,7 @@ impl Heap {
     /// INV-I4: the shard that the calling thread finds is none, or this heap's and its own.
     pub(crate) fn check_shard(&self) {
         let shard = self.inner.shard();
-        let token = thread::with_identity(|_, guard| guard.and_then(|guard| guard.token(thread::tokens()))).flatten();
+        let token = thread::own_token();
         let found = self.inner.made().and_then(|caches| caches.shards.iter().position(|own| core::ptr::eq(own, shard)));
         match (found, self.inner.made()) {
             (Some(index), Some(caches)) => assert_eq!(caches.shards.at(index).0, token, "another thread's shard"),

@@ -9,7 +9,7 @@ use crate::base::size_class::{Class, GRANULE_BYTES};
 use crate::region::Section;
 use crate::region::shards::OwnedShard;
 
-use super::inner::{Inner, extent};
+use super::inner::Inner;
 use super::shard::Shard;
 
 impl Inner {
@@ -75,7 +75,7 @@ impl Inner {
     pub(crate) fn give_back(&self, ptr: NonNull<u8>, layout: Layout) -> Result<(), FreeError> {
         let granule = self.checked_granule(ptr)?;
         let len = u32::try_from(self.usable(layout) / GRANULE_BYTES).map_err(|_| FreeError::WrongLayout)?;
-        let block = extent(granule, len);
+        let block = Extent::new(granule, len);
         if let Some(byte) = self.region.wipe() {
             // Only what the index says is one live block of this length may be written to.
             self.region.section(|section| self.check_live(section, block))?;
@@ -101,7 +101,7 @@ impl Inner {
     pub(super) fn check_block(&self, ptr: NonNull<u8>, layout: Layout) -> Result<(), FreeError> {
         let granule = self.checked_granule(ptr)?;
         let len = u32::try_from(self.usable(layout) / GRANULE_BYTES).map_err(|_| FreeError::WrongLayout)?;
-        self.region.section(|section| self.check_live(section, extent(granule, len)))
+        self.region.section(|section| self.check_live(section, Extent::new(granule, len)))
     }
 
     /// Whether `block` is live, has that length, and does not wait in the quarantine.
@@ -130,7 +130,7 @@ impl Inner {
             return None;
         }
         let len = u32::try_from(self.usable(layout) / GRANULE_BYTES).ok()?;
-        Some(extent(self.checked_granule(ptr).ok()?, len)).filter(|block| !self.region.guards(*block))
+        Some(Extent::new(self.checked_granule(ptr).ok()?, len)).filter(|block| !self.region.guards(*block))
     }
 
     // ---- flush ----------------------------------------------------------------------------------------------------

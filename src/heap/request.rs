@@ -8,7 +8,6 @@ use crate::base::size_class::{Class, GRANULE_BYTES};
 use crate::region::shards::OwnedShard;
 use crate::region::{RegionReservation, Section, Wanted};
 use crate::sync::mutant;
-use crate::thread::{self};
 
 use super::inner::{Caches, Inner};
 use super::shard::Shard;
@@ -54,11 +53,11 @@ impl Inner {
         let caches = self.caches();
         let shard = if shard.is_none() { self.try_adopt() } else { shard };
         let own = caches.filter(|_| !shard.is_none()).map(|caches| (caches, shard));
-        let cached = match (Class::of(layout, self.longest), own) {
+        let popped = match (Class::of(layout, self.longest), own) {
             (Some(class), Some((caches, shard))) => shard.pop(class).or_else(|| self.refill(caches, shard, class)),
             _ => None,
         };
-        let granule = match cached {
+        let granule = match popped {
             Some(granule) => granule,
             None => self.take_or_refuse(own, layout)?,
         };
@@ -82,40 +81,26 @@ impl Inner {
             && let Some((caches, _)) = own
             && let Some(node) = caches.depot.pop_any()
         {
-            self.region.section(|section| {
-                let lease = self.empty_node(caches, section, node);
-                self.end_node(caches, node, lease);
-            });
+            self.region.section(|section| self.give_back_node(caches, section, node));
         }
         let wanted = Wanted { drawn, ..wanted };
-        let mut give_back_own = |section: &mut Section<'_>, others| self.give_back_own(section, own, others);
-        let taken = self.region.take_or_refuse(self, wanted, &mut give_back_own, |_, _| ());
-        if taken.is_ok() || own.is_some() {
-            return taken;
-        }
-        // A thread without a shard here may have something idle in other heaps and arenas. Its token is looked for outside
-        // the lock, and only by the refused: the first look at a thread's guard may allocate.
-        let Some(owner) = thread::own_token() else { return taken };
-        let mut elsewhere = |section: &mut Section<'_>, others| others && section.drain_owned(owner.bits());
-        self.region.take_or_refuse(self, wanted, &mut elsewhere, |_, _| ())
+        let mut give_back_own = |section: &mut Section<'_>| self.give_back_own(section, own);
+        self.region.take_or_refuse(self, wanted, &mut give_back_own, |_, _| ())
     }
 
-    /// Gives back one magazine of the caller's shard, or, if `others`, of what its thread has in other heaps and arenas.
-    fn give_back_own(&self, section: &mut Section<'_>, own: Option<(&Caches, &Shard)>, others: bool) -> bool {
+    /// Gives back one magazine of `own`, a shard that the lock's holder or its thread may use; `false` if there is none.
+    pub(super) fn give_back_own(&self, section: &mut Section<'_>, own: Option<(&Caches, &Shard)>) -> bool {
         let Some((caches, shard)) = own else { return false };
-        if let Some(node) = shard.take_any(&caches.depot.nodes) {
-            let lease = self.empty_node(caches, section, node);
-            self.end_node(caches, node, lease);
-            return true;
-        }
-        others && caches.shards.owner_of(shard).is_some_and(|owner| section.drain_owned(owner.bits()))
+        let Some(node) = shard.take_any(&caches.depot.nodes) else { return false };
+        self.give_back_node(caches, section, node);
+        true
     }
 
     /// `bytes` more could not be had beside a block that cannot move: gives back one idle block or magazine that may be
     /// its neighbour. `false` if there is none, or none would do.
     pub(super) fn make_room_beside(&self, shard: &Shard, bytes: usize) -> bool {
         let own = self.made().filter(|_| !shard.is_none()).map(|caches| (caches, shard));
-        let mut give_back_own = |section: &mut Section<'_>, others| self.give_back_own(section, own, others);
+        let mut give_back_own = |section: &mut Section<'_>| self.give_back_own(section, own);
         self.region.make_room_beside(self, bytes, &mut give_back_own)
     }
 

@@ -5,9 +5,10 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 
 use crate::base::error::AllocError;
+use crate::base::extent::Extent;
 use crate::base::size_class::{Class, GRANULE_BYTES};
 
-use super::inner::{Inner, extent};
+use super::inner::Inner;
 use super::shard::Shard;
 
 impl Inner {
@@ -81,7 +82,7 @@ impl Inner {
             }
             self.fill_block(self.address(granule + rest), have - keep, byte);
         }
-        self.region.section(|section| section.split(&self.budget, extent(granule, len), rest)).is_ok()
+        self.region.section(|section| section.split(&self.budget, Extent::new(granule, len), rest)).is_ok()
     }
 
     /// The block cannot move: gives back idle memory, which may be its neighbour, until it can be lengthened in place.
@@ -124,7 +125,7 @@ impl Inner {
         if !ptr.addr().get().is_multiple_of(new.align()) {
             return None;
         }
-        let block = extent(self.granule(ptr), have);
+        let block = Extent::new(self.granule(ptr), have);
         // Below is of use only where every granule is aligned enough.
         let may_move = new.align() <= GRANULE_BYTES;
         let left = self.region.section(|section| {

@@ -17,9 +17,8 @@ use core::cell::Cell;
 
 use crate::base::size_class::{COUNT, Class};
 use crate::depot::magazine::{NodeRef, Nodes, lease_bytes};
-use crate::memory::table::Zeroable;
-use crate::region::shards::{OwnedShard, Pins};
-use crate::sync::{AtomicU64, Ghost, Owned32, Owned64, shared_static};
+use crate::region::shards::{OwnedShard, Pins, owned_shard};
+use crate::sync::{AtomicU64, Ghost, Owned32, Owned64};
 
 /// One class's magazines in a shard.
 #[repr(C)]
@@ -77,24 +76,10 @@ unsafe impl Sync for Shard {}
 // SAFETY: as for Sync.
 unsafe impl Send for Shard {}
 
-// SAFETY: atomic integers, null pointers, and a ghost (zero-sized outside the model checker).
-unsafe impl Zeroable for Shard {
-    fn zeroed() -> Self {
-        Self {
-            ghost: Ghost::new(),
-            allocated: Owned64::zero(),
-            freed: Owned64::zero(),
-            held: Owned64::zero(),
-            seen: Owned64::zero(),
-            pins: Pins::default(),
-            entries: [const { Entry::empty() }; COUNT],
-        }
-    }
-}
-
-shared_static! {
-    /// What a thread without a shard uses: nothing can be popped from it or pushed to it, so it is never written.
-    static NO_SHARD: Shard = Shard {
+owned_shard! {
+    hot: false,
+    // SAFETY: atomic integers, null pointers, and a ghost (zero-sized outside the model checker).
+    unsafe Shard {
         ghost: Ghost::new(),
         allocated: Owned64::zero(),
         freed: Owned64::zero(),
@@ -102,28 +87,10 @@ shared_static! {
         seen: Owned64::zero(),
         pins: Pins::new(AtomicU64::new(0)),
         entries: [const { Entry::empty() }; COUNT],
-    };
-}
-
-impl OwnedShard for Shard {
-    fn pins(&self) -> &Pins {
-        &self.pins
-    }
-    #[inline(always)]
-    fn enter(&self) {
-        self.ghost.enter();
-    }
-    fn none() -> &'static Shard {
-        &NO_SHARD
     }
 }
 
 impl Shard {
-    /// Whether this is [`Shard::none`].
-    pub(crate) fn is_none(&self) -> bool {
-        core::ptr::eq(self, Shard::none())
-    }
-
     #[inline(always)]
     fn entry(&self, class: Class) -> &Entry {
         &self.entries[class.index()]

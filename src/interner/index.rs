@@ -227,7 +227,6 @@ impl Index {
         memory: Memory,
         old: Option<Entries<'_>>,
         layout: Layout,
-        owner: Option<u64>,
     ) -> Result<Made, AllocError> {
         let bits = old.map_or(FIRST_BITS, |old| old.len().ilog2() + 1);
         let count = 1usize.checked_shl(bits).filter(|_| bits <= LAST_BITS);
@@ -235,7 +234,7 @@ impl Index {
             return Err(account.region().refusal(layout.size(), layout.align(), AllocErrorKind::LimitReached));
         };
         let layout = Layout::from_size_align(bytes, align_of::<u64>()).unwrap_or(layout);
-        let (extent, _) = account.take(bytes, layout, owner)?;
+        let (extent, _) = account.take(bytes, layout)?;
         // SAFETY: an extent for as many entries, just taken.
         let entries = unsafe { body::Owned::new(memory, extent.offset, 1 << bits) };
         Ok(Made { extent, bits, entries })

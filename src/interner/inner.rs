@@ -32,7 +32,6 @@ use crate::memory::table::Zeroable;
 use crate::region::segments::{NoGrowth, Segments};
 use crate::region::{Account, Region};
 use crate::sync::{Acquire, AtomicU32, AtomicU64, CachePadded, Ghost, Mutex, Relaxed, Release, mutant, parallelism};
-use crate::thread::{Token, own_token};
 
 /// Shards that an interner may have: a power of two.
 const MOST_SHARDS: usize = if cfg!(all(test, loom)) { 2 } else { 64 };
@@ -190,10 +189,8 @@ impl Inner {
         let (Some(bytes), Ok(layout)) = (record_bytes(text.len()), Layout::from_size_align(text.len(), 1)) else {
             return Err(refusal(AllocErrorKind::InvalidLayout));
         };
-        // Asked for outside the lock: a thread's first token may make its list of destructors grow.
-        let owner = own_token().map(Token::bits);
         self.shards[hash.shard(self.shards.len())]
-            .with(|shard| self.insert_in(shard, hash, text, ended, Wanted { bytes, layout, owner }))
+            .with(|shard| self.insert_in(shard, hash, text, ended, Wanted { bytes, layout }))
             // Of all that was needed, with the figures of a moment in which nothing is taken for this request any more.
             .map_err(|AllocError { requested, align, kind, .. }| AllocError { requested, align, ..refusal(kind) })
     }

@@ -32,8 +32,6 @@ pub(super) struct Wanted {
     pub(super) bytes: usize,
     /// As the caller asked for it: what an error names.
     pub(super) layout: Layout,
-    /// The token of the calling thread.
-    pub(super) owner: Option<u64>,
 }
 
 /// What was taken for one new string, and can be given back.
@@ -65,11 +63,11 @@ impl Shard {
         entries: Option<Entries<'_>>,
         wanted: Wanted,
     ) -> Result<Prepared, AllocError> {
-        let Wanted { bytes, layout, owner } = wanted;
-        let mut prepared = Prepared { room: self.text.prepare(account, bytes, layout, owner)?, table: None };
+        let Wanted { bytes, layout } = wanted;
+        let mut prepared = Prepared { room: self.text.prepare(account, bytes, layout)?, table: None };
         let len = entries.map_or(0, Entries::len);
         if self.used >= len / 2 + len / 4 {
-            match Index::make(account, memory, entries, layout, owner) {
+            match Index::make(account, memory, entries, layout) {
                 Ok(made) => prepared.table = Some(made),
                 // Slower, but not refused while there is room for its text.
                 Err(_) if self.used < len - len.div_ceil(8) => {}

@@ -188,13 +188,7 @@ impl Text {
     ///
     /// # Errors
     /// The region's refusal of an extent for this record alone.
-    pub(super) fn prepare(
-        &self,
-        account: &Account,
-        bytes: usize,
-        layout: Layout,
-        owner: Option<u64>,
-    ) -> Result<Room, AllocError> {
+    pub(super) fn prepare(&self, account: &Account, bytes: usize, layout: Layout) -> Result<Room, AllocError> {
         if self.end - self.cursor >= bytes as u64 {
             return Ok(Room::Current);
         }
@@ -202,12 +196,12 @@ impl Text {
         // Whole granules, so that an error names what was refused.
         let own = bytes.saturating_add(HEAD_BYTES).next_multiple_of(GRANULE_BYTES);
         if own <= chunk / QUARTER
-            && let Ok((extent, _)) = account.take(chunk, layout, owner)
+            && let Ok((extent, _)) = account.take(chunk, layout)
         {
             return Ok(Room::Common(extent));
         }
         let layout = Layout::from_size_align(own, RECORD_ALIGN).unwrap_or(layout);
-        account.take(own, layout, owner).map(|(extent, _)| Room::Own(extent))
+        account.take(own, layout).map(|(extent, _)| Room::Own(extent))
     }
 
     /// The next record, of `bytes` bytes, in `room`, which was prepared for it.

@@ -13,8 +13,6 @@
 //! their own word.
 #![expect(unsafe_code, reason = "fills what freed values were")]
 
-use core::num::NonZeroU64;
-
 use crate::base::error::RegionError;
 use crate::base::size_class::Class;
 use crate::depot::Depot;
@@ -23,7 +21,6 @@ use crate::region::segments::{NoGrowth, Segments};
 use crate::region::shards::{OwnedShard, Shards};
 use crate::region::{Account, Region};
 use crate::sync::{AtomicU32, AtomicUsize, Mutex, Relaxed, mutant, yield_now};
-use crate::thread::{Cache, Guard};
 
 use super::shard::{BATCH, Counts, Shard, count};
 use super::slot::Slot;
@@ -46,7 +43,7 @@ fn class() -> Class {
 pub(super) struct Body<T> {
     pub(super) account: Account,
     pub(super) slots: Segments<Slot<T>>,
-    shards: Shards<Shard>,
+    pub(super) shards: Shards<Shard>,
     /// What threads without a shard use, under its lock.
     outside: (Mutex<()>, Shard),
     depot: Depot,
@@ -103,16 +100,6 @@ impl<T> Body<T> {
             several: AtomicU32::new(0),
             account,
         })
-    }
-
-    /// The shard of the thread that has `cache` and `guard`.
-    pub(super) fn find_shard(&self, id: NonZeroU64, cache: &Cache, guard: Option<&Guard>) -> &Shard {
-        self.shards.find(self.account.region(), id.get(), cache, guard)
-    }
-
-    /// Whether a thread may have ended since one last found no shard to adopt.
-    pub(super) fn may_adopt(&self) -> bool {
-        self.shards.may_adopt()
     }
 
     /// Runs `with` on the shard of all threads without one.

@@ -1,11 +1,10 @@
 //! How a slot is held: claimed, filled, emptied and freed, by the calling thread's shard.
 //!
 //! Whoever has claimed a slot, or taken it with its value, holds it: nobody else writes its word or its value (INV-W1).
-#![expect(unsafe_code, reason = "writes and drops values in slots it holds; follows the cached shard")]
+#![expect(unsafe_code, reason = "writes and drops values in slots it holds")]
 
-use crate::region::shards::OwnedShard;
+use crate::region::shards::{OwnedShard, Shards};
 use crate::sync::{Relaxed, mutant};
-use crate::thread::{self};
 
 use super::Pool;
 use super::body::{Body, Claimed};
@@ -17,7 +16,7 @@ impl<T> Pool<T> {
     /// The slot that `key` names, if it is this pool's.
     #[inline(always)]
     pub(super) fn slot(&self, key: Key<T>) -> Option<(&Body<T>, &Slot<T>)> {
-        let body = self.body.made().filter(|_| key.pool == self.id)?;
+        let body = self.body.made().filter(|_| key.pool == self.id.get())?;
         Some((body, body.slots.get(key.slot() as usize)?))
     }
 
@@ -27,21 +26,27 @@ impl<T> Pool<T> {
         self.body.made().or_else(|| self.body.make(|region| Body::make(region, self.most)).ok())
     }
 
-    /// Claims a free slot, and counts it with `counted`; none if there is none.
+    /// Claims a free slot, or returns `None` if there is none.
     #[inline(always)]
-    pub(super) fn claim(&self, counted: impl FnOnce(&Shard)) -> Option<Claimed<'_, T>> {
-        let body = self.body()?;
-        self.on_shard(body, |shard| body.claim(shard).inspect(|_| counted(shard)))
+    pub(super) fn claim(&self) -> Option<Claimed<'_, T>> {
+        self.claim_once().or_else(|| self.claim_again())
     }
 
-    /// As [`Pool::claim`], which has found none: what a `reserve_many` that is about to be refused has claimed meanwhile is
-    /// free again when none is under way.
+    /// As [`Pool::claim`], for a `reserve_many`, which may have claimed what it does not find.
+    #[inline(always)]
+    pub(super) fn claim_once(&self) -> Option<Claimed<'_, T>> {
+        let body = self.body()?;
+        self.on_shard(body, |shard| body.claim(shard))
+    }
+
+    /// Claims a slot after all: what a `reserve_many` that is about to be refused has claimed meanwhile is free again when
+    /// none is under way.
     #[cold]
     #[inline(never)]
-    pub(super) fn claim_again(&self, counted: impl FnOnce(&Shard)) -> Option<Claimed<'_, T>> {
+    fn claim_again(&self) -> Option<Claimed<'_, T>> {
         let beside_several = |body: &&Body<T>| body.several.load(Relaxed) != 0 && !mutant!("rule.pool.looked-once");
         let body = self.body.made().filter(beside_several)?;
-        body.many.with(|()| self.claim(counted))
+        body.many.with(|()| self.claim_once())
     }
 
     /// Writes the value of a slot; its key.
@@ -54,7 +59,7 @@ impl<T> Pool<T> {
         // SAFETY: this function's contract.
         unsafe { slot.write(value) };
         slot.word.fill(generation);
-        Key::new(self.id, index, generation)
+        Key::new(self.id.get(), index, generation)
     }
 
     /// Drops the value of a slot and frees the slot, also if the destructor panics.
@@ -103,26 +108,20 @@ impl<T> Pool<T> {
     #[inline(never)]
     pub(super) fn without_shard<R>(&self, body: &Body<T>, with: impl FnOnce(&Shard) -> R) -> R {
         // Threads may have ended since this one looked for a shard.
-        let shard = if body.may_adopt() { self.shard_cold(body) } else { Shard::none() };
+        let shard = if body.shards.may_adopt() { self.shard_cold(body) } else { Shard::none() };
         if shard.is_none() { body.with_outside(with) } else { with(shard) }
     }
 
     /// The calling thread's shard, or [`OwnedShard::none`].
     #[inline(always)]
-    pub(super) fn shard<'a>(&self, body: &'a Body<T>) -> &'a Shard {
-        match thread::cached(self.id.get()) {
-            // SAFETY: the entry was made by `Body::find_shard` for this id, which is never reused: it points into this
-            // pool's body, which stands (INV-FU1), or to the static `Shard::none`.
-            Some(shard) => unsafe { &*shard.cast::<Shard>() },
-            None => self.shard_cold(body),
-        }
+    pub(super) fn shard<'a>(&'a self, body: &'a Body<T>) -> &'a Shard {
+        Shards::of_thread(&self.id, || self.shard_cold(body))
     }
 
     #[cold]
     #[inline(never)]
     pub(super) fn shard_cold<'a>(&self, body: &'a Body<T>) -> &'a Shard {
-        let found = thread::with_identity(|cache, guard| body.find_shard(self.id, cache, guard));
-        found.unwrap_or(Shard::none())
+        body.shards.find(body.account.region(), self.id)
     }
 }
 

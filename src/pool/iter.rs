@@ -63,7 +63,7 @@ impl<T> Pool<T> {
     fn key_at(&self, index: usize) -> Option<Key<T>> {
         let generation = self.body.made()?.slots.get(index)?.word.full_generation()?;
         let slot = u32::try_from(index).ok()?;
-        Some(Key::new(self.id, slot, generation))
+        Some(Key::new(self.id.get(), slot, generation))
     }
 
     /// The next value from slot `next` on; its slot is free.
@@ -75,7 +75,7 @@ impl<T> Pool<T> {
             if let Some((generation, parted)) = slot.word.take_exclusively() {
                 // SAFETY: the slot was just taken with its value, in a pool that nobody else uses.
                 let value = unsafe { slot.read() };
-                let key = Key::new(self.id, index, generation);
+                let key = Key::new(self.id.get(), index, generation);
                 if parted {
                     self.on_shard(body, |shard| count(&shard.counts.dropped));
                 }

@@ -13,12 +13,11 @@
 
 use core::fmt;
 use core::marker::PhantomData;
-use core::num::NonZeroU64;
 
 use crate::base::error::RegionError;
 use crate::region::segments::Segments;
+use crate::region::shards::Id;
 use crate::region::{FirstUse, Region};
-use crate::thread;
 
 mod body;
 mod full;
@@ -41,7 +40,7 @@ pub use guard::Ref;
 pub use iter::{PoolDrain, PoolIterMut};
 pub use key::Key;
 pub use reservation::Reservation;
-use shard::count;
+use shard::{Shard, count};
 use slot::Slot;
 use word::Removed;
 
@@ -76,8 +75,7 @@ const ANY_NUMBER: usize = usize::MAX;
 /// # Ok::<(), sharded_arena::PoolFull<String>>(())
 /// ```
 pub struct Pool<T> {
-    /// Never reused.
-    id: NonZeroU64,
+    id: Id<Shard>,
     most: usize,
     body: FirstUse<Body<T>>,
     owns: PhantomData<T>,
@@ -138,8 +136,7 @@ impl<T> Pool<T> {
     }
 
     fn with_region(region: Option<Region>, most: usize) -> Pool<T> {
-        let id = NonZeroU64::new(thread::next_id()).unwrap_or(NonZeroU64::MAX);
-        Pool { id, most, body: FirstUse::new(region), owns: PhantomData }
+        Pool { id: Id::new(), most, body: FirstUse::new(region), owns: PhantomData }
     }
 
     // ---- values ---------------------------------------------------------------------------------------------------
@@ -152,7 +149,7 @@ impl<T> Pool<T> {
     /// pool's first memory); or if 64 looks at all slots found none free, while removals never ceased.
     #[inline(always)]
     pub fn insert(&self, value: T) -> Result<Key<T>, PoolFull<T>> {
-        match self.claim(|_| {}).or_else(|| self.claim_again(|_| {})) {
+        match self.claim() {
             // SAFETY: the slot was just claimed.
             Some(claimed) => Ok(unsafe { self.fill(claimed, value) }),
             None => Err(PoolFull { value, capacity: self.capacity() }),

@@ -48,7 +48,7 @@ impl<T> Pool<T> {
 
     /// The key of which [`Key::bits`] gave `bits`.
     pub(crate) fn key_of(&self, (slot, generation): (u32, u32)) -> Key<T> {
-        Key::new(self.id, slot, generation)
+        Key::new(self.id.get(), slot, generation)
     }
 }
 

@@ -10,7 +10,7 @@ use super::Pool;
 use super::body::{Body, Claimed};
 use super::full::PoolFull;
 use super::key::Key;
-use super::shard::{Shard, count};
+use super::shard::count;
 use super::slot::Slot;
 
 /// A slot of a [`Pool`] and its key, before there is a value: what refers to the value may be built first.
@@ -83,17 +83,17 @@ impl<T> Pool<T> {
     /// # Errors
     /// [`PoolFull`] if every slot is in use and the region has no room for more.
     pub fn reserve(&self) -> Result<Reservation<'_, T>, PoolFull<()>> {
-        let reserved = |shard: &Shard| count(&shard.counts.reserved);
-        self.reserved(self.claim(reserved).or_else(|| self.claim_again(reserved)))
+        self.reserved(self.claim())
     }
 
-    /// The reservation of a slot, if one was claimed and counted as reserved.
+    /// The reservation of a slot, if one was claimed.
     fn reserved<'a>(&'a self, claimed: Option<Claimed<'a, T>>) -> Result<Reservation<'a, T>, PoolFull<()>> {
         let Some((claimed, body)) = claimed.zip(self.body.made()) else {
             return Err(PoolFull { value: (), capacity: self.capacity() });
         };
         let (slot, index, generation) = claimed.into_parts();
-        let key = Key::new(self.id, index, generation);
+        let key = Key::new(self.id.get(), index, generation);
+        self.on_shard(body, |shard| count(&shard.counts.reserved));
         Ok(Reservation { pool: self, body, slot, key })
     }
 
@@ -103,11 +103,10 @@ impl<T> Pool<T> {
     /// # Errors
     /// [`PoolFull`] if there are not as many; those that there were are free again.
     pub fn reserve_many<const N: usize>(&self) -> Result<[Reservation<'_, T>; N], PoolFull<()>> {
-        let reserved = |shard: &Shard| count(&shard.counts.reserved);
         let reserve = || {
             let mut refused = None;
             let made: [_; N] = core::array::from_fn(|_| match refused {
-                None => self.reserved(self.claim(reserved)).map_err(|full| refused = Some(full)).ok(),
+                None => self.reserved(self.claim_once()).map_err(|full| refused = Some(full)).ok(),
                 Some(_) => None,
             });
             match refused {

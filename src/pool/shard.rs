@@ -10,10 +10,10 @@
 //!
 //! Used by one thread at a time: the owner, who adopts it after the former owner's end (INV-I3), or, that of all threads
 //! without one, the holder of its lock. Others read the counts.
+#![expect(unsafe_code, reason = "asserts that zero bytes are a shard")]
 
-use crate::memory::table::Zeroable;
-use crate::region::shards::{OwnedShard, Pins};
-use crate::sync::{Acquire, AtomicU64, Counter, Ghost, Owned32, Owned64, Relaxed, Release, shared_static};
+use crate::region::shards::{OwnedShard, Pins, owned_shard};
+use crate::sync::{Acquire, AtomicU64, Counter, Ghost, Owned32, Owned64, Relaxed, Release};
 
 /// Hints that change threads together.
 pub(super) const BATCH: usize = if cfg!(all(test, loom)) { 1 } else { 32 };
@@ -21,7 +21,7 @@ pub(super) const BATCH: usize = if cfg!(all(test, loom)) { 1 } else { 32 };
 const HINTS: usize = 2 * BATCH;
 
 /// What was done through a shard; every word wraps.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Counts {
     /// Slots taken.
     claimed: Counter,
@@ -124,51 +124,19 @@ pub(super) struct Shard {
     ghost: Ghost,
 }
 
-// SAFETY: atomic integers and a ghost (zero-sized outside the model checker).
-#[expect(unsafe_code, reason = "asserts that zero bytes are a shard")]
-unsafe impl Zeroable for Shard {
-    fn zeroed() -> Self {
-        Self {
-            len: Owned32::zero(),
-            counts: Counts::default(),
-            hints: [const { Owned32::zero() }; HINTS],
-            pins: Pins::default(),
-            ghost: Ghost::new(),
-        }
-    }
-}
-
-shared_static! {
-    /// What a thread without a shard finds; never written.
-    static NO_SHARD: Shard = Shard {
+owned_shard! {
+    hot: false,
+    // SAFETY: atomic integers and a ghost (zero-sized outside the model checker).
+    unsafe Shard {
         len: Owned32::zero(),
         counts: Counts::new(Counter::zero(), Counter::zero(), Counter::zero()),
         hints: [const { Owned32::zero() }; HINTS],
         pins: Pins::new(AtomicU64::new(0)),
         ghost: Ghost::new(),
-    };
-}
-
-impl OwnedShard for Shard {
-    fn pins(&self) -> &Pins {
-        &self.pins
-    }
-    #[inline(always)]
-    fn enter(&self) {
-        self.ghost.enter();
-    }
-    fn none() -> &'static Shard {
-        &NO_SHARD
     }
 }
 
 impl Shard {
-    /// Whether this is [`Shard::none`].
-    #[inline(always)]
-    pub(super) fn is_none(&self) -> bool {
-        core::ptr::eq(self, Shard::none())
-    }
-
     /// Takes the hint that was given last.
     #[inline(always)]
     pub(super) fn pop(&self) -> Option<u32> {

@@ -19,7 +19,7 @@ use crate::memory::table::try_box;
 use crate::region::budget::Budget;
 use crate::sync::OwnedUsize;
 
-use super::{Blocker, Links, Region, Section, ShardSet, Sweep, Wanted};
+use super::{Blocker, Links, Region, ShardSet, Wanted};
 
 /// Extents given back under one hold of the lock.
 const BATCH: usize = 60;
@@ -49,28 +49,6 @@ impl ShardSet for Member {
 
     fn links(&self) -> &Links {
         &self.links
-    }
-
-    fn drain_one(&self, _section: &mut Section<'_>) -> bool {
-        false
-    }
-
-    fn drain_quarantine(&self, _section: &mut Section<'_>) -> bool {
-        false
-    }
-
-    fn drain_owned(&self, _section: &mut Section<'_>, _owner: u64) -> bool {
-        false
-    }
-
-    fn sweep_one(&self, _section: &mut Section<'_>) -> Sweep {
-        Sweep::Clean
-    }
-
-    fn for_cached(&self, _section: &Section<'_>, _each: &mut dyn FnMut(Extent)) {}
-
-    fn deaths(&self) -> Option<u64> {
-        None
     }
 
     fn metadata_bytes(&self) -> usize {
@@ -103,20 +81,13 @@ impl Account {
     }
 
     /// Takes an extent of at least `bytes` bytes for a request of `layout`, which an error names; the extent and its first
-    /// byte's address. Before it refuses, what is idle in the region's heaps and arenas was given back, magazines of
-    /// `owner`, the token of the calling thread, among it.
-    pub(crate) fn take(
-        &self,
-        bytes: usize,
-        layout: Layout,
-        owner: Option<u64>,
-    ) -> Result<(Extent, NonNull<u8>), AllocError> {
+    /// byte's address. Before it refuses, what is idle in the region's heaps and arenas was given back, the calling
+    /// thread's magazines among it.
+    pub(crate) fn take(&self, bytes: usize, layout: Layout) -> Result<(Extent, NonNull<u8>), AllocError> {
         let Some(wanted) = Wanted::new(bytes, layout) else {
             return Err(self.region.section(|section| section.refuse_outright(&self.member.budget, layout)));
         };
-        let mut own =
-            |section: &mut Section<'_>, others| others && owner.is_some_and(|owner| section.drain_owned(owner));
-        let granule = self.region.take_or_refuse(&*self.member, wanted, &mut own, |_, _| {})?;
+        let granule = self.region.take_or_refuse(&*self.member, wanted, &mut |_| false, |_, _| {})?;
         Ok((Extent::new(granule, wanted.len), self.address(granule)))
     }
 

@@ -4,19 +4,18 @@
 //!   nobody, reserved bytes are charged but not taken yet.
 //! - INV-R2: `usage == Σ usage of the registered heaps + reserved + orphaned + quarantined`: what callers of a heap that is
 //!   gone have leaked stays charged until the region goes, what is quarantined until it leaves the quarantine (`quarantine.rs`).
-//! - INV-R3: a set is in the list from its first use until its drop, which leaves it inside a critical section; so under
-//!   the lock every pointer in the list is valid.
 //!
 //! Synchronised by `Mutex<State>`: extents, usages, peaks, limits, pressure and shard owners change only inside a
 //! [`Section`]. Under the lock there is no system call, no allocation, no user code: a section is a closure over plain
 //! figures, at most 60 blocks long outside the drop of a whole heap.
 //!
-//! Layer rule: heaps and arenas stand above the region; it reaches what they have cached through [`ShardSet`].
-#![expect(unsafe_code, reason = "derives pointers from the mapping's base; follows the list of shard sets")]
+//! Layer rule: heaps and arenas stand above the region; it reaches what they have cached through the list of `sets.rs`.
+#![expect(
+    unsafe_code,
+    reason = "derives pointers from the mapping's base; the list's pointers go from thread to thread"
+)]
 
-use core::cell::Cell;
 use core::fmt;
-use core::marker::PhantomPinned;
 use core::mem::{ManuallyDrop, MaybeUninit};
 use core::ptr::NonNull;
 
@@ -26,7 +25,7 @@ use crate::base::size_class::GRANULE_BYTES;
 use crate::best_fit::BestFit;
 use crate::memory::mapping::{Mapping, page_bytes};
 use crate::region::budget::{Budget, SLACK_DIVISOR};
-use crate::sync::{Arc, CachePadded, Mutex, yield_now};
+use crate::sync::{Arc, CachePadded, Mutex};
 
 mod account;
 pub(crate) mod budget;
@@ -39,6 +38,7 @@ mod request;
 mod reservation;
 mod section;
 pub(crate) mod segments;
+mod sets;
 pub(crate) mod shards;
 mod trim;
 
@@ -49,58 +49,13 @@ pub(crate) use request::{GiveBackOwn, Wanted};
 pub use reservation::RegionReservation;
 use section::Blocker;
 pub(crate) use section::Section;
+use sets::SetRef;
+pub(crate) use sets::{Links, ShardSet, Sweep};
 
 /// Least capacity of a region, in bytes.
 pub(crate) const LEAST_BYTES: usize = 4096;
 /// Greatest capacity of a region, in bytes: 2^32 − 256 granules.
 pub(crate) const MOST_BYTES: u64 = (64 << 30) - 4096;
-
-/// What a heap or an arena has cached, as its region sees it. All methods run inside the region's critical section.
-pub(crate) trait ShardSet: Sync {
-    /// The set's own usage and limit.
-    fn budget(&self) -> &Budget;
-    /// The set's place in the region's list.
-    fn links(&self) -> &Links;
-    /// Gives one full magazine of the depot back to the index; `false` if there is none.
-    fn drain_one(&self, section: &mut Section<'_>) -> bool;
-    /// Gives back the block that waits longest in the set's quarantine; `false` if none waits.
-    fn drain_quarantine(&self, section: &mut Section<'_>) -> bool;
-    /// Gives back one magazine of the shard that `owner` has here, if any; the caller is that owner's thread, and none of
-    /// its calls is under way in this set.
-    fn drain_owned(&self, section: &mut Section<'_>, owner: u64) -> bool;
-    /// Gives back at most one magazine of a shard whose thread has ended.
-    fn sweep_one(&self, section: &mut Section<'_>) -> Sweep;
-    /// Calls `each` for every extent that is cached where nobody else can be at work now.
-    fn for_cached(&self, section: &Section<'_>, each: &mut dyn FnMut(Extent));
-    /// Ends of threads counted so far, read before a sweep that shall find them all; none of a set without shards.
-    fn deaths(&self) -> Option<u64>;
-    /// Bytes of nodes and shards.
-    fn metadata_bytes(&self) -> usize;
-}
-
-/// Outcome of a look at the dead shards of one set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sweep {
-    /// Nothing of an ended thread is left here.
-    Clean,
-    /// A magazine was given back; there may be more.
-    GaveBack,
-    /// An ended thread's shard is still pinned by a `Local`.
-    Pinned,
-}
-
-type SetRef = NonNull<dyn ShardSet>;
-
-/// A set's neighbours in the region's list; read and written under the region's lock only.
-#[derive(Default)]
-pub(crate) struct Links {
-    previous: Cell<Option<SetRef>>,
-    next: Cell<Option<SetRef>>,
-    listed: Cell<bool>,
-    /// Other threads follow the list to a set whose drop, with its `&mut self`, waits for the lock: a pinned type's
-    /// exclusive reference claims no exclusive access.
-    _pinned: PhantomPinned,
-}
 
 /// A handle of a bounded region of memory. Cheap to clone, `Send` and `Sync`; the memory goes with the last handle and
 /// the last heap or arena in it.
@@ -144,7 +99,7 @@ unsafe impl Sync for Shared {}
 struct State {
     index: BestFit,
     first: Option<SetRef>,
-    /// Deaths counted at the last complete sweep.
+    /// Thread exits counted at the last complete sweep.
     swept: u64,
     /// Used in the index but handed to nobody, while the system takes its pages.
     trimming: Option<Extent>,
@@ -358,13 +313,6 @@ impl Region {
     #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is not general enough over its lifetime")]
     pub(crate) fn sweep(&self) {
         while self.section(|section| section.sweep_one()) {}
-    }
-
-    /// Waits for the turn of trimming that another thread is in.
-    pub(crate) fn wait_for_trim(&self) {
-        while self.section(|section| section.is_trimming()) {
-            yield_now();
-        }
     }
 }
 

@@ -27,6 +27,7 @@ use crate::memory::table::Table;
 use crate::region::budget::Budget;
 use crate::sync::mutant;
 
+use super::request::Step;
 use super::{Region, Section};
 
 /// Extents that may be quarantined at once.
@@ -60,15 +61,6 @@ enum Entry {
     GivenBack,
     /// There is no place for it until this one has left.
     After(Extent),
-}
-
-/// What the quarantine has for a request that would be refused.
-pub(super) enum Way {
-    /// The oldest, to be shown and given back.
-    Leaves(Extent),
-    /// Something moves: search again.
-    Wait,
-    Nothing,
 }
 
 impl Quarantine {
@@ -202,17 +194,18 @@ impl Section<'_> {
         if over { guard.pop() } else { None }
     }
 
-    /// What the quarantine can do for a request that the region would refuse, of which `stuck` extents could not be shown.
-    pub(super) fn make_way(&mut self, stuck: usize) -> Way {
-        let Some(guard) = &mut self.state.guard else { return Way::Nothing };
+    /// What the quarantine can do for a request that the region would refuse: its oldest extent leaves, or one moves
+    /// already. `stuck` extents could not be shown.
+    pub(super) fn make_way<T>(&mut self, stuck: usize) -> Option<Step<T>> {
+        let guard = self.state.guard.as_mut()?;
         // Those that could not be shown are the newest now.
         if guard.count > stuck
             && !mutant!("rule.guard.refused-beside")
             && let Some(oldest) = guard.pop()
         {
-            return Way::Leaves(oldest);
+            return Some(Step::Leaves(oldest));
         }
-        if guard.moving > 0 && !mutant!("rule.guard.refused-beside-moving") { Way::Wait } else { Way::Nothing }
+        (guard.moving > 0 && !mutant!("rule.guard.refused-beside-moving")).then_some(Step::Wait)
     }
 }
 

@@ -4,6 +4,8 @@
 //!   could help (usage + n − leased − quarantined > limit), or all depots and quarantines of that limit were seen empty, the
 //!   caller holds nothing idle under it, and no ended thread's shard is left. What the system cannot show again stays in
 //!   guard mode's quarantine, and does not count.
+//! - INV-Q2: what the calling thread holds in other sets is found by its token. A request asks for that only when it would
+//!   be refused without, outside the lock, and then begins a section anew.
 //!
 //! A refusal gives back one magazine, or one chunk's tail, a section, popped and given back inside it, and searches again:
 //! memory is never outside both cache and index while the lock is free, and the lock is never held for more than 60
@@ -17,8 +19,8 @@ use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
 use crate::region::budget::Budget;
 use crate::sync::{mutant, yield_now};
+use crate::thread::{self, Token};
 
-use super::quarantine::Way;
 use super::{Blocker, Region, Section, ShardSet};
 
 /// What the region is asked for.
@@ -48,52 +50,69 @@ impl Wanted {
 }
 
 /// How one critical section of a request ended.
-enum Step {
-    Took(u32),
-    /// Something was given back: search again.
+pub(super) enum Step<T> {
+    Done(T),
+    /// The answer, unless the calling thread has something idle in other sets: ask again with its token, if it has one.
+    Shardless(T),
+    /// Something was given back: ask again.
     Again,
-    /// Some extents are at the operating system: search again when they are back.
-    Trimming,
-    /// The oldest that guard mode's quarantine has: search again when it has left.
+    /// Some extents are on their way, to the operating system or through the quarantine: ask again when they may have
+    /// come.
+    Wait,
+    /// The oldest extent in guard mode's quarantine: ask again when it has left.
     Leaves(Extent),
-    /// Others let such extents leave, or enter: search again.
-    Moving,
-    Refused(AllocError),
 }
 
-/// Gives back one idle thing of the caller's own, in sets other than the first asked too if the flag says so; `false` if
-/// there is none.
-pub(crate) type GiveBackOwn<'a> = &'a mut dyn FnMut(&mut Section<'_>, bool) -> bool;
+/// What a request has found out between its critical sections.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Asked {
+    /// Extents that could not leave the quarantine.
+    pub(super) stuck: usize,
+    /// Whether one has left.
+    left: bool,
+    /// The token under which the calling thread has shards, once that matters.
+    owner: Option<Token>,
+}
+
+/// Gives back one idle thing of the caller's own in the set that is asked; `false` if there is none.
+pub(crate) type GiveBackOwn<'a> = &'a mut dyn FnMut(&mut Section<'_>) -> bool;
 
 impl Section<'_> {
-    /// The search failed in this section: gives something back, or refuses. `stuck` extents could not leave the quarantine.
-    fn refuse(&mut self, set: &dyn ShardSet, wanted: Wanted, own: GiveBackOwn<'_>, stuck: usize) -> Step {
+    /// Gives something back, or refuses: the search has failed in this section.
+    fn refuse(
+        &mut self,
+        set: &dyn ShardSet,
+        wanted: Wanted,
+        own: GiveBackOwn<'_>,
+        asked: Asked,
+    ) -> Step<Result<u32, AllocError>> {
         if self.is_trimming() && !mutant!("rule.trim.refused-beside") {
-            return Step::Trimming;
+            return Step::Wait;
         }
         let (bytes, budget) = (wanted.bytes(), set.budget());
         let blocker = self.blocker(budget, bytes, wanted.drawn);
+        let others = blocker != Blocker::Own;
         let hopeless = self.is_hopeless(budget, bytes, wanted.drawn);
-        if !hopeless && blocker != Blocker::Own {
-            match self.make_way(stuck) {
-                Way::Leaves(oldest) => return Step::Leaves(oldest),
-                Way::Wait => return Step::Moving,
-                Way::Nothing => {}
-            }
+        if !hopeless
+            && others
+            && let Some(step) = self.make_way(asked.stuck)
+        {
+            return step;
         }
         // Pressure begins before the first magazine is given back.
-        let pressed = if blocker == Blocker::Own { budget } else { &self.shared.budget };
+        let pressed = if others { &self.shared.budget } else { budget };
         pressed.refused(bytes);
-        if !hopeless && self.give_back_idle(set, blocker != Blocker::Own, own) {
+        if !hopeless && self.give_back_idle(set, others, own, asked.owner) {
             return Step::Again;
         }
-        Step::Refused(self.error(budget, blocker, wanted.layout.size(), wanted.layout.align()))
+        let refusal = Err(self.error(budget, blocker, wanted.layout.size(), wanted.layout.align()));
+        if hopeless || !others || asked.owner.is_some() { Step::Done(refusal) } else { Step::Shardless(refusal) }
     }
 
     /// Gives back one block that waits in a quarantine, or one thing that is idle where the lock's holder may take it: in
     /// a depot, of other sets too if `others`, or the caller's own, or in the shard of an ended thread. `false` if there
     /// is none.
-    fn give_back_idle(&mut self, set: &dyn ShardSet, others: bool, own: GiveBackOwn<'_>) -> bool {
+    fn give_back_idle(&mut self, set: &dyn ShardSet, others: bool, own: GiveBackOwn<'_>, owner: Option<Token>) -> bool {
         let others = others && !mutant!("rule.refusal.own-depot-only");
         if self.drain_quarantine(set, others) {
             return true;
@@ -101,23 +120,32 @@ impl Section<'_> {
         if !mutant!("rule.refusal.drain-outside") && self.drain_one(set, others) {
             return true;
         }
-        if own(self, others) {
+        if own(self) {
+            return true;
+        }
+        if let Some(owner) = owner.filter(|_| others)
+            && self.drain_owned(owner)
+        {
             return true;
         }
         !mutant!("rule.refusal.dead-shards-skipped") && self.sweep_one()
     }
 
-    /// Gives back something idle that may help a block to `bytes` more, and says whether there was any, or says what to do
-    /// first.
-    fn make_room(&mut self, set: &dyn ShardSet, bytes: usize, own: GiveBackOwn<'_>, stuck: usize) -> Result<bool, Way> {
+    /// Gives back something idle that may help a block to `bytes` more; the answer is whether there was any.
+    fn make_room(&mut self, set: &dyn ShardSet, bytes: usize, own: GiveBackOwn<'_>, asked: Asked) -> Step<bool> {
+        if asked.left {
+            // What has left the quarantine may be the block's neighbour.
+            return Step::Done(true);
+        }
         if self.is_hopeless(set.budget(), bytes, 0) {
-            return Ok(false);
+            return Step::Done(false);
         }
         let others = self.blocker(set.budget(), bytes, 0) != Blocker::Own;
-        match if others { self.make_way(stuck) } else { Way::Nothing } {
-            Way::Nothing => Ok(self.give_back_idle(set, others, own)),
-            way => Err(way),
+        if others && let Some(step) = self.make_way(asked.stuck) {
+            return step;
         }
+        let given = self.give_back_idle(set, others, own, asked.owner);
+        if given || !others || asked.owner.is_some() { Step::Done(given) } else { Step::Shardless(false) }
     }
 
     /// The refusal of a request that no region could serve.
@@ -128,6 +156,26 @@ impl Section<'_> {
 }
 
 impl Region {
+    /// Runs `section` in one critical section after the other until it is done. What a step asks for happens between two of
+    /// them, outside the lock.
+    pub(super) fn ask<T>(&self, mut section: impl FnMut(&mut Section<'_>, Asked) -> Step<T>) -> T {
+        let mut asked = Asked::default();
+        loop {
+            match self.section(|locked| section(locked, asked)) {
+                Step::Done(answer) => return answer,
+                // Looked at outside the lock: where thread-locals are keys, a thread's first look at one allocates.
+                Step::Shardless(answer) => match thread::owner() {
+                    None => return answer,
+                    owner => asked.owner = owner,
+                },
+                Step::Again => {}
+                Step::Wait => yield_now(),
+                Step::Leaves(oldest) if self.let_leave(oldest) => asked.left = true,
+                Step::Leaves(_) => asked.stuck += 1,
+            }
+        }
+    }
+
     /// One extent for `wanted`, charged to `set` and the region; `took` runs in the section that took it.
     pub(crate) fn take_or_refuse(
         &self,
@@ -136,41 +184,18 @@ impl Region {
         own: GiveBackOwn<'_>,
         mut took: impl FnMut(&mut Section<'_>, u32),
     ) -> Result<u32, AllocError> {
-        let mut stuck = 0;
-        loop {
-            let step = self.section(|section| {
-                match section.take_drawn(set.budget(), wanted.len, wanted.align, wanted.drawn) {
-                    Some(granule) => {
-                        took(section, granule);
-                        Step::Took(granule)
-                    }
-                    None => section.refuse(set, wanted, own, stuck),
-                }
-            });
-            match step {
-                Step::Took(granule) => return Ok(granule),
-                Step::Again => {}
-                Step::Trimming => self.wait_for_trim(),
-                Step::Leaves(oldest) => stuck += usize::from(!self.let_leave(oldest)),
-                Step::Moving => yield_now(),
-                Step::Refused(error) => return Err(error),
+        self.ask(|section, asked| match section.take_drawn(set.budget(), wanted.len, wanted.align, wanted.drawn) {
+            Some(granule) => {
+                took(section, granule);
+                Step::Done(Ok(granule))
             }
-        }
+            None => section.refuse(set, wanted, own, asked),
+        })
     }
 
     /// `bytes` more could not be had beside a block that cannot move: gives back one idle thing that may be its neighbour.
     /// `false` if there is none, or none would do.
     pub(crate) fn make_room_beside(&self, set: &dyn ShardSet, bytes: usize, own: GiveBackOwn<'_>) -> bool {
-        let mut stuck = 0;
-        loop {
-            let step = self.section(|section| section.make_room(set, bytes, own, stuck));
-            match step {
-                Ok(given) => return given,
-                Err(Way::Nothing) => return false,
-                Err(Way::Wait) => yield_now(),
-                Err(Way::Leaves(oldest)) if self.let_leave(oldest) => return true,
-                Err(Way::Leaves(_)) => stuck += 1,
-            }
-        }
+        self.ask(|section, asked| section.make_room(set, bytes, own, asked))
     }
 }

@@ -1,9 +1,8 @@
 //! `RegionReservation`: bytes charged ahead, drawn down by later requests that name it.
 
 use crate::base::error::AllocError;
-use crate::sync::yield_now;
 
-use super::quarantine::Way;
+use super::request::{Asked, Step};
 use super::{Blocker, Region, Section};
 
 /// Bytes of a region's limit that nobody else can have; what is left of them returns when the reservation is dropped.
@@ -15,30 +14,19 @@ pub struct RegionReservation {
     bytes: usize,
 }
 
-/// How one critical section of it ended.
-enum Step {
-    Done,
-    Again,
-    After(Way),
-    Refused(AllocError),
-}
-
 impl Section<'_> {
     /// Charges `bytes`, and is done; or gives back something idle, one magazine or block, to be asked again; or says what to do
-    /// before that; or refuses. `stuck` extents could not leave the quarantine.
-    fn reserve(&mut self, bytes: usize, stuck: usize) -> Step {
+    /// before that; or refuses.
+    fn reserve(&mut self, bytes: usize, asked: Asked) -> Step<Result<(), AllocError>> {
         let budget = &self.shared.budget;
         if bytes <= budget.real_room() {
             budget.charge(bytes);
             self.state.reserved += bytes;
-            return Step::Done;
+            return Step::Done(Ok(()));
         }
         let hopeless = self.is_hopeless_in_region(bytes);
-        if !hopeless {
-            match self.make_way(stuck) {
-                Way::Nothing => {}
-                way => return Step::After(way),
-            }
+        if !hopeless && let Some(step) = self.make_way(asked.stuck) {
+            return step;
         }
         let budget = &self.shared.budget;
         // Pressure begins before the first magazine is given back, so this ends.
@@ -46,7 +34,7 @@ impl Section<'_> {
         if !hopeless && (self.drain_any_quarantine() || self.drain_any() || self.sweep_one()) {
             return Step::Again;
         }
-        Step::Refused(self.error(&self.shared.budget, Blocker::Region, bytes, 1))
+        Step::Done(Err(self.error(&self.shared.budget, Blocker::Region, bytes, 1)))
     }
 }
 
@@ -58,16 +46,8 @@ impl Region {
     /// # Errors
     /// `LimitReached` if they do not fit under the limit, or into the region.
     pub fn reserve(&self, bytes: usize) -> Result<RegionReservation, AllocError> {
-        let mut stuck = 0;
-        loop {
-            match self.section(|section| section.reserve(bytes, stuck)) {
-                Step::Done => return Ok(RegionReservation { region: self.clone(), bytes }),
-                Step::Again | Step::After(Way::Nothing) => {}
-                Step::After(Way::Wait) => yield_now(),
-                Step::After(Way::Leaves(oldest)) => stuck += usize::from(!self.let_leave(oldest)),
-                Step::Refused(error) => return Err(error),
-            }
-        }
+        self.ask(|section, asked| section.reserve(bytes, asked))?;
+        Ok(RegionReservation { region: self.clone(), bytes })
     }
 }
 

@@ -1,11 +1,7 @@
 //! `Section`: what may be done while the region's lock is held.
 //!
 //! Whoever has a `&mut Section` holds the lock; extents, usages, peaks, limits, pressure and shard owners change only
-//! through one. Nothing here calls the system, allocates, or runs a caller's code.
-#![expect(unsafe_code, reason = "follows the region's list of shard sets")]
-
-use core::ops::ControlFlow;
-use core::ptr::NonNull;
+//! through one. Nothing here calls the system, allocates, or runs a caller's code. The list of clients is in `sets.rs`.
 
 use crate::base::error::{AllocError, AllocErrorKind, FreeError};
 use crate::base::extent::Extent;
@@ -13,7 +9,7 @@ use crate::base::size_class::GRANULE_BYTES;
 use crate::region::budget::Budget;
 use crate::sync::{mutant, yield_now};
 
-use super::{ShardSet, Shared, State, Sweep};
+use super::{Shared, State};
 
 /// The region's critical section: whoever has one holds the lock.
 pub(crate) struct Section<'a> {
@@ -228,73 +224,6 @@ impl Section<'_> {
         AllocError { requested, align, usage: budget.usage(), limit: budget.limit(), largest_free, kind }
     }
 
-    // ---- the list of shard sets -----------------------------------------------------------------------------------
-
-    /// Puts `set` into the region's list.
-    ///
-    /// # Safety
-    /// `set` stays where it is and is not dropped before [`Section::unregister`] (INV-R3).
-    pub(crate) unsafe fn register(&mut self, set: NonNull<dyn ShardSet>) {
-        // SAFETY: the caller's contract: valid until unregistered.
-        let links = unsafe { set.as_ref() }.links();
-        debug_assert!(!links.listed.get(), "registered once");
-        links.listed.set(true);
-        links.previous.set(None);
-        links.next.set(self.state.first);
-        if let Some(first) = self.state.first {
-            // SAFETY: INV-R3.
-            unsafe { first.as_ref() }.links().previous.set(Some(set));
-        }
-        self.state.first = Some(set);
-    }
-
-    /// Takes `set` out of the region's list; what its callers still hold stays charged to the region.
-    pub(crate) fn unregister(&mut self, set: &dyn ShardSet) {
-        let links = set.links();
-        if !links.listed.replace(false) {
-            return;
-        }
-        let (previous, next) = (links.previous.take(), links.next.take());
-        match previous {
-            // SAFETY: INV-R3.
-            Some(previous) => unsafe { previous.as_ref() }.links().next.set(next),
-            None => self.state.first = next,
-        }
-        if let Some(next) = next {
-            // SAFETY: INV-R3.
-            unsafe { next.as_ref() }.links().previous.set(previous);
-        }
-        self.state.orphaned += set.budget().usage();
-    }
-
-    /// Calls `visit` for every set until it says stop.
-    pub(super) fn for_sets(&mut self, mut visit: impl FnMut(&mut Self, &dyn ShardSet) -> ControlFlow<()>) {
-        let mut at = self.state.first;
-        while let Some(set) = at {
-            // SAFETY: INV-R3; no visitor unregisters a set.
-            let set = unsafe { set.as_ref() };
-            if visit(self, set).is_break() {
-                return;
-            }
-            at = set.links().next.get();
-        }
-    }
-
-    /// Gives one full magazine back: of `own` first, then, if `others` too, of any other set.
-    pub(crate) fn drain_one(&mut self, own: &dyn ShardSet, others: bool) -> bool {
-        own.drain_one(self) || (others && self.drain_any())
-    }
-
-    /// Gives one full magazine of any set back.
-    pub(super) fn drain_any(&mut self) -> bool {
-        self.any_set(|section, set| set.drain_one(section))
-    }
-
-    /// Gives back one magazine of a shard that `owner` has in any set; the caller is that owner's thread.
-    pub(crate) fn drain_owned(&mut self, owner: u64) -> bool {
-        self.any_set(|section, set| set.drain_owned(section, owner))
-    }
-
     /// A block begins to wait in a quarantine.
     pub(crate) fn begin_wait(&mut self, extent: Extent) {
         self.state.waiting += extent.len;
@@ -316,54 +245,5 @@ impl Section<'_> {
     pub(super) fn is_hopeless_in_region(&self, bytes: usize) -> bool {
         let waiting = self.state.waiting as usize * GRANULE_BYTES;
         self.shared.budget.is_hopeless(bytes, waiting + self.quarantined())
-    }
-
-    /// Gives one block back that waits in a quarantine: of `own` first, then, if `others` too, of any other set.
-    pub(crate) fn drain_quarantine(&mut self, own: &dyn ShardSet, others: bool) -> bool {
-        self.state.waiting > 0 && (own.drain_quarantine(self) || (others && self.drain_any_quarantine()))
-    }
-
-    /// Gives one block back that waits in the quarantine of any set.
-    pub(super) fn drain_any_quarantine(&mut self) -> bool {
-        self.state.waiting > 0 && self.any_set(|section, set| set.drain_quarantine(section))
-    }
-
-    /// Whether `did` says so of some set; those behind it are not asked.
-    fn any_set(&mut self, mut did: impl FnMut(&mut Self, &dyn ShardSet) -> bool) -> bool {
-        let mut done = false;
-        self.for_sets(|section, set| {
-            done = did(section, set);
-            if done { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
-        done
-    }
-
-    /// Gives back at most one magazine of an ended thread; `false` once there is none left.
-    pub(crate) fn sweep_one(&mut self) -> bool {
-        let mut deaths = None;
-        self.for_sets(|_, set| {
-            deaths = set.deaths();
-            if deaths.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
-        let Some(deaths) = deaths else { return false };
-        if deaths == self.state.swept {
-            return false;
-        }
-        let (mut complete, mut gave_back) = (true, false);
-        self.for_sets(|section, set| match set.sweep_one(section) {
-            Sweep::Clean => ControlFlow::Continue(()),
-            Sweep::Pinned => {
-                complete = mutant!("rule.thread.swept-beside-pinned");
-                ControlFlow::Continue(())
-            }
-            Sweep::GaveBack => {
-                gave_back = true;
-                ControlFlow::Break(())
-            }
-        });
-        if complete && !gave_back {
-            self.state.swept = deaths;
-        }
-        gave_back
     }
 }

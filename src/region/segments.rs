@@ -20,7 +20,6 @@ use crate::base::extent::Extent;
 use crate::memory::table::{Table, Zeroable};
 use crate::region::Account;
 use crate::sync::{Acquire, AtomicU32, Ghost, Mutex, Relaxed, Release};
-use crate::thread::{Token, own_token};
 
 /// Aimed at for one segment, in bytes.
 const SEGMENT_BYTES: usize = 4096;
@@ -126,8 +125,6 @@ impl<T: Zeroable> Segments<T> {
     #[cold]
     #[inline(never)]
     pub(crate) fn grow(&self, account: &Account, have: usize) -> Result<usize, NoGrowth> {
-        // Asked for outside the lock: a thread's first token may make its list of destructors grow.
-        let owner = own_token().map(Token::bits);
         self.growing.with(|()| {
             let (len, made) = (self.len(), self.made.load(Relaxed));
             if len > have {
@@ -135,7 +132,7 @@ impl<T: Zeroable> Segments<T> {
             }
             let Some(entry) = self.directory.get(made as usize) else { return Err(NoGrowth::Full) };
             let count = Self::EACH.min(self.most - len);
-            let granule = self.place.make(&entry.values, account, count, owner).map_err(NoGrowth::Refused)?;
+            let granule = self.place.make(&entry.values, account, count).map_err(NoGrowth::Refused)?;
             entry.ghost.enter();
             // ORDERING(Release): the values are made before they can be found.
             //   pairs: `get`'s Acquire.  loom: m11_grown; Relaxed fails it.
@@ -191,11 +188,11 @@ mod body {
     }
 
     /// Takes memory for `count` values.
-    fn take<T>(account: &Account, count: usize, owner: Option<u64>) -> Result<(Extent, NonNull<u8>), AllocError> {
+    fn take<T>(account: &Account, count: usize) -> Result<(Extent, NonNull<u8>), AllocError> {
         let bytes = count * size_of::<T>();
         // As long and as aligned as `count` values, whose length fits a region.
         let layout = Layout::from_size_align(bytes, align_of::<T>()).unwrap_or(Layout::new::<T>());
-        account.take(bytes, layout, owner)
+        account.take(bytes, layout)
     }
 
     /// The region's first byte.
@@ -247,9 +244,8 @@ mod body {
             _values: &Values<T>,
             account: &Account,
             count: usize,
-            owner: Option<u64>,
         ) -> Result<u32, AllocError> {
-            let (extent, memory) = take::<T>(account, count, owner)?;
+            let (extent, memory) = take::<T>(account, count)?;
             for at in 0..count {
                 // SAFETY: `NonNull::add`: inside the extent just taken, which has room for `count` values.
                 let value = unsafe { memory.cast::<T>().add(at) };
@@ -287,9 +283,8 @@ mod body {
             values: &Values<T>,
             account: &Account,
             count: usize,
-            owner: Option<u64>,
         ) -> Result<u32, AllocError> {
-            let (extent, _) = take::<T>(account, count, owner)?;
+            let (extent, _) = take::<T>(account, count)?;
             assert!(values.0.set((0..count).map(|_| T::zeroed()).collect()).is_ok(), "made once");
             Ok(extent.offset)
         }

@@ -7,11 +7,15 @@
 //! - INV-I2: `owner[i] = t` is written by `t`'s own thread while `t` lives, changed by another only if claimable.
 //! - INV-I3: users of shard `i` are: its owner's thread, if the owner lives or pins it; else the lock's holder.
 //! - INV-I4: a cache entry's shard is this thread's, its owner living.
+#![expect(unsafe_code, reason = "follows the cached shard pointer; asserts that zero bytes are an owner word")]
+
+use core::marker::PhantomData;
+use core::num::NonZeroU64;
 
 use crate::base::error::RegionError;
 use crate::memory::table::{Table, Zeroable};
 use crate::sync::{Acquire, AtomicU64, CachePadded, Relaxed, Release, mutant};
-use crate::thread::{Cache, Guard, Token, Tokens, tokens};
+use crate::thread::{self, Cache, EndOfThread, Token, Tokens, tokens};
 
 use super::{Region, Section, Sweep};
 
@@ -21,8 +25,7 @@ use super::{Region, Section, Sweep};
 pub(crate) struct Owner(AtomicU64);
 
 // SAFETY: an atomic integer, zero meaning none.
-#[expect(unsafe_code, reason = "asserts that zero bytes are an owner word")]
-unsafe impl crate::memory::table::Zeroable for Owner {
+unsafe impl Zeroable for Owner {
     fn zeroed() -> Self {
         Self::default()
     }
@@ -40,7 +43,7 @@ impl Owner {
 }
 
 /// Number of living `Local`s of a shard; written by its owner's thread only.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pins(AtomicU64);
 
 impl Pins {
@@ -59,7 +62,7 @@ impl Pins {
         if mutant!("rule.thread.local-not-counted") {
             return;
         }
-        // ORDERING(Release): a `Local` that outlived its thread's guard wrote to the shard after the token's end.
+        // ORDERING(Release): a `Local` that outlived its thread's end wrote to the shard after the token's end.
         //   pairs: `is_pinned`'s Acquire.  loom: m09_local::local_claim; Relaxed fails it.
         self.0.store(self.0.load(Relaxed) - 1, Release);
     }
@@ -95,23 +98,95 @@ pub(crate) fn claim(tokens: &Tokens, owner: &Owner, pins: &Pins) -> Claim {
     }
 }
 
-/// A thread's private part of a heap or an arena.
+/// A thread's private part of a heap, an arena or a pool. [`owned_shard!`] implements it.
 pub(crate) trait OwnedShard: Zeroable + 'static {
     /// Whether the thread's cache keeps the last one found in an entry of its own.
-    const HOT: bool = false;
+    const HOT: bool;
     /// Number of its living `Local`s.
     fn pins(&self) -> &Pins;
     /// The owner, or the claimer under the lock, begins to use the shard.
     fn enter(&self);
     /// What a thread without a shard uses; never written.
     fn none() -> &'static Self;
+    /// Whether this is [`OwnedShard::none`].
+    #[inline(always)]
+    fn is_none(&self) -> bool {
+        core::ptr::eq(self, Self::none())
+    }
+}
+
+/// Implements [`OwnedShard`] for a struct with fields `pins` and `ghost`, given its value of zero bytes. That is a constant
+/// only outside the model checker, so no function could give it in both builds. The word `unsafe` stands for [`Zeroable`]'s
+/// contract, which the caller answers for.
+macro_rules! owned_shard {
+    (hot: $hot:literal, unsafe $shard:ident { $($field:ident: $zero:expr,)* }) => {
+        // SAFETY: the macro's caller has said so, and why.
+        unsafe impl $crate::memory::table::Zeroable for $shard {
+            fn zeroed() -> Self {
+                Self { $($field: $zero,)* }
+            }
+        }
+
+        $crate::sync::shared_static! {
+            static NO_SHARD: $shard = $shard { $($field: $zero,)* };
+        }
+
+        impl $crate::region::shards::OwnedShard for $shard {
+            const HOT: bool = $hot;
+            fn pins(&self) -> &$crate::region::shards::Pins {
+                &self.pins
+            }
+            #[inline(always)]
+            fn enter(&self) {
+                self.ghost.enter();
+            }
+            fn none() -> &'static Self {
+                &NO_SHARD
+            }
+        }
+    };
+}
+pub(crate) use owned_shard;
+
+/// The number under which threads remember their shards of one heap, arena or pool. Never given twice.
+///
+/// - INV-I5: the holder of an `Id<S>` has one `Shards<S>` at most, the one searched under this id, which stands from its
+///   making until the holder's end.
+#[derive(Debug)]
+pub(crate) struct Id<S> {
+    number: NonZeroU64,
+    of: PhantomData<fn() -> S>,
+}
+
+impl<S> Clone for Id<S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S> Copy for Id<S> {}
+
+impl<S> Id<S> {
+    /// An id that nothing had before.
+    pub(crate) fn new() -> Self {
+        Self::of(thread::next_id())
+    }
+
+    pub(crate) fn of(number: u64) -> Self {
+        Self { number: NonZeroU64::new(number).unwrap_or(NonZeroU64::MAX), of: PhantomData }
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(self) -> NonZeroU64 {
+        self.number
+    }
 }
 
 /// See the module's header.
 pub(crate) struct Shards<S> {
     owners: Table<Owner>,
     all: Table<S>,
-    /// One more than the deaths when a thread last found no shard to adopt.
+    /// One more than the thread exits when a thread last found no shard to adopt.
     adopt_failed: CachePadded<AtomicU64>,
 }
 
@@ -137,31 +212,51 @@ impl<S: OwnedShard> Shards<S> {
         self.all.iter()
     }
 
-    /// The shard of the thread that has `cache` and `guard`, adopting one if need be, and remembered in the cache under
-    /// `id`; or [`OwnedShard::none`]. A thread whose guard is gone has none and is remembered nowhere.
-    pub(crate) fn find(&self, region: &Region, id: u64, cache: &Cache, guard: Option<&Guard>) -> &S {
-        let Some(token) = guard.and_then(|guard| guard.token(tokens())) else { return S::none() };
+    /// Returns the calling thread's shard, the one remembered under `id` or that which `cold` finds, or
+    /// [`OwnedShard::none`].
+    #[inline(always)]
+    pub(crate) fn of_thread<'a>(id: &'a Id<S>, cold: impl FnOnce() -> &'a S) -> &'a S {
+        let number = id.get().get();
+        match if S::HOT { thread::cached_hot(number) } else { thread::cached(number) } {
+            // SAFETY: `find_for` made the entry for this id, which is never reused. So it points into the shards of the id's
+            // holder, which stand as long as that is borrowed (INV-I5), or to the static `none`.
+            Some(shard) => unsafe { &*shard.cast::<S>() },
+            None => cold(),
+        }
+    }
+
+    /// Finds the calling thread's shard, adopting one if need be, and remembers it under `id`.
+    pub(crate) fn find(&self, region: &Region, id: Id<S>) -> &S {
+        thread::with_identity(|cache, end| self.find_for(region, id, cache, end)).unwrap_or(S::none())
+    }
+
+    /// As [`Shards::find`], for the thread that has `cache` and `end`. A thread whose end has begun has no shard, and
+    /// nothing is remembered for it.
+    pub(crate) fn find_for(&self, region: &Region, id: Id<S>, cache: &Cache, end: Option<&EndOfThread>) -> &S {
+        let Some(token) = end.and_then(|end| end.token(tokens())) else { return S::none() };
         let shard = match self.owned_by(token) {
             Some(shard) => shard,
             None => self.adopt(region, token).unwrap_or(S::none()),
         };
-        cache.set(id, core::ptr::from_ref(shard).cast());
+        let (id, address) = (id.get().get(), core::ptr::from_ref(shard).cast());
+        cache.set_owner(token);
+        cache.set(id, address);
         if S::HOT {
-            cache.set_hot(id, core::ptr::from_ref(shard).cast());
+            cache.set_hot(id, address);
         }
         shard
     }
 
     /// Whether a thread may have ended since one last found no shard to adopt.
     pub(crate) fn may_adopt(&self) -> bool {
-        self.adopt_failed.load(Relaxed) != tokens().deaths_hint() + 1
+        self.adopt_failed.load(Relaxed) != tokens().exits_hint() + 1
     }
 
     /// Gives the first claimable shard, with its contents and leases, to `token`.
     fn adopt(&self, region: &Region, token: Token) -> Option<&S> {
-        let deaths = tokens().deaths_hint();
+        let exits = tokens().exits_hint();
         // Since a thread last found none, no thread has ended: there is none now.
-        if self.adopt_failed.load(Relaxed) == deaths + 1 {
+        if self.adopt_failed.load(Relaxed) == exits + 1 {
             return None;
         }
         let outside = mutant!("rule.thread.adopt-outside-lock");
@@ -176,7 +271,7 @@ impl<S: OwnedShard> Shards<S> {
             self.owners[index].set(Some(token));
         }
         if index.is_none() {
-            self.adopt_failed.store(deaths + 1, Relaxed);
+            self.adopt_failed.store(exits + 1, Relaxed);
         }
         index.map(|index| &self.all[index])
     }
@@ -195,11 +290,6 @@ impl<S: OwnedShard> Shards<S> {
     /// The first shard that may be given to `token` in this section.
     fn claimable(&self, _locked: &mut Section<'_>, token: Token) -> Option<usize> {
         self.probe(token).find(|index| self.claim(*index) == Claim::Claimable)
-    }
-
-    /// Whose `shard` is.
-    pub(crate) fn owner_of(&self, shard: &S) -> Option<Token> {
-        self.all.iter().position(|other| core::ptr::eq(other, shard)).and_then(|index| self.owners[index].get())
     }
 
     /// Whether the holder of the region's lock may use shard `index`.

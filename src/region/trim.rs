@@ -7,7 +7,7 @@
 
 use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
-use crate::sync::mutant;
+use crate::sync::{mutant, yield_now};
 
 use super::{Region, Section};
 
@@ -83,7 +83,7 @@ impl Region {
             match self.section(|section| section.begin_trim(at)) {
                 Step::End => return returned,
                 Step::Look(next) => at = next,
-                Step::Wait => self.wait_for_trim(),
+                Step::Wait => yield_now(),
                 Step::Turn(turn) => {
                     at = turn.end();
                     let (start, len) = (turn.offset as usize * GRANULE_BYTES, turn.len as usize * GRANULE_BYTES);

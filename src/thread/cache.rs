@@ -7,6 +7,8 @@ use core::cell::Cell;
 
 use crate::sync::{AtomicU64, Relaxed, shared_static};
 
+use super::Token;
+
 /// Between two ids: the length of a cache entry's word.
 pub(super) const ID_STEP: u64 = size_of::<u64>() as u64;
 
@@ -26,6 +28,8 @@ pub(crate) struct Cache {
     hot_shard: Cell<*const ()>,
     ids: [Cell<u64>; Self::ENTRIES],
     shards: [Cell<*const ()>; Self::ENTRIES],
+    /// The token under which the thread has looked for shards. It outlives its end, for `Local`s may still pin some.
+    owner: Cell<Option<Token>>,
 }
 
 impl Cache {
@@ -37,6 +41,7 @@ impl Cache {
             hot_shard: Cell::new(core::ptr::null()),
             ids: [const { Cell::new(0) }; Self::ENTRIES],
             shards: [const { Cell::new(core::ptr::null()) }; Self::ENTRIES],
+            owner: Cell::new(None),
         }
     }
 
@@ -71,6 +76,15 @@ impl Cache {
         self.hot_shard.set(value);
     }
 
+    pub(super) fn owner(&self) -> Option<Token> {
+        self.owner.get()
+    }
+
+    pub(crate) fn set_owner(&self, token: Token) {
+        self.owner.set(Some(token));
+    }
+
+    /// Forgets all shards.
     pub(super) fn clear(&self) {
         self.hot_id.set(0);
         self.ids.iter().for_each(|id| id.set(0));

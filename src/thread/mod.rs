@@ -6,11 +6,11 @@
 //! - INV-I1: a generation never falls; token `t` lives iff `generations[t.slot] == t.generation`; one living token a slot.
 //!
 //! In front stands a cache of four entries in a constant thread-local without destructor, keyed by an id that is never
-//! reused. The one thread-local with a destructor is the guard: it empties the cache, so that later calls of the thread
-//! take the shared path, and ends the token. Nothing here speaks of threads as the system knows them: a recycled
+//! reused. The one thread-local with a destructor is [`EndOfThread`]: it empties the cache, so that later calls of the
+//! thread take the shared path, and ends the token. Nothing here speaks of threads as the system knows them: a recycled
 //! thread id, or a thread-local that comes back to life, is just another token.
 //!
-//! The thread-locals only carry [`Cache`] and [`Guard`]; the models carry them by hand.
+//! The thread-locals only carry [`Cache`] and [`EndOfThread`]; the models carry them by hand.
 
 use core::cell::Cell;
 
@@ -51,11 +51,11 @@ impl Token {
 #[derive(Debug)]
 pub(crate) struct Tokens {
     generations: [AtomicU64; SLOTS],
-    deaths: AtomicU64,
+    exits: AtomicU64,
 }
 
 shared_static! {
-    static TOKENS: Tokens = Tokens { generations: zeroed_words(), deaths: AtomicU64::new(0) };
+    static TOKENS: Tokens = Tokens { generations: zeroed_words(), exits: AtomicU64::new(0) };
 }
 
 /// The process's tokens.
@@ -89,16 +89,16 @@ impl Tokens {
     /// Ends `token`, whose thread makes no further use of a shard except through a `Local` that pins it.
     pub(crate) fn end(&self, token: Token) {
         if mutant!("rule.thread.death-before-generation") {
-            self.deaths.fetch_add(1, Release);
+            self.exits.fetch_add(1, Release);
         }
         let next = if mutant!("rule.thread.no-generation") { 0 } else { token.generation() + 1 };
         // ORDERING(Release): the thread's last writes to its shards precede its end.
         //   pairs: `is_dead`'s and `take`'s Acquire.  loom: m09_token::end_claim; Relaxed fails it.
         self.generations[token.slot()].store(next, Release);
         if !mutant!("rule.thread.death-before-generation") {
-            // ORDERING(Release): whoever counts this death sees the generation above, so that no sweep records a death
-            // whose thread it took for alive.  pairs: `deaths`' Acquire.  loom: m09_token::exact; Relaxed fails it.
-            self.deaths.fetch_add(1, Release);
+            // ORDERING(Release): a thread that counts this exit sees the generation above, so that no sweep records an
+            // exit whose thread it took for alive.  pairs: `exits`' Acquire.  loom: m09_token::exact; Relaxed fails it.
+            self.exits.fetch_add(1, Release);
         }
     }
 
@@ -110,31 +110,31 @@ impl Tokens {
         if mutant!("rule.thread.no-generation") { generation == 0 } else { generation > token.generation() }
     }
 
-    /// Number of ends, before a sweep that shall find them all.
-    pub(crate) fn deaths(&self) -> u64 {
-        // ORDERING(Acquire): the generations of the deaths counted here are seen by the sweep that follows.
+    /// Returns the number of thread exits, before a sweep that shall find them all.
+    pub(crate) fn exits(&self) -> u64 {
+        // ORDERING(Acquire): the generations of the exits counted here are seen by the sweep that follows.
         //   pairs: the add in `end`.  loom: m09_token::exact; Relaxed fails it.
-        self.deaths.load(Acquire)
+        self.exits.load(Acquire)
     }
 
-    /// Number of ends, as a hint.
-    pub(crate) fn deaths_hint(&self) -> u64 {
-        self.deaths.load(Relaxed)
+    /// Returns the number of thread exits, as a hint.
+    pub(crate) fn exits_hint(&self) -> u64 {
+        self.exits.load(Relaxed)
     }
 }
 
-/// A thread's token, ended by its destructor.
+/// A thread's token: the one thread-local with a destructor, which ends it.
 #[derive(Debug)]
-pub(crate) struct Guard {
+pub(crate) struct EndOfThread {
     token: Cell<Option<Token>>,
 }
 
-impl Guard {
+impl EndOfThread {
     pub(crate) const fn new() -> Self {
         Self { token: Cell::new(None) }
     }
 
-    /// The thread's token, taken now if it has none; none when all slots are in use.
+    /// Returns the thread's token, which is taken now if it has none, or `None` when all slots are in use.
     pub(crate) fn token(&self, tokens: &Tokens) -> Option<Token> {
         if self.token.get().is_none() {
             self.token.set(tokens.take());
@@ -142,7 +142,7 @@ impl Guard {
         self.token.get()
     }
 
-    /// The thread ends: its cache is emptied first, then its token ends.
+    /// Ends the thread: its cache is emptied first, then its token ends.
     pub(crate) fn end(&self, cache: Option<&Cache>, tokens: &Tokens) {
         if let Some(cache) = cache
             && !mutant!("rule.thread.no-tombstone")
@@ -157,27 +157,24 @@ impl Guard {
     }
 }
 
-per_thread! {
-    static CACHE: Cache = Cache::new();
-}
-
-per_thread! {
-    static GUARD: EndOfThread = EndOfThread(Guard::new());
-}
-
-/// The one thread-local with a destructor.
-struct EndOfThread(Guard);
-
 impl Drop for EndOfThread {
     fn drop(&mut self) {
         if cfg!(all(test, loom)) {
             // Models end their threads by hand: loom destroys thread-locals after it has let the joining thread go on.
             return;
         }
-        if CACHE.try_with(|cache| self.0.end(Some(cache), tokens())).is_err() {
-            self.0.end(None, tokens());
+        if CACHE.try_with(|cache| self.end(Some(cache), tokens())).is_err() {
+            self.end(None, tokens());
         }
     }
+}
+
+per_thread! {
+    static CACHE: Cache = Cache::new();
+}
+
+per_thread! {
+    static END: EndOfThread = EndOfThread::new();
 }
 
 /// The calling thread's cached address for `id`.
@@ -192,8 +189,8 @@ pub(crate) fn cached_hot(id: u64) -> Option<*const ()> {
     CACHE.try_with(|cache| cache.get_hot(id)).ok().flatten()
 }
 
-/// Runs `with` on the calling thread's cache and guard; the guard is none after the thread's end has begun.
-pub(crate) fn with_identity<R>(with: impl FnOnce(&Cache, Option<&Guard>) -> R) -> Option<R> {
+/// Runs `with` on the calling thread's cache and its [`EndOfThread`], which is `None` once the thread's end has begun.
+pub(crate) fn with_identity<R>(with: impl FnOnce(&Cache, Option<&EndOfThread>) -> R) -> Option<R> {
     #[cfg(all(test, loom))]
     if by_hand::is_late() {
         return CACHE.with(|cache| Some(with(cache, None)));
@@ -201,7 +198,7 @@ pub(crate) fn with_identity<R>(with: impl FnOnce(&Cache, Option<&Guard>) -> R) -
     CACHE
         .try_with(|cache| {
             let mut with = Some(with);
-            let done = GUARD.try_with(|guard| with.take().map(|with| with(cache, Some(&guard.0))));
+            let done = END.try_with(|end| with.take().map(|with| with(cache, Some(end))));
             match done {
                 Ok(done) => done,
                 Err(_) => with.take().map(|with| with(cache, None)),
@@ -213,7 +210,12 @@ pub(crate) fn with_identity<R>(with: impl FnOnce(&Cache, Option<&Guard>) -> R) -
 
 /// The calling thread's token; none after its end has begun.
 pub(crate) fn own_token() -> Option<Token> {
-    with_identity(|_, guard| guard.and_then(|guard| guard.token(tokens()))).flatten()
+    with_identity(|_, end| end?.token(tokens())).flatten()
+}
+
+/// Returns the token under which the calling thread has shards, living or ended, or `None` if it never looked for one.
+pub(crate) fn owner() -> Option<Token> {
+    CACHE.try_with(Cache::owner).ok().flatten()
 }
 
 #[cfg(all(test, loom))]
@@ -228,7 +230,7 @@ mod tests {
     use super::*;
 
     fn fresh() -> Tokens {
-        Tokens { generations: zeroed_words(), deaths: AtomicU64::new(0) }
+        Tokens { generations: zeroed_words(), exits: AtomicU64::new(0) }
     }
 
     #[test]
@@ -242,7 +244,7 @@ mod tests {
         let third = tokens.take().unwrap();
         assert_eq!(third.slot(), 0);
         assert!(third != first && tokens.is_dead(first) && !tokens.is_dead(third));
-        assert_eq!(tokens.deaths(), 1);
+        assert_eq!(tokens.exits(), 1);
     }
 
     #[test]
@@ -266,13 +268,13 @@ mod tests {
     }
 
     #[test]
-    fn an_ended_guard_ends_its_token_once_and_empties_the_cache() {
-        let (tokens, cache, guard) = (fresh(), Cache::new(), Guard::new());
-        let token = guard.token(&tokens).unwrap();
+    fn an_ended_thread_ends_its_token_once_and_empties_the_cache() {
+        let (tokens, cache, end) = (fresh(), Cache::new(), EndOfThread::new());
+        let token = end.token(&tokens).unwrap();
         cache.set(7 * ID_STEP, core::ptr::dangling());
         assert!(cache.get(7 * ID_STEP).is_some() && cache.get(3 * ID_STEP).is_none());
-        guard.end(Some(&cache), &tokens);
-        guard.end(Some(&cache), &tokens);
-        assert!(cache.get(7 * ID_STEP).is_none() && tokens.is_dead(token) && tokens.deaths() == 1);
+        end.end(Some(&cache), &tokens);
+        end.end(Some(&cache), &tokens);
+        assert!(cache.get(7 * ID_STEP).is_none() && tokens.is_dead(token) && tokens.exits() == 1);
     }
 }

@@ -26,7 +26,6 @@ use crate::memory::table::Zeroable;
 use crate::region::Section;
 use crate::region::shards::OwnedShard;
 use crate::sync::{Arc, Relaxed};
-use crate::thread::{self, Token};
 
 use super::super::extents::List;
 use super::super::inner::{Body, Inner};
@@ -101,20 +100,14 @@ impl Stack {
         let changed = pressure.value != self.shard.seen.get();
         self.shard.seen.set(pressure.value);
         if changed && (pressure.on || !body.is_in_slack()) {
-            body.region.section(|section| {
-                self.give_back_spare(body, section);
-                self.retire(body, section);
-            });
+            body.region.section(|section| while self.give_back_own(body, section) {});
         }
         if !pressure.on
             && let Some(block) = self.bump_anew(body, layout)
         {
             return Ok(block);
         }
-        // Found before the lock is held: the first look at a thread's guard may allocate.
-        let owner = thread::own_token();
-        let mut own =
-            |section: &mut Section<'_>, others: bool| self.give_back_own(body, section, owner.filter(|_| others));
+        let mut own = |section: &mut Section<'_>| self.give_back_own(body, section);
         let (extent, block) = body.exact(&self.extents, layout, &mut own)?;
         self.hold(body, bytes(extent));
         self.shard.count(layout.size(), 0);
@@ -189,21 +182,16 @@ impl Stack {
         true
     }
 
-    /// Gives back something idle of the caller's own: here, or, in other heaps and arenas, what `owner` has, its thread.
-    fn give_back_own(&self, body: &Body, section: &mut Section<'_>, owner: Option<Token>) -> bool {
-        self.give_back_spare(body, section)
-            || self.retire(body, section)
-            || owner.is_some_and(|owner| section.drain_owned(owner.bits()))
+    /// Gives back the spare chunk, or the current one's unused front; `false` if there is neither.
+    fn give_back_own(&self, body: &Body, section: &mut Section<'_>) -> bool {
+        self.give_back_spare(body, section) || self.retire(body, section)
     }
 
     /// Gives back what is idle here if there is pressure, or anyway.
     pub(super) fn calm(&self, anyway: bool) {
         let Some(body) = self.inner.made() else { return };
         if anyway || body.budget.pressure_with(body.region.budget()).on {
-            body.region.section(|section| {
-                self.give_back_spare(body, section);
-                self.retire(body, section);
-            });
+            body.region.section(|section| while self.give_back_own(body, section) {});
         }
     }
 
