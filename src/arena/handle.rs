@@ -81,7 +81,7 @@ unsafe impl Blocks for At<'_> {
             return;
         }
         if let Some(body) = self.arena.inner().made() {
-            let offset = ptr.addr().get() - body.memory.base().addr().get();
+            let offset = body.memory.offset_at(ptr.addr().get());
             body.shared.shift(offset, offset + layout.size());
             if self.shard.is_none() {
                 body.count_outside(0, layout.size());

@@ -14,11 +14,11 @@ use crate::base::error::{AllocError, AllocErrorKind, RegionError};
 use crate::memory::table::try_box;
 use crate::region::budget::Budget;
 use crate::region::shards::{OwnedShard, Shards, default_count};
-use crate::region::{Links, Region, ShardSet};
+use crate::region::{Links, Memory, Region, ShardSet};
 use crate::sync::{AtomicU64, AtomicUsize, CachePadded, Figure, Mutex, OnceLock, Relaxed};
 use crate::thread::{self, Cache, Guard};
 
-use super::extents::{List, Memory};
+use super::extents::List;
 use super::shard::Shard;
 use super::shared::SharedChunk;
 
@@ -216,7 +216,7 @@ impl Body {
         let region = region.map_or_else(Region::machine, Ok)?;
         let shards = Shards::reserve(options.shards.unwrap_or_else(|| default_count(region.capacity())))?;
         Ok(Self {
-            memory: Memory::new(region.base()),
+            memory: region.memory(),
             budget: Budget::new(options.limit, region.capacity(), region.slack_divisor()),
             shards,
             first_chunk: options.first_chunk.max(LEAST_CHUNK_BYTES),

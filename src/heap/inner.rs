@@ -5,18 +5,18 @@
 //!
 //! - INV-H1: the caches, once made, stand until the `Inner` is dropped.
 //! - INV-H2: an `Inner` is in its region's list from its first use until its drop.
-#![expect(unsafe_code, reason = "block addresses, the cached shard pointer, the region's list")]
+#![expect(unsafe_code, reason = "the cached shard pointer, the region's list")]
 
 use core::ptr::NonNull;
 
 use crate::base::error::RegionError;
 use crate::base::extent::Extent;
-use crate::base::size_class::{COUNT, GRANULE_BYTES, longest_bytes};
+use crate::base::size_class::{COUNT, longest_bytes};
 use crate::depot::Depot;
 use crate::memory::table::try_box;
 use crate::region::budget::Budget;
 use crate::region::shards::{OwnedShard, Shards, default_count};
-use crate::region::{Links, Region, ShardSet};
+use crate::region::{Links, Memory, Region, ShardSet};
 use crate::sync::{CachePadded, Figure, OnceLock, mutant};
 use crate::thread::{self, Cache, Guard};
 
@@ -27,7 +27,7 @@ use super::shard::Shard;
 pub(crate) struct Inner {
     /// Never reused, not 0.
     pub(super) id: u64,
-    base: NonNull<u8>,
+    memory: Memory,
     /// Bytes of the longest class.
     pub(super) longest: usize,
     pub(super) region: Region,
@@ -56,8 +56,7 @@ pub(crate) struct Caches {
     pub(crate) depot: Depot,
 }
 
-// SAFETY: `base` points into the region, which the `Inner` keeps; `links` is used under the region's lock only; the rest is
-// Send and Sync by itself.
+// SAFETY: `links` is used under the region's lock only; the rest is Send and Sync by itself.
 unsafe impl Send for Inner {}
 // SAFETY: as for Send.
 unsafe impl Sync for Inner {}
@@ -69,7 +68,7 @@ impl Inner {
         let id = if mutant!("rule.heap.id-reused") { region.base().addr().get() as u64 } else { thread::next_id() };
         Self {
             id,
-            base: region.base(),
+            memory: region.memory(),
             longest: longest_bytes(region.capacity()),
             budget: Budget::new(limit, region.capacity(), region.slack_divisor()),
             outside: CachePadded::default(),
@@ -117,15 +116,13 @@ impl Inner {
     /// The address of `granule`, derived from the region's base.
     #[inline(always)]
     pub(crate) fn address(&self, granule: u32) -> NonNull<u8> {
-        // SAFETY: `NonNull::add`: every granule of the index lies inside the mapping (INV-R1).
-        unsafe { self.base.add(granule as usize * GRANULE_BYTES) }
+        self.memory.granule(granule)
     }
 
     /// The granule at which the block `ptr` begins.
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "a region has fewer than 2^32 granules")]
     pub(crate) fn granule(&self, ptr: NonNull<u8>) -> u32 {
-        (ptr.addr().get().wrapping_sub(self.base.addr().get()) / GRANULE_BYTES) as u32
+        self.memory.granule_at(ptr.addr().get())
     }
 
     // ---- the calling thread's shard -------------------------------------------------------------------------------

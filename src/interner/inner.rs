@@ -26,11 +26,11 @@ use core::hash::{BuildHasher, Hasher};
 use super::index::{Found, Hash, Index};
 use super::shard::{Shard, Wanted};
 use super::symbol::Symbol;
-use super::text::{Memory, RecordAt, record_bytes};
+use super::text::{RecordAt, record_bytes};
 use crate::base::error::{AllocError, AllocErrorKind, RegionError};
 use crate::memory::table::Zeroable;
 use crate::region::segments::{NoGrowth, Segments};
-use crate::region::{Account, Region};
+use crate::region::{Account, Memory, Region};
 use crate::sync::{Acquire, AtomicU32, AtomicU64, CachePadded, Ghost, Mutex, Relaxed, Release, mutant, parallelism};
 use crate::thread::{Token, own_token};
 
@@ -92,7 +92,7 @@ impl Inner {
         let account = Account::open(region)?;
         let most = account.region().capacity() / LEAST_COST;
         Ok(Self {
-            memory: Memory::of(account.region()),
+            memory: account.region().memory(),
             shards: shards.into_boxed_slice(),
             hasher: hashbrown::DefaultHashBuilder::default(),
             slots: Segments::reserve(&account, most)?,

@@ -8,11 +8,11 @@
 use core::alloc::Layout;
 
 use super::index::{self, Entries, Hash, Index, LENGTHS, Made};
-use super::text::{Memory, RecordAt, Room, Text};
+use super::text::{RecordAt, Room, Text};
 use crate::base::error::AllocError;
 use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
-use crate::region::Account;
+use crate::region::{Account, Memory};
 
 /// Extents given back at a time.
 const BATCH: usize = 60;

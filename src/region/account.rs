@@ -117,12 +117,7 @@ impl Account {
         let mut own =
             |section: &mut Section<'_>, others| others && owner.is_some_and(|owner| section.drain_owned(owner));
         let granule = self.region.take_or_refuse(&*self.member, wanted, &mut own, |_, _| {})?;
-        Ok((Extent::new(granule, wanted.len), self.address(granule)))
-    }
-
-    fn address(&self, granule: u32) -> NonNull<u8> {
-        // SAFETY: `NonNull::add`: every granule of the index lies inside the mapping (INV-R1).
-        unsafe { self.region.base().add(granule as usize * GRANULE_BYTES) }
+        Ok((Extent::new(granule, wanted.len), self.region.memory().granule(granule)))
     }
 
     /// Gives `extents` back, wiped if the region asks for that, 60 under one hold of the lock, and leaves the region's
@@ -192,8 +187,9 @@ impl Account {
     /// It is a live one of this account's, which nothing refers to.
     unsafe fn wipe(&self, extent: Extent) {
         if let Some(byte) = self.region.wipe() {
+            let first = self.region.memory().granule(extent.offset);
             // SAFETY: `write_bytes`: this function's contract.
-            unsafe { self.address(extent.offset).write_bytes(byte, extent.len as usize * GRANULE_BYTES) };
+            unsafe { first.write_bytes(byte, extent.len as usize * GRANULE_BYTES) };
         }
     }
 }

@@ -12,7 +12,7 @@
 //! figures, at most 60 blocks long outside the drop of a whole heap.
 //!
 //! Layer rule: heaps and arenas stand above the region; it reaches what they have cached through [`ShardSet`].
-#![expect(unsafe_code, reason = "derives pointers from the mapping's base; follows the list of shard sets")]
+#![expect(unsafe_code, reason = "the mapping's base; sends the list of shard sets")]
 
 use core::cell::Cell;
 use core::fmt;
@@ -34,6 +34,7 @@ mod builder;
 mod first_use;
 mod insight;
 mod lazy;
+mod memory;
 mod quarantine;
 mod request;
 mod reservation;
@@ -45,6 +46,7 @@ mod trim;
 pub(crate) use account::Account;
 pub use builder::RegionBuilder;
 pub(crate) use first_use::FirstUse;
+pub(crate) use memory::Memory;
 pub(crate) use request::{GiveBackOwn, Wanted};
 pub use reservation::RegionReservation;
 use section::Blocker;
@@ -122,7 +124,7 @@ pub struct Region {
 /// What the handles of a region share.
 pub(crate) struct Shared {
     mapping: Mapping,
-    base: NonNull<u8>,
+    memory: Memory,
     capacity: usize,
     budget: Budget,
     slack_divisor: usize,
@@ -134,11 +136,6 @@ pub(crate) struct Shared {
     /// The lock on a line of its own: those who wait for it do not slow its holder.
     state: CachePadded<Mutex<CachePadded<State>>>,
 }
-
-// SAFETY: `base` points into `mapping`, which is Send and Sync; the rest of the state is behind the lock.
-unsafe impl Send for Shared {}
-// SAFETY: as for Send.
-unsafe impl Sync for Shared {}
 
 /// What the lock guards.
 struct State {
@@ -240,7 +237,7 @@ impl Region {
         let budget = Budget::new(limit, capacity, slack_divisor);
         let shared = Shared {
             mapping,
-            base,
+            memory: Memory::new(base),
             capacity,
             budget,
             slack_divisor,
@@ -292,13 +289,18 @@ impl Region {
     /// Address of the region's first byte.
     #[must_use]
     pub fn base(&self) -> NonNull<u8> {
-        self.shared.base
+        self.shared.memory.base()
+    }
+
+    /// Returns where the region's granules are.
+    pub(crate) fn memory(&self) -> Memory {
+        self.shared.memory
     }
 
     /// Bytes from the base to `ptr`; none outside the region. No lock.
     #[must_use]
     pub fn offset_of(&self, ptr: *const u8) -> Option<usize> {
-        ptr.addr().checked_sub(self.shared.base.addr().get()).filter(|offset| *offset < self.shared.capacity)
+        ptr.addr().checked_sub(self.base().addr().get()).filter(|offset| *offset < self.shared.capacity)
     }
 
     pub(crate) fn budget(&self) -> &Budget {
