@@ -88,8 +88,8 @@ impl Inner {
     pub(super) fn body_with(&self, count: impl FnOnce() -> usize) -> Option<&Caches> {
         self.caches
             .get_or_init(|| {
-                let cached = self.quarantine.is_none() && self.region.wipe().is_none();
-                let caches = cached.then(|| Caches::make(&self.region, count()).ok()).flatten();
+                let caching = self.quarantine.is_none() && self.region.wipe().is_none();
+                let caches = caching.then(|| Caches::make(&self.region, count()).ok()).flatten();
                 let set = NonNull::from(self as &dyn ShardSet);
                 // SAFETY: the same pointer, its lifetime erased: the `Inner` leaves the list before it goes (INV-H2).
                 let set = unsafe { core::mem::transmute::<NonNull<dyn ShardSet + '_>, NonNull<dyn ShardSet>>(set) };

@@ -54,11 +54,11 @@ impl Inner {
         let caches = self.caches();
         let shard = if shard.is_none() { self.try_adopt() } else { shard };
         let own = caches.filter(|_| !shard.is_none()).map(|caches| (caches, shard));
-        let cached = match (Class::of(layout, self.longest), own) {
+        let popped = match (Class::of(layout, self.longest), own) {
             (Some(class), Some((caches, shard))) => shard.pop(class).or_else(|| self.refill(caches, shard, class)),
             _ => None,
         };
-        let granule = match cached {
+        let granule = match popped {
             Some(granule) => granule,
             None => self.take_or_refuse(own, layout)?,
         };
