@@ -246,13 +246,10 @@ impl Body {
     /// Bytes that callers hold, as they asked for them.
     #[cfg(feature = "stats")]
     pub(crate) fn live_bytes(&self) -> usize {
-        // Frees are read before allocations, so that a block which goes round meanwhile is rather counted twice than as
-        // minus one; the loads are Relaxed, so the sum is bounded below as well.
-        let live = self.region.section(|_locked| {
+        self.region.section(|_locked| {
             let freed = self.shards.iter().map(Shard::freed).fold(self.outside.freed.get(), u64::wrapping_add);
             let given = self.shards.iter().map(Shard::allocated).fold(self.outside.allocated.get(), u64::wrapping_add);
-            given.wrapping_sub(freed)
-        });
-        if live > u64::MAX / 2 { 0 } else { usize::try_from(live).unwrap_or(usize::MAX) }
+            crate::sync::wrapped_difference(given, freed)
+        })
     }
 }

@@ -166,12 +166,9 @@ impl Inner {
     #[cfg(feature = "stats")]
     pub(super) fn live_bytes(&self) -> usize {
         let shards = || self.made().into_iter().flat_map(|caches| caches.shards.iter());
-        // Frees are read before allocations, so that a block which goes round meanwhile is rather counted twice than as
-        // minus one; the loads are Relaxed, so the sum is bounded below as well.
         let freed = shards().map(Shard::freed).fold(self.outside.freed.get(), u64::wrapping_add);
         let allocated = shards().map(Shard::allocated).fold(self.outside.allocated.get(), u64::wrapping_add);
-        let live = allocated.wrapping_sub(freed);
-        if live > u64::MAX / 2 { 0 } else { usize::try_from(live).unwrap_or(usize::MAX) }
+        crate::sync::wrapped_difference(allocated, freed)
     }
 
     /// Counts `bytes` handed out.

@@ -22,7 +22,7 @@ use crate::memory::table::Zeroable;
 use crate::region::segments::{NoGrowth, Segments};
 use crate::region::shards::{OwnedShard, Shards};
 use crate::region::{Account, Region};
-use crate::sync::{AtomicU32, AtomicUsize, Mutex, Relaxed, mutant, yield_now};
+use crate::sync::{AtomicU32, AtomicUsize, Mutex, Relaxed, mutant, wrapped_difference, yield_now};
 use crate::thread::{Cache, Guard};
 
 use super::shard::{BATCH, Counts, Shard, count};
@@ -292,7 +292,6 @@ impl<T> Body<T> {
 
     /// Values in the pool. Exact when quiet.
     pub(super) fn len(&self) -> usize {
-        // What takes away is read before what adds, so that a value that goes round meanwhile is rather counted twice.
         let less = self.sum(|counts| {
             let words = [&counts.parted, &counts.reserved, &counts.retired];
             words.iter().fold(counts.releasing(), |sum, word| sum.wrapping_add(word.get()))
@@ -301,8 +300,7 @@ impl<T> Body<T> {
             let kept = counts.dropped.get().wrapping_add(counts.settled.get());
             kept.wrapping_add(counts.claimed())
         });
-        let len = more.wrapping_sub(less);
-        if len > u64::MAX / 2 { 0 } else { usize::try_from(len).unwrap_or(usize::MAX) }
+        wrapped_difference(more, less)
     }
 
     /// Whether a batch of hints waits in the depot. No role of a model runs.
