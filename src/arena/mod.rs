@@ -34,7 +34,6 @@ mod release;
 mod scratch;
 mod shard;
 mod shared;
-mod wipe;
 
 pub use builder::ArenaBuilder;
 use handle::At;
@@ -287,7 +286,7 @@ impl Drop for Arena {
     fn drop(&mut self) {
         self.recycled.take();
         // Without other users the region goes as a whole, its extents with it.
-        let goes = |body: &mut inner::Body| body.wiping().is_none() && body.region.is_last();
+        let goes = |body: &mut inner::Body| body.region.wipe().is_none() && body.region.is_last();
         let alone = Arc::get_mut(&mut self.inner).and_then(Inner::made_mut).is_some_and(goes);
         if let Some(body) = self.inner.made() {
             let _then = Then(|| {

@@ -20,7 +20,7 @@ impl Body {
     /// far as the leases are within the slack; gives back everything else. So the next round finds its memory warm.
     pub(super) fn reset(&self, keep: bool) {
         let ended: usize = self.region.section(|section| {
-            let keep = keep && self.keeps();
+            let keep = keep && self.region.keeps_freed();
             let leases = self.shards.iter().map(|shard| self.reset_shard(shard, keep && self.is_in_slack()));
             let ended: usize = leases.sum();
             self.shared.used.set(0);
@@ -76,7 +76,7 @@ impl Body {
                 self.memory.set_next(at, self.extents.push(at));
             } else {
                 // SAFETY: all callers have the arena exclusively; the node was just read.
-                unsafe { self.wipe_extent(extent) };
+                unsafe { self.region.wipe_extent(extent) };
                 batch[count] = extent;
                 count += 1;
             }

@@ -76,10 +76,10 @@ impl Inner {
         let granule = self.checked_granule(ptr)?;
         let len = u32::try_from(self.usable(layout) / GRANULE_BYTES).map_err(|_| FreeError::WrongLayout)?;
         let block = extent(granule, len);
-        if let Some(byte) = self.region.wipe() {
+        if self.region.wipe().is_some() {
             // Only what the index says is one live block of this length may be written to.
             self.region.section(|section| self.check_live(section, block))?;
-            self.fill_block(ptr, len as usize * GRANULE_BYTES, byte);
+            self.wipe_block(block);
         }
         if self.region.guards(block) {
             return self.region.give_back_whole(&self.budget, block);

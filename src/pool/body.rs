@@ -21,7 +21,7 @@ use crate::depot::Depot;
 use crate::memory::table::Zeroable;
 use crate::region::segments::{NoGrowth, Segments};
 use crate::region::shards::{OwnedShard, Shards};
-use crate::region::{Account, Region};
+use crate::region::{Account, Region, Wipe};
 use crate::sync::{AtomicU32, AtomicUsize, Mutex, Relaxed, mutant, wrapped_difference, yield_now};
 use crate::thread::{Cache, Guard};
 
@@ -57,7 +57,7 @@ pub(super) struct Body<T> {
     /// Held by whoever reserves several slots: of two that do not fit together one is served.
     pub(super) many: Mutex<()>,
     /// What the region fills freed memory with.
-    wipe: Option<u8>,
+    wipe: Option<Wipe>,
     /// Not 0 once somebody has. Relaxed: it is set before the first of their claims, and whoever is refused because of one
     /// has acquired that.
     pub(super) several: AtomicU32,
@@ -248,9 +248,9 @@ impl<T> Body<T> {
     /// The caller holds the slot, and no value is in it.
     #[inline(always)]
     pub(super) unsafe fn release(&self, shard: &Shard, slot: &Slot<T>, index: u32, generation: u32) {
-        if let Some(byte) = self.wipe {
+        if let Some(wipe) = self.wipe {
             // SAFETY: this function's contract.
-            unsafe { slot.wipe(byte) };
+            unsafe { slot.wipe(wipe) };
         }
         let counts = &shard.counts;
         counts.count_releasing();

@@ -6,7 +6,7 @@
 //! - INV-N1: the member is in its region's list from `open` until the account's drop, and is boxed and pinned meanwhile.
 //!
 //! Synchronised by the region's lock. The list of extents is the client's business.
-#![expect(unsafe_code, reason = "the region's list; derives addresses from the region's base")]
+#![expect(unsafe_code, reason = "the region's list; wipes what is given back")]
 
 use core::alloc::Layout;
 use core::pin::Pin;
@@ -14,7 +14,6 @@ use core::ptr::NonNull;
 
 use crate::base::error::{AllocError, AllocErrorKind, RegionError};
 use crate::base::extent::Extent;
-use crate::base::size_class::GRANULE_BYTES;
 use crate::memory::table::try_box;
 use crate::region::budget::Budget;
 use crate::sync::OwnedUsize;
@@ -150,7 +149,7 @@ impl Account {
     pub(crate) unsafe fn give_back(&self, extents: &mut [Extent]) {
         for extent in &*extents {
             // SAFETY: this function's contract.
-            unsafe { self.wipe(*extent) };
+            unsafe { self.region.wipe_extent(*extent) };
         }
         if self.region.guard_page().is_some() {
             for extent in &*extents {
@@ -176,21 +175,9 @@ impl Account {
     /// `take` gave `extent`, and nothing refers to its memory.
     pub(crate) unsafe fn give_back_untold(&self, extent: Extent) {
         // SAFETY: this function's contract.
-        unsafe { self.wipe(extent) };
+        unsafe { self.region.wipe_extent(extent) };
         let given_back = self.region.section(|section| section.give_back(&self.member.budget, extent));
         debug_assert!(given_back.is_ok(), "the caller's contract");
-    }
-
-    /// Fills an extent, if the region asks for that.
-    ///
-    /// # Safety
-    /// It is a live one of this account's, which nothing refers to.
-    unsafe fn wipe(&self, extent: Extent) {
-        if let Some(byte) = self.region.wipe() {
-            let first = self.region.memory().granule(extent.offset);
-            // SAFETY: `write_bytes`: this function's contract.
-            unsafe { first.write_bytes(byte, extent.len as usize * GRANULE_BYTES) };
-        }
     }
 }
 

@@ -42,6 +42,7 @@ mod section;
 pub(crate) mod segments;
 pub(crate) mod shards;
 mod trim;
+mod wipe;
 
 pub(crate) use account::Account;
 pub use builder::RegionBuilder;
@@ -51,6 +52,7 @@ pub(crate) use request::{GiveBackOwn, Wanted};
 pub use reservation::RegionReservation;
 use section::Blocker;
 pub(crate) use section::Section;
+pub(crate) use wipe::Wipe;
 
 /// Least capacity of a region, in bytes.
 pub(crate) const LEAST_BYTES: usize = 4096;
@@ -128,7 +130,7 @@ pub(crate) struct Shared {
     capacity: usize,
     budget: Budget,
     slack_divisor: usize,
-    wipe: Option<u8>,
+    wipe: Option<Wipe>,
     /// Granules of a page, in guard mode.
     guard_page: Option<u32>,
     /// Of a region that an arena made for itself.
@@ -216,7 +218,7 @@ impl Region {
         mapping: Mapping,
         limit: usize,
         slack_divisor: usize,
-        wipe: Option<u8>,
+        wipe: Option<Wipe>,
     ) -> Result<Region, RegionError> {
         let start = mapping.base().addr().get();
         let pad = start.next_multiple_of(GRANULE_BYTES) - start;
@@ -309,11 +311,6 @@ impl Region {
 
     pub(crate) fn slack_divisor(&self) -> usize {
         self.shared.slack_divisor
-    }
-
-    /// The byte that freed blocks are filled with, if any.
-    pub(crate) fn wipe(&self) -> Option<u8> {
-        self.shared.wipe
     }
 
     /// Whether no other handle, heap or arena has the region. Only a caller that is about to drop its own may rely on it.

@@ -55,12 +55,12 @@ impl Stack {
     /// The mark's chunk is the present one.
     #[inline]
     fn rewind_near(&self, mark: Mark) {
-        if let Some(byte) = self.wipe.get().filter(|_| mark.chunk.is_some()) {
+        if let Some(wipe) = self.wipe.get().filter(|_| mark.chunk.is_some()) {
             let (start, room) = self.shard.room();
             let from = self.shard.cursor();
             // SAFETY: the blocks between the cursor and the mark, which nobody refers to: the caller of a rewind has the
             // stack exclusively, or its scope ends.
-            unsafe { from.write_bytes(byte, mark.cursor.saturating_sub(start + room)) };
+            unsafe { wipe.fill(from, mark.cursor.saturating_sub(start + room)) };
         }
         self.shard.rewind(mark.cursor, mark.live);
     }
@@ -95,7 +95,7 @@ impl Stack {
         let start = body.memory.granule(extent.offset);
         let room = mark.cursor.saturating_sub(start.addr().get());
         // SAFETY: blocks taken after the mark, and before the chunk was left, which nobody refers to.
-        unsafe { body.wipe(start, room) };
+        unsafe { body.region.wipe_bytes(start, room) };
         // Idle memory is leased, or it is given back; less than a granule is neither.
         let idle = room / GRANULE_BYTES * GRANULE_BYTES;
         let leased = idle == 0 || body.region.grant(&body.budget, idle) || {
@@ -117,7 +117,7 @@ impl Stack {
         while at != head {
             let (extent, next) = body.memory.read_node(at);
             let longer = self.spare.get().is_none_or(|present| present.len < extent.len);
-            if Some(at) == spare && longer && body.keeps() {
+            if Some(at) == spare && longer && body.region.keeps_freed() {
                 if self.spare.get().is_some() {
                     body.region.section(|section| self.give_back_spare(body, section));
                 }
@@ -125,7 +125,7 @@ impl Stack {
                 spared = true;
             } else {
                 // SAFETY: taken after the mark: nobody refers to it; its node was just read.
-                unsafe { body.wipe_extent(extent) };
+                unsafe { body.region.wipe_extent(extent) };
                 self.release(body, bytes(extent));
                 batch[count] = extent;
                 count += 1;
