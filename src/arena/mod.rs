@@ -176,7 +176,7 @@ impl Arena {
 
     /// Frees everything at once: runs the destructors of [`alloc_dropped`](Self::alloc_dropped), gives the extents back to
     /// the region and keeps each thread's chunk if it would serve a round like the last, as far as idle memory may go. Pages
-    /// stay committed, so the next round asks the operating system for nothing. One lock for 64 extents.
+    /// stay committed, so the next round asks the operating system for nothing. One lock for 60 extents.
     ///
     /// # Panics
     /// With the first destructor that panics, after all others have run and everything was freed.

@@ -273,11 +273,8 @@ impl Inner {
     /// Gives all tables but the newest back. Nobody looks into one.
     pub(crate) fn give_back_old_tables(&mut self) {
         for shard in &self.shards {
-            shard.with(|shard| {
-                let mut old = shard.old_tables();
-                // SAFETY: `give_back`'s contract: tables of this shard, each once; `&mut self`: nobody looks into them.
-                unsafe { self.account.give_back(old.as_mut_slice()) };
-            });
+            // SAFETY: `give_back`'s contract: tables of this shard, each once; `&mut self`: nobody looks into them.
+            shard.with(|shard| unsafe { self.account.give_back(shard.old_tables()) });
         }
     }
 }

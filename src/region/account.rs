@@ -20,9 +20,6 @@ use crate::sync::OwnedUsize;
 
 use super::{Blocker, Links, Region, Section, ShardSet, Sweep, Wanted};
 
-/// Extents given back under one hold of the lock.
-const BATCH: usize = 60;
-
 /// See the module's header.
 pub(crate) struct Account {
     region: Region,
@@ -119,17 +116,18 @@ impl Account {
         Ok((Extent::new(granule, wanted.len), self.region.memory().granule(granule)))
     }
 
-    /// Gives `extents` back, wiped if the region asks for that, 60 under one hold of the lock, and leaves the region's
-    /// list. A region that nobody else has goes as a whole instead.
+    /// Gives `extents` back, the last thing that is done with the account. A region that nobody else has goes as a whole
+    /// instead. Sorts them, so that the neighbours of a batch are each other's.
     ///
     /// # Safety
-    /// Each of `extents` is one that `take` gave, is named once, and nothing refers to its memory any more.
-    pub(crate) unsafe fn close(self, extents: &mut [Extent]) {
+    /// As for [`Account::give_back`].
+    pub(crate) unsafe fn close(&self, extents: &mut [Extent]) {
         if self.region.is_last() {
             return;
         }
+        extents.sort_unstable();
         // SAFETY: this function's contract.
-        unsafe { self.give_back(extents) };
+        unsafe { self.give_back(extents.iter().copied()) };
     }
 
     /// Whether nobody else has the region, so that it goes as a whole with this account.
@@ -142,32 +140,19 @@ impl Account {
         self.member.budget.usage()
     }
 
-    /// Gives `extents` back, wiped if the region asks for that, 60 under one hold of the lock. Sorts them.
+    /// Gives `extents` back, wiped if the region asks for that, many under one hold of the lock.
     ///
     /// # Safety
     /// Each of `extents` is one that `take` gave, is named once, and nothing refers to its memory any more.
-    pub(crate) unsafe fn give_back(&self, extents: &mut [Extent]) {
-        for extent in &*extents {
+    pub(crate) unsafe fn give_back(&self, extents: impl IntoIterator<Item = Extent>) {
+        let mut returns = self.region.returns(&self.member.budget);
+        for extent in extents {
             // SAFETY: this function's contract.
-            unsafe { self.region.wipe_extent(*extent) };
-        }
-        if self.region.guard_page().is_some() {
-            for extent in &*extents {
-                let given_back = self.region.give_back_whole(&self.member.budget, *extent);
-                debug_assert!(given_back.is_ok(), "the caller's contract");
-            }
-            return;
-        }
-        // Sorted as a whole, so that the neighbours of a batch are each other's.
-        extents.sort_unstable();
-        for batch in extents.chunks_mut(BATCH) {
-            let invalid = self.region.section(|section| section.give_back_list(&self.member.budget, batch));
-            debug_assert_eq!(invalid, 0, "the caller's contract");
+            unsafe { self.region.wipe_extent(extent) };
+            returns.push(extent);
         }
     }
-}
 
-impl Account {
     /// Gives back an extent whose address nobody was told: no read of it can be stale, so it does not wait in guard mode's
     /// quarantine, and the region's usage is what it was before.
     ///

@@ -16,7 +16,6 @@
 use core::marker::PhantomData;
 
 use crate::base::error::{AllocError, RegionError};
-use crate::base::extent::Extent;
 use crate::memory::table::{Table, Zeroable};
 use crate::region::{Account, Memory};
 use crate::sync::{Acquire, AtomicU32, Ghost, Mutex, Relaxed, Release};
@@ -24,8 +23,6 @@ use crate::thread::{Token, own_token};
 
 /// Aimed at for one segment, in bytes.
 const SEGMENT_BYTES: usize = 4096;
-/// Extents given back at a time.
-const BATCH: usize = 60;
 
 /// Why there is not one value more.
 #[derive(Debug, Clone, Copy)]
@@ -156,19 +153,13 @@ impl<T: Zeroable> Segments<T> {
         if account.is_last() {
             return;
         }
-        let mut extents = [Extent::new(0, 0); BATCH];
-        let (len, mut first) = (self.len(), 0);
-        while first < len {
-            let mut count = 0;
-            while count < BATCH && first < len {
-                let values = Self::EACH.min(len - first);
-                let granule = self.directory[first / Self::EACH].granule.load(Relaxed) - 1;
-                extents[count] = body::extent::<T>(granule, values);
-                (count, first) = (count + 1, first + values);
-            }
-            // SAFETY: `give_back`'s contract: extents that `grow` took, each once; nothing refers to them: the caller's word.
-            unsafe { account.give_back(&mut extents[..count]) };
-        }
+        let len = self.len();
+        let extents = (0..len).step_by(Self::EACH).map(|first| {
+            let granule = self.directory[first / Self::EACH].granule.load(Relaxed) - 1;
+            body::extent::<T>(granule, Self::EACH.min(len - first))
+        });
+        // SAFETY: `give_back`'s contract: extents that `grow` took, each once; nothing refers to them: the caller's word.
+        unsafe { account.give_back(extents) };
         self.made.store(0, Relaxed);
     }
 }

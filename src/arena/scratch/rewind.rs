@@ -3,12 +3,10 @@
 
 use core::ptr::NonNull;
 
-use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
 use crate::region::shards::OwnedShard;
 
 use super::super::inner::Body;
-use super::super::release::SECTION;
 use super::stack::{Mark, Stack, bytes};
 
 impl Stack {
@@ -112,8 +110,8 @@ impl Stack {
     /// Gives back the extents on top of the one that ends at granule `head`, but for the one that ends at `spare`, if that
     /// is longer than the present spare: says whether it became the spare.
     fn give_back_until(&self, body: &Body, head: u32, spare: Option<u32>) -> bool {
-        let mut batch = [Extent::new(0, 0); SECTION];
-        let (mut at, mut count, mut spared) = (self.extents.head(), 0, false);
+        let mut returns = body.region.returns(&body.budget);
+        let (mut at, mut spared) = (self.extents.head(), false);
         while at != head {
             let (extent, next) = body.memory.read_node(at);
             let longer = self.spare.get().is_none_or(|present| present.len < extent.len);
@@ -127,16 +125,10 @@ impl Stack {
                 // SAFETY: taken after the mark: nobody refers to it; its node was just read.
                 unsafe { body.region.wipe_extent(extent) };
                 self.release(body, bytes(extent));
-                batch[count] = extent;
-                count += 1;
-            }
-            if count == SECTION {
-                body.give_back(&mut batch);
-                count = 0;
+                returns.push(extent);
             }
             at = next;
         }
-        body.give_back(&mut batch[..count]);
         self.extents.rewind(head);
         spared
     }
