@@ -20,14 +20,8 @@ impl Body {
             let keep = keep && self.region.keeps_freed();
             let leases = self.shards.iter().map(|shard| self.reset_shard(shard, keep && self.is_in_slack()));
             let ended: usize = leases.sum();
-            self.shared.used.set(0);
-            // Its extent is on the list, and goes with it.
-            self.shared.replace(super::shared::Free::default());
-            self.shared.end.set(0);
-            let shared = self.shared.lease.get();
-            self.shared.lease.set(0);
-            let _ = section;
-            ended + shared
+            // The shared chunk's extent is on the list, and goes with it.
+            ended + self.shared.reset(section)
         });
         self.outside.allocated.reset();
         self.outside.freed.reset();
