@@ -90,11 +90,9 @@ impl Inner {
             .get_or_init(|| {
                 let caching = self.quarantine.is_none() && self.region.wipe().is_none();
                 let caches = caching.then(|| Caches::make(&self.region, count()).ok()).flatten();
-                let set = NonNull::from(self as &dyn ShardSet);
-                // SAFETY: the same pointer, its lifetime erased: the `Inner` leaves the list before it goes (INV-H2).
-                let set = unsafe { core::mem::transmute::<NonNull<dyn ShardSet + '_>, NonNull<dyn ShardSet>>(set) };
+                let set: NonNull<dyn ShardSet> = NonNull::from(self);
                 // SAFETY: `register`'s contract: an `Inner` does not move (it is made inside its `Arc`), and its drop
-                // unregisters it.
+                // unregisters it (INV-H2).
                 self.region.section(|section| unsafe { section.register(set) });
                 caches
             })

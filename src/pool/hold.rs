@@ -24,7 +24,7 @@ impl<T> Pool<T> {
     /// The slots and all that belongs to them, made if need be; none if the system refuses.
     #[inline(always)]
     pub(super) fn body(&self) -> Option<&Body<T>> {
-        self.body.made().or_else(|| self.body.make(|region| Body::make(region, self.most)).ok())
+        self.body.make(|region| Body::make(region, self.most), |_| ()).ok()
     }
 
     /// Claims a free slot, and counts it with `counted`; none if there is none.
