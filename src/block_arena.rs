@@ -20,7 +20,7 @@ use core::ptr::NonNull;
 
 use crate::base::error::{AllocError, AllocErrorKind, RegionError};
 use crate::base::extent::Extent;
-use crate::region::{Account, Region};
+use crate::region::{Account, FirstUse, Region};
 use crate::sync::{Arc, OwnedUsize};
 
 /// A request above this many bytes does not begin a new common block.
@@ -56,9 +56,7 @@ pub struct BlockArena {
     remaining: usize,
     blocks: Vec<Extent>,
     usage: Arc<OwnedUsize>,
-    /// Given by the caller; the account has it from the first use on.
-    given: Option<Region>,
-    account: Option<Account>,
+    account: FirstUse<Account>,
 }
 
 // SAFETY: `cursor` points into memory that the account holds and that no other thread was given; it has no thread affinity.
@@ -107,7 +105,13 @@ impl BlockArena {
 
     fn with_region(given: Option<Region>) -> BlockArena {
         let usage = Arc::new(OwnedUsize::new(0));
-        BlockArena { cursor: NonNull::dangling(), remaining: 0, blocks: Vec::new(), usage, given, account: None }
+        BlockArena {
+            cursor: NonNull::dangling(),
+            remaining: 0,
+            blocks: Vec::new(),
+            usage,
+            account: FirstUse::new(given),
+        }
     }
 
     /// Hands out `bytes` bytes, of no alignment, not initialised, that stay until the arena is dropped. No lock while the
@@ -156,7 +160,7 @@ impl BlockArena {
     /// The region the arena is in; none before the first use of one made by [`BlockArena::new`].
     #[must_use]
     pub fn region(&self) -> Option<Region> {
-        self.account.as_ref().map(Account::region).or(self.given.as_ref()).cloned()
+        self.account.region(|account| account.region().clone())
     }
 
     /// Hands out the next `bytes` bytes, of which there are `remaining` at least.
@@ -199,14 +203,8 @@ impl BlockArena {
     }
 
     /// The account, made at first use, with as many bytes of metadata as the list has; none without memory for it.
-    fn account(&mut self) -> Option<&Account> {
-        if self.account.is_none() {
-            let region = self.given.clone().map_or_else(Region::machine, Ok).ok()?;
-            self.account = Some(Account::open(region).ok()?);
-            // The account's handle is the arena's only one: whether it is the region's last decides what a drop does.
-            self.given = None;
-        }
-        let account = self.account.as_ref()?;
+    fn account(&self) -> Option<&Account> {
+        let account = self.account.make(Account::open, |_| ()).ok()?;
         account.set_metadata_bytes(self.blocks.capacity() * size_of::<Extent>());
         Some(account)
     }
@@ -224,7 +222,7 @@ impl BlockArena {
 impl Drop for BlockArena {
     /// Gives all blocks back, and the usage handles read 0.
     fn drop(&mut self) {
-        if let Some(account) = self.account.take() {
+        if let Some(account) = self.account.made() {
             // SAFETY: `close`'s contract: the extents are the account's, each named once (INV-K2); what points into them
             // may no longer be used, which every method that hands something out says.
             unsafe { account.close(&mut self.blocks) };

@@ -69,7 +69,7 @@ impl At<'_> {
 impl Body {
     /// Puts the value of `node` on the list of `shard`'s user.
     fn list(&self, shard: &Shard, mut node: NonNull<Node>) {
-        let bits = (node.addr().get() - self.memory.base().addr().get()) as u64 + 1;
+        let bits = self.memory.offset_at(node.addr().get()) as u64 + 1;
         // SAFETY: a node just written, which nobody else has.
         let next = unsafe { &mut node.as_mut().next };
         if !shard.is_none() {

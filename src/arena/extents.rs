@@ -16,6 +16,7 @@ use core::ptr::NonNull;
 
 use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
+use crate::region::Memory;
 use crate::sync::Owned32;
 
 /// Bytes that a node takes of each extent.
@@ -31,44 +32,8 @@ struct Node {
     _unused: u32,
 }
 
-/// The memory of a region, in which nodes lie.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Memory {
-    base: NonNull<u8>,
-}
-
-// SAFETY: an address; who may use which byte is decided by whoever derives pointers from it.
-unsafe impl Send for Memory {}
-// SAFETY: as for Send.
-unsafe impl Sync for Memory {}
-
+/// The nodes of an arena's extents.
 impl Memory {
-    /// Memory that begins at `base`, a region's.
-    pub(super) fn new(base: NonNull<u8>) -> Self {
-        Self { base }
-    }
-
-    pub(super) fn base(self) -> NonNull<u8> {
-        self.base
-    }
-
-    /// The byte at `offset`, which lies in the region.
-    pub(super) fn byte(self, offset: usize) -> NonNull<u8> {
-        // SAFETY: `NonNull::add`: the offsets of the index, and of blocks in its extents, lie inside the mapping.
-        unsafe { self.base.add(offset) }
-    }
-
-    /// The first byte of `granule`.
-    pub(super) fn granule(self, granule: u32) -> NonNull<u8> {
-        self.byte(granule as usize * GRANULE_BYTES)
-    }
-
-    /// The granule at which address `addr`, a multiple of the granule, lies.
-    #[expect(clippy::cast_possible_truncation, reason = "a region has fewer than 2^32 granules")]
-    pub(super) fn granule_at(self, addr: usize) -> u32 {
-        ((addr - self.base.addr().get()) / GRANULE_BYTES) as u32
-    }
-
     /// Where the node of the extent that ends at granule `end` begins: the end of what the extent may hand out.
     pub(super) fn top(self, end: u32) -> NonNull<u8> {
         self.granule(end - 1)

@@ -11,12 +11,12 @@ use core::ptr::NonNull;
 
 use crate::base::error::{AllocError, AllocErrorKind};
 use crate::bump::blocks::{Blocks, SharedCursor, resize_shared};
+use crate::region::Wipe;
 use crate::region::shards::OwnedShard;
 
 use super::Arena;
 use super::inner::Body;
 use super::shard::Shard;
-use super::wipe::wipe_left;
 
 /// An arena and the shard through which one thread uses it.
 #[derive(Clone, Copy)]
@@ -42,14 +42,14 @@ unsafe impl Blocks for At<'_> {
     #[inline]
     unsafe fn resize_in_place(self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
         if new.size() < old.size()
-            && let Some(byte) = self.wiping()
+            && let Some(wipe) = self.wiping()
         {
             // Below its place it would leave more than its tail.
             let stays = ptr.addr().get().is_multiple_of(new.align());
             return stays.then(|| {
                 self.count(new.size(), old.size());
                 // SAFETY: the caller's block, of which it uses the first bytes only.
-                unsafe { wipe_left(byte, ptr, old.size(), ptr, new.size()) };
+                unsafe { wipe.fill_left(ptr, old.size(), ptr, new.size()) };
                 ptr
             });
         }
@@ -64,10 +64,10 @@ unsafe impl Blocks for At<'_> {
         }
         if let Some(to) = block
             && to.addr().get() + new.size() < ptr.addr().get() + old.size()
-            && let Some(byte) = self.wiping()
+            && let Some(wipe) = self.wiping()
         {
             // SAFETY: the block has grown, and moved down; between it and the one before it nothing is anybody's.
-            unsafe { wipe_left(byte, ptr, old.size(), to, new.size()) };
+            unsafe { wipe.fill_left(ptr, old.size(), to, new.size()) };
         }
         block
     }
@@ -76,13 +76,13 @@ unsafe impl Blocks for At<'_> {
     unsafe fn free_nonzero(self, ptr: NonNull<u8>, layout: Layout) {
         if let Some(body) = self.arena.inner().made() {
             // SAFETY: the caller's block, which it uses no more.
-            unsafe { body.wipe(ptr, layout.size()) };
+            unsafe { body.region.wipe_bytes(ptr, layout.size()) };
         }
         if !self.shard.is_none() && self.shard.free(ptr, layout) {
             return;
         }
         if let Some(body) = self.arena.inner().made() {
-            let offset = ptr.addr().get() - body.memory.base().addr().get();
+            let offset = body.memory.offset_at(ptr.addr().get());
             body.shared.shift(offset, offset + layout.size());
             if self.shard.is_none() {
                 body.count_outside(0, layout.size());
@@ -96,9 +96,9 @@ unsafe impl Blocks for At<'_> {
 }
 
 impl At<'_> {
-    /// The byte that the region fills what is freed with, if any.
-    fn wiping(self) -> Option<u8> {
-        self.arena.inner().made().and_then(Body::wiping)
+    /// What the region fills freed memory with, if it does.
+    fn wiping(self) -> Option<Wipe> {
+        self.arena.inner().made().and_then(|body| body.region.wipe())
     }
 
     /// Counts bytes handed out and taken back.

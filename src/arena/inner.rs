@@ -11,13 +11,12 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 
 use crate::base::error::{AllocError, AllocErrorKind, RegionError};
-use crate::memory::table::try_box;
 use crate::region::budget::Budget;
 use crate::region::shards::{Id, OwnedShard, Shards, default_count};
-use crate::region::{Links, Region, ShardSet};
-use crate::sync::{AtomicU64, AtomicUsize, CachePadded, Figure, Mutex, OnceLock, Relaxed};
+use crate::region::{FirstUse, Links, Memory, Region, ShardSet};
+use crate::sync::{AtomicU64, AtomicUsize, CachePadded, Figure, Relaxed};
 
-use super::extents::{List, Memory};
+use super::extents::List;
 use super::shard::Shard;
 use super::shared::SharedChunk;
 
@@ -48,10 +47,7 @@ impl Default for Options {
 pub(crate) struct Inner {
     pub(super) id: Id<Shard>,
     pub(super) options: Options,
-    /// Held by whoever makes the body, which takes the region along: the one to share, or one of the arena's own; none: one
-    /// as large as the machine's memory.
-    making: Mutex<Option<Region>>,
-    body: OnceLock<Box<Body>>,
+    body: FirstUse<Body>,
 }
 
 /// An arena that was used.
@@ -89,22 +85,13 @@ unsafe impl Sync for Body {}
 
 impl Inner {
     pub(crate) fn new(region: Option<Region>, options: Options) -> Self {
-        Self { id: Id::new(), options, making: Mutex::new(region), body: OnceLock::new() }
+        Self { id: Id::new(), options, body: FirstUse::new(region) }
     }
 
     /// The arena's own limit, or the region's if that is lower.
     pub(crate) fn limit(&self) -> usize {
-        self.made().map_or_else(
-            || {
-                // The maker takes the region along: who waited for it looks again.
-                self.making.with(|region| match (self.made(), region) {
-                    (Some(body), _) => body.limit(),
-                    (None, Some(region)) => region.limit().min(self.options.limit),
-                    (None, None) => self.options.limit,
-                })
-            },
-            Body::limit,
-        )
+        let own = self.options.limit;
+        self.body.look(Body::limit, |given| given.as_ref().map_or(own, |region| region.limit().min(own)))
     }
 
     /// The body, made at the first call.
@@ -112,45 +99,26 @@ impl Inner {
     /// # Errors
     /// The system's, or the global allocator's, refusal; the next call tries again.
     pub(crate) fn body(&self) -> Result<&Body, RegionError> {
-        match self.body.get() {
-            Some(body) => Ok(body),
-            None => self.make(),
-        }
-    }
-
-    #[cold]
-    fn make(&self) -> Result<&Body, RegionError> {
-        // Nobody else's lock is taken under this one but the region's, and nothing takes this one under that.
-        self.making.with(|region| {
-            if let Some(body) = self.body.get() {
-                return Ok(&**body);
-            }
-            let body = try_box(Body::make(region.clone(), &self.options)?)?;
-            *region = None;
-            let body = &**self.body.get_or_init(|| body);
-            let set = NonNull::from(body as &dyn ShardSet);
-            // SAFETY: the same pointer, its lifetime erased: the body leaves the list before it goes (INV-A2).
-            let set = unsafe { core::mem::transmute::<NonNull<dyn ShardSet + '_>, NonNull<dyn ShardSet>>(set) };
-            // SAFETY: `register`'s contract: a boxed body does not move, and its drop unregisters it.
+        let register = |body: &Body| {
+            let set: NonNull<dyn ShardSet> = NonNull::from(body);
+            // SAFETY: `register`'s contract: the body does not move (INV-FU1), and its drop unregisters it (INV-A2).
             body.region.section(|section| unsafe { section.register(set) });
-            Ok(body)
-        })
+        };
+        self.body.make(|region| Body::make(region, &self.options), register)
     }
 
     /// The region, if one was given or made.
     pub(crate) fn region(&self) -> Option<Region> {
-        let made = || self.made().map(|body| body.region.clone());
-        // The maker takes the region along: who waited for it looks again.
-        made().or_else(|| self.making.with(|region| made().or_else(|| region.clone())))
+        self.body.region(|body| body.region.clone())
     }
 
     /// The body, if it was ever made.
     pub(crate) fn made(&self) -> Option<&Body> {
-        self.body.get().map(|body| &**body)
+        self.body.made()
     }
 
     pub(crate) fn made_mut(&mut self) -> Option<&mut Body> {
-        self.body.get_mut().map(|body| &mut **body)
+        self.body.made_mut()
     }
 
     /// The calling thread's shard, or [`OwnedShard::none`], where the cache does not have it.
@@ -190,11 +158,10 @@ impl Inner {
 }
 
 impl Body {
-    fn make(region: Option<Region>, options: &Options) -> Result<Self, RegionError> {
-        let region = region.map_or_else(Region::machine, Ok)?;
+    fn make(region: Region, options: &Options) -> Result<Self, RegionError> {
         let shards = Shards::reserve(options.shards.unwrap_or_else(|| default_count(region.capacity())))?;
         Ok(Self {
-            memory: Memory::new(region.base()),
+            memory: region.memory(),
             budget: Budget::new(options.limit, region.capacity(), region.slack_divisor()),
             shards,
             first_chunk: options.first_chunk.max(LEAST_CHUNK_BYTES),
@@ -224,13 +191,10 @@ impl Body {
     /// Bytes that callers hold, as they asked for them.
     #[cfg(feature = "stats")]
     pub(crate) fn live_bytes(&self) -> usize {
-        // Frees are read before allocations, so that a block which goes round meanwhile is rather counted twice than as
-        // minus one; the loads are Relaxed, so the sum is bounded below as well.
-        let live = self.region.section(|_locked| {
+        self.region.section(|_locked| {
             let freed = self.shards.iter().map(Shard::freed).fold(self.outside.freed.get(), u64::wrapping_add);
             let given = self.shards.iter().map(Shard::allocated).fold(self.outside.allocated.get(), u64::wrapping_add);
-            given.wrapping_sub(freed)
-        });
-        if live > u64::MAX / 2 { 0 } else { usize::try_from(live).unwrap_or(usize::MAX) }
+            crate::sync::wrapped_difference(given, freed)
+        })
     }
 }

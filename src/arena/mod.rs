@@ -34,7 +34,6 @@ mod release;
 mod scratch;
 mod shard;
 mod shared;
-mod wipe;
 
 pub use builder::ArenaBuilder;
 use handle::At;
@@ -177,7 +176,7 @@ impl Arena {
 
     /// Frees everything at once: runs the destructors of [`alloc_dropped`](Self::alloc_dropped), gives the extents back to
     /// the region and keeps each thread's chunk if it would serve a round like the last, as far as idle memory may go. Pages
-    /// stay committed, so the next round asks the operating system for nothing. One lock for 64 extents.
+    /// stay committed, so the next round asks the operating system for nothing. One lock for 60 extents.
     ///
     /// # Panics
     /// With the first destructor that panics, after all others have run and everything was freed.
@@ -283,7 +282,7 @@ impl Drop for Arena {
     fn drop(&mut self) {
         self.recycled.take();
         // Without other users the region goes as a whole, its extents with it.
-        let goes = |body: &mut inner::Body| body.wiping().is_none() && body.region.is_last();
+        let goes = |body: &mut inner::Body| body.region.wipe().is_none() && body.region.is_last();
         let alone = Arc::get_mut(&mut self.inner).and_then(Inner::made_mut).is_some_and(goes);
         if let Some(body) = self.inner.made() {
             let _then = Then(|| {

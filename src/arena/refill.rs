@@ -23,7 +23,7 @@ use crate::sync::mutant;
 use super::extents::{List, NODE_BYTES};
 use super::inner::{Body, LEAST_CHUNK_BYTES};
 use super::shard::Shard;
-use super::shared::Free;
+use super::shared::Retired;
 
 /// A shared chunk's room fits half a word.
 const MOST_SHARED_BYTES: usize = 1 << 31;
@@ -195,25 +195,10 @@ impl Body {
 
     /// There is no shared chunk any more: what was unused goes back. `false` if there was none.
     pub(super) fn retire_shared(&self, section: &mut Section<'_>) -> bool {
-        let had = self.shared.end.get() != 0;
-        if had {
-            let lease = self.exchange_shared(section, Free::default(), 0, 0);
-            self.region.end_lease(&self.budget, lease);
-        }
-        had
-    }
-
-    /// Puts another chunk in the place of the shared one, whose unused front goes back; gives the former's lease.
-    fn exchange_shared(&self, section: &mut Section<'_>, next: Free, end: u32, lease: usize) -> usize {
-        let (shared, before) = (&*self.shared, self.shared.end.get());
-        let unused = shared.replace(next);
-        if before != 0 {
-            self.cut(section, unused.start, unused.room as usize, before);
-        }
-        shared.end.set(end);
-        let former = shared.lease.get();
-        shared.lease.set(lease);
-        former
+        let Some(Retired { unused, end, lease }) = self.shared.replace(section, None) else { return false };
+        self.cut(section, unused.start, unused.room as usize, end);
+        self.region.end_lease(&self.budget, lease);
+        true
     }
 
     // ---- the shared chunk, and extents of one block ---------------------------------------------------------------
@@ -227,7 +212,7 @@ impl Body {
                 return Some(self.memory.byte(offset));
             }
             let may_hold = self.region.share(&self.budget, self.shards.count());
-            let likely = self.chunk_bytes(self.shared.used.get(), 0).min(may_hold.max(self.shared.lease.get()));
+            let likely = self.chunk_bytes(self.shared.used(), 0).min(may_hold.max(self.shared.lease()));
             if need(layout) > most_of(likely) {
                 return None;
             }
@@ -236,18 +221,16 @@ impl Body {
                 if shared.free() != seen && !mutant!("rule.shared.replaced-twice") {
                     return Some(None);
                 }
-                let lease = shared.lease.get();
-                let want = self.chunk_bytes(shared.used.get(), 0).min(may_hold.max(lease)).min(MOST_SHARED_BYTES);
+                let lease = shared.lease();
+                let want = self.chunk_bytes(shared.used(), 0).min(may_hold.max(lease)).min(MOST_SHARED_BYTES);
                 let taken = self.take_chunk(section, &self.extents, want, lease, need(layout))?;
-                let Extent { offset, len } = taken.extent;
-                let bytes = len as usize * GRANULE_BYTES;
-                shared.used.set(shared.used.get() + bytes);
                 // Written under the lock: who drains the chunk a moment later changes its node. A page that was never
                 // touched costs its fault here, once a chunk.
                 self.memory.write_node(taken.extent, taken.next);
-                let room = u32::try_from(bytes - NODE_BYTES).unwrap_or(0);
-                let former = self.exchange_shared(section, Free { start: offset, room }, offset + len, bytes);
-                self.settle(former, taken.extent);
+                if let Some(Retired { unused, end, .. }) = shared.replace(section, Some(taken.extent)) {
+                    self.cut(section, unused.start, unused.room as usize, end);
+                }
+                self.settle(lease, taken.extent);
                 Some(Some(()))
             });
             taken?;

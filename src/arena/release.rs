@@ -12,25 +12,16 @@ use crate::sync::Relaxed;
 use super::inner::Body;
 use super::shard::Shard;
 
-/// Extents given back under one hold of the lock.
-pub(super) const SECTION: usize = 64;
-
 impl Body {
     /// Nothing is handed out any more. Keeps each shard's chunk if `keep`, where it would serve a round like the last, as
     /// far as the leases are within the slack; gives back everything else. So the next round finds its memory warm.
     pub(super) fn reset(&self, keep: bool) {
         let ended: usize = self.region.section(|section| {
-            let keep = keep && self.keeps();
+            let keep = keep && self.region.keeps_freed();
             let leases = self.shards.iter().map(|shard| self.reset_shard(shard, keep && self.is_in_slack()));
             let ended: usize = leases.sum();
-            self.shared.used.set(0);
-            // Its extent is on the list, and goes with it.
-            self.shared.replace(super::shared::Free::default());
-            self.shared.end.set(0);
-            let shared = self.shared.lease.get();
-            self.shared.lease.set(0);
-            let _ = section;
-            ended + shared
+            // The shared chunk's extent is on the list, and goes with it.
+            ended + self.shared.reset(section)
         });
         self.outside.allocated.reset();
         self.outside.freed.reset();
@@ -67,8 +58,7 @@ impl Body {
 
     /// Gives back all extents of the list but those for which `keep` says so, told where they end.
     fn keep_extents(&self, keep: impl Fn(u32, Extent) -> bool) {
-        let mut batch = [Extent::new(0, 0); SECTION];
-        let (mut at, mut count) = (self.extents.take(), 0);
+        let (mut at, mut returns) = (self.extents.take(), self.region.returns(&self.budget));
         while at != 0 {
             let (extent, next) = self.memory.read_node(at);
             if keep(at, extent) {
@@ -76,33 +66,11 @@ impl Body {
                 self.memory.set_next(at, self.extents.push(at));
             } else {
                 // SAFETY: all callers have the arena exclusively; the node was just read.
-                unsafe { self.wipe_extent(extent) };
-                batch[count] = extent;
-                count += 1;
-            }
-            if count == SECTION {
-                self.give_back(&mut batch);
-                count = 0;
+                unsafe { self.region.wipe_extent(extent) };
+                returns.push(extent);
             }
             at = next;
         }
-        self.give_back(&mut batch[..count]);
-    }
-
-    /// Gives back extents of the arena's, of which nobody uses anything any more.
-    pub(super) fn give_back(&self, extents: &mut [Extent]) {
-        if extents.is_empty() {
-            return;
-        }
-        if self.region.guard_page().is_some() {
-            for extent in &*extents {
-                let given_back = self.region.give_back_whole(&self.budget, *extent);
-                debug_assert!(given_back.is_ok(), "an arena's extents are live until it gives them back");
-            }
-            return;
-        }
-        let invalid = self.region.section(|section| section.give_back_list(&self.budget, extents));
-        debug_assert_eq!(invalid, 0, "an arena's extents are live until it gives them back");
     }
 
     /// Gives back what is idle, whole pages of it to the operating system but for `keep_bytes`; gives the bytes returned.

@@ -4,14 +4,19 @@
 //! bounds of one chunk with the cursor of the next, and an exchange that meets an equal word meets an equal state: no ABA.
 //!
 //! - INV-S1: the `room` bytes from granule `start` on are nobody's; they lie in one extent, which ends at granule `end`.
-//! - INV-S2: `end` and `lease` are read and written under the region's lock only; so is the word replaced.
+//! - INV-S2: `end`, `lease` and `used` describe the chunk that the word is of: all change together, in `replace`, under the
+//!   region's lock. Outside it the figures are hints.
 
 use core::alloc::Layout;
 
+use crate::base::extent::Extent;
 use crate::base::layout::bump_down;
 use crate::base::size_class::{GRANULE_BYTES, START_ALIGN};
 use crate::bump::blocks::SharedCursor;
+use crate::region::Section;
 use crate::sync::{AcqRel, Acquire, AtomicU64, Owned32, OwnedUsize, Relaxed, mutant};
+
+use super::extents::NODE_BYTES;
 
 /// Free bytes of a chunk: `room` bytes from granule `start` on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -21,6 +26,12 @@ pub(super) struct Free {
 }
 
 impl Free {
+    /// All of a fresh chunk except its node.
+    fn of(chunk: Extent) -> Self {
+        let room = u32::try_from(chunk.len as usize * GRANULE_BYTES - NODE_BYTES).unwrap_or(0);
+        Self { start: chunk.offset, room }
+    }
+
     #[expect(clippy::cast_possible_truncation, reason = "the two halves of the word")]
     fn from_bits(bits: u64) -> Self {
         Self { start: (bits >> 32) as u32, room: bits as u32 }
@@ -35,16 +46,33 @@ impl Free {
 pub(super) struct SharedChunk {
     word: AtomicU64,
     /// The granule behind the chunk; 0 without one.
-    pub(super) end: Owned32,
-    pub(super) lease: OwnedUsize,
+    end: Owned32,
+    lease: OwnedUsize,
     /// Bytes of shared chunks taken since the last reset.
-    pub(super) used: OwnedUsize,
+    used: OwnedUsize,
+}
+
+/// What a chunk was that is shared no more. Its lease has not ended yet.
+pub(super) struct Retired {
+    pub(super) unused: Free,
+    pub(super) end: u32,
+    pub(super) lease: usize,
 }
 
 impl SharedChunk {
     /// What is free, as a hint outside the lock.
     pub(super) fn free(&self) -> Free {
         Free::from_bits(self.word.load(Relaxed))
+    }
+
+    /// Bytes of the chunk's lease; outside the lock a hint.
+    pub(super) fn lease(&self) -> usize {
+        self.lease.get()
+    }
+
+    /// Bytes of shared chunks taken since the last reset; outside the lock a hint.
+    pub(super) fn used(&self) -> usize {
+        self.used.get()
     }
 
     /// Takes a block for `layout`, whose size is not zero, from the end of the room; gives its offset from `base`, the
@@ -71,9 +99,28 @@ impl SharedChunk {
         }
     }
 
-    /// Puts `next` in the place of what is free, which is the answer: no other thread takes from it any more. Under the
-    /// region's lock.
-    pub(super) fn replace(&self, next: Free) -> Free {
+    /// Shares `next`, a fresh chunk, or none, in place of the present chunk. Returns what that was, if there was one.
+    pub(super) fn replace(&self, _section: &mut Section<'_>, next: Option<Extent>) -> Option<Retired> {
+        let (end, lease) = (self.end.get(), self.lease.get());
+        if end == 0 && next.is_none() {
+            return None;
+        }
+        let unused = self.exchange(next.map_or(Free::default(), Free::of));
+        let bytes = next.map_or(0, |chunk| chunk.len as usize * GRANULE_BYTES);
+        self.end.set(next.map_or(0, Extent::end));
+        self.lease.set(bytes);
+        self.used.set(self.used.get() + bytes);
+        (end != 0).then_some(Retired { unused, end, lease })
+    }
+
+    /// Forgets the present chunk, which goes as a whole, and all before it. Returns the lease that ends with it.
+    pub(super) fn reset(&self, section: &mut Section<'_>) -> usize {
+        self.used.set(0);
+        self.replace(section, None).map_or(0, |former| former.lease)
+    }
+
+    /// Puts `next` in the place of what is free, which is the answer: no other thread takes from it any more.
+    fn exchange(&self, next: Free) -> Free {
         if mutant!("rule.shared.replace-unchecked") {
             let before = self.free();
             crate::sync::yield_now();

@@ -5,17 +5,17 @@
 //!
 //! - INV-H1: the caches, once made, stand until the `Inner` is dropped.
 //! - INV-H2: an `Inner` is in its region's list from its first use until its drop.
-#![expect(unsafe_code, reason = "block addresses, the region's list")]
+#![expect(unsafe_code, reason = "the cached shard pointer, the region's list")]
 
 use core::ptr::NonNull;
 
 use crate::base::error::RegionError;
-use crate::base::size_class::{COUNT, GRANULE_BYTES, longest_bytes};
+use crate::base::size_class::{COUNT, longest_bytes};
 use crate::depot::Depot;
 use crate::memory::table::try_box;
 use crate::region::budget::Budget;
 use crate::region::shards::{Id, OwnedShard, Shards, default_count};
-use crate::region::{Links, Region, ShardSet};
+use crate::region::{Links, Memory, Region, ShardSet};
 use crate::sync::{CachePadded, Figure, OnceLock, mutant};
 
 use super::quarantine::Quarantine;
@@ -24,7 +24,7 @@ use super::shard::Shard;
 /// What the handles of one heap share.
 pub(crate) struct Inner {
     pub(super) id: Id<Shard>,
-    base: NonNull<u8>,
+    memory: Memory,
     /// Bytes of the longest class.
     pub(super) longest: usize,
     pub(super) region: Region,
@@ -53,8 +53,7 @@ pub(crate) struct Caches {
     pub(crate) depot: Depot,
 }
 
-// SAFETY: `base` points into the region, which the `Inner` keeps; `links` is used under the region's lock only; the rest is
-// Send and Sync by itself.
+// SAFETY: `links` is used under the region's lock only; the rest is Send and Sync by itself.
 unsafe impl Send for Inner {}
 // SAFETY: as for Send.
 unsafe impl Sync for Inner {}
@@ -66,7 +65,7 @@ impl Inner {
         let id = if mutant!("rule.heap.id-reused") { Id::of(region.base().addr().get() as u64) } else { Id::new() };
         Self {
             id,
-            base: region.base(),
+            memory: region.memory(),
             longest: longest_bytes(region.capacity()),
             budget: Budget::new(limit, region.capacity(), region.slack_divisor()),
             outside: CachePadded::default(),
@@ -88,11 +87,9 @@ impl Inner {
             .get_or_init(|| {
                 let may_cache = self.quarantine.is_none() && self.region.wipe().is_none();
                 let caches = may_cache.then(|| Caches::make(&self.region, count()).ok()).flatten();
-                let set = NonNull::from(self as &dyn ShardSet);
-                // SAFETY: the same pointer, its lifetime erased: the `Inner` leaves the list before it goes (INV-H2).
-                let set = unsafe { core::mem::transmute::<NonNull<dyn ShardSet + '_>, NonNull<dyn ShardSet>>(set) };
+                let set: NonNull<dyn ShardSet> = NonNull::from(self);
                 // SAFETY: `register`'s contract: an `Inner` does not move (it is made inside its `Arc`), and its drop
-                // unregisters it.
+                // unregisters it (INV-H2).
                 self.region.section(|section| unsafe { section.register(set) });
                 caches
             })
@@ -114,15 +111,13 @@ impl Inner {
     /// The address of `granule`, derived from the region's base.
     #[inline(always)]
     pub(crate) fn address(&self, granule: u32) -> NonNull<u8> {
-        // SAFETY: `NonNull::add`: every granule of the index lies inside the mapping (INV-R1).
-        unsafe { self.base.add(granule as usize * GRANULE_BYTES) }
+        self.memory.granule(granule)
     }
 
     /// The granule at which the block `ptr` begins.
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "a region has fewer than 2^32 granules")]
     pub(crate) fn granule(&self, ptr: NonNull<u8>) -> u32 {
-        (ptr.addr().get().wrapping_sub(self.base.addr().get()) / GRANULE_BYTES) as u32
+        self.memory.granule_at(ptr.addr().get())
     }
 
     // ---- the calling thread's shard -------------------------------------------------------------------------------
@@ -150,12 +145,9 @@ impl Inner {
     #[cfg(feature = "stats")]
     pub(super) fn live_bytes(&self) -> usize {
         let shards = || self.made().into_iter().flat_map(|caches| caches.shards.iter());
-        // Frees are read before allocations, so that a block which goes round meanwhile is rather counted twice than as
-        // minus one; the loads are Relaxed, so the sum is bounded below as well.
         let freed = shards().map(Shard::freed).fold(self.outside.freed.get(), u64::wrapping_add);
         let allocated = shards().map(Shard::allocated).fold(self.outside.allocated.get(), u64::wrapping_add);
-        let live = allocated.wrapping_sub(freed);
-        if live > u64::MAX / 2 { 0 } else { usize::try_from(live).unwrap_or(usize::MAX) }
+        crate::sync::wrapped_difference(allocated, freed)
     }
 
     /// Counts `bytes` handed out.

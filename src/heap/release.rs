@@ -6,8 +6,8 @@ use core::ptr::NonNull;
 use crate::base::error::FreeError;
 use crate::base::extent::Extent;
 use crate::base::size_class::{Class, GRANULE_BYTES};
-use crate::region::Section;
 use crate::region::shards::OwnedShard;
+use crate::region::{Returns, Section};
 
 use super::inner::Inner;
 use super::shard::Shard;
@@ -76,10 +76,10 @@ impl Inner {
         let granule = self.checked_granule(ptr)?;
         let len = u32::try_from(self.usable(layout) / GRANULE_BYTES).map_err(|_| FreeError::WrongLayout)?;
         let block = Extent::new(granule, len);
-        if let Some(byte) = self.region.wipe() {
+        if self.region.wipe().is_some() {
             // Only what the index says is one live block of this length may be written to.
             self.region.section(|section| self.check_live(section, block))?;
-            self.fill_block(ptr, len as usize * GRANULE_BYTES, byte);
+            self.wipe_block(block);
         }
         if self.region.guards(block) {
             return self.region.give_back_whole(&self.budget, block);
@@ -166,15 +166,14 @@ const SECTION: usize = 32;
 pub(super) struct Batch<'a> {
     inner: &'a Inner,
     shard: &'a Shard,
-    waiting: [Extent; SECTION],
-    count: usize,
+    returns: Returns<'a>,
     /// What the waiting blocks have as they were asked for.
     bytes: usize,
 }
 
 impl<'a> Batch<'a> {
     pub(super) fn new(inner: &'a Inner, shard: &'a Shard) -> Self {
-        Self { inner, shard, waiting: [Extent::new(0, 0); SECTION], count: 0, bytes: 0 }
+        Self { inner, shard, returns: inner.region.returns(&inner.budget), bytes: 0 }
     }
 
     /// Takes back the block at `ptr`, whose layout's size is not zero.
@@ -184,23 +183,17 @@ impl<'a> Batch<'a> {
             return;
         }
         let Some(block) = inner.plain_block(ptr, layout) else { return inner.free_in(shard, ptr, layout) };
-        self.waiting[self.count] = block;
-        self.count += 1;
+        self.returns.push(block);
         self.bytes += layout.size();
-        if self.count == SECTION {
+        if self.returns.len() == SECTION {
             self.give_back();
         }
     }
 
     fn give_back(&mut self) {
-        let waiting = &mut self.waiting[..core::mem::take(&mut self.count)];
-        if waiting.is_empty() {
-            return;
-        }
-        let inner = self.inner;
-        let invalid = inner.region.section(|section| section.give_back_list(&inner.budget, waiting));
-        (0..invalid).for_each(|_| inner.count_invalid());
-        inner.count_free(self.shard, core::mem::take(&mut self.bytes));
+        let invalid = self.returns.flush();
+        (0..invalid).for_each(|_| self.inner.count_invalid());
+        self.inner.count_free(self.shard, core::mem::take(&mut self.bytes));
     }
 }
 

@@ -1,5 +1,5 @@
 //! Grow and shrink: in place where the class or the neighbours allow it.
-#![expect(unsafe_code, reason = "copies the bytes of a block that had to move")]
+#![expect(unsafe_code, reason = "copies the bytes of a block that had to move; wipes what is cut off")]
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
@@ -75,12 +75,12 @@ impl Inner {
             return false;
         };
         let granule = self.granule(ptr);
-        if let Some(byte) = self.region.wipe() {
+        if self.region.wipe().is_some() {
             // Only what the index says is one live block of this length may be written to.
             if self.region.section(|section| section.len_of(granule)) != Ok(len) {
                 return false;
             }
-            self.fill_block(self.address(granule + rest), have - keep, byte);
+            self.wipe_block(Extent::new(granule, len).from(granule + rest));
         }
         self.region.section(|section| section.split(&self.budget, Extent::new(granule, len), rest)).is_ok()
     }
@@ -146,11 +146,9 @@ impl Inner {
         Some(start)
     }
 
-    /// Fills a block that is being given back.
-    pub(super) fn fill_block(&self, ptr: NonNull<u8>, len: usize, byte: u8) {
-        let offset = self.region.offset_of(ptr.as_ptr());
-        debug_assert!(offset.is_some_and(|offset| offset + len <= self.region.capacity()));
-        // SAFETY: the index says that `len` bytes at `ptr` are one live block, and its holder is giving it back.
-        unsafe { self.address(self.granule(ptr)).write_bytes(byte, len) };
+    /// Fills a live block that its holder gives back, or the tail of one, if the region asks for that.
+    pub(super) fn wipe_block(&self, block: Extent) {
+        // SAFETY: the index says that these granules are a live block's, and its holder is giving them back.
+        unsafe { self.region.wipe_extent(block) };
     }
 }

@@ -12,14 +12,14 @@
 //! lock.
 //!
 //! Two bodies: in the region's memory, or, under the model checker, whose words are not plain bytes, beside it.
-#![expect(unsafe_code, reason = "derives entries from the region's base")]
+#![expect(unsafe_code, reason = "refers to entries in the region's memory")]
 
 use core::alloc::Layout;
 
-use super::text::{Memory, RECORD_ALIGN, RecordAt};
+use super::text::{RECORD_ALIGN, RecordAt};
 use crate::base::error::{AllocError, AllocErrorKind};
 use crate::base::extent::Extent;
-use crate::region::Account;
+use crate::region::{Account, Memory};
 use crate::sync::{Acquire, AtomicU64, Ghost, Relaxed, Release};
 
 /// Bits of a hash in an entry.
@@ -291,8 +291,7 @@ mod body {
         /// They are the caller's alone, in the region.
         pub(super) unsafe fn new(memory: Memory, granule: u32, count: usize) -> Self {
             const { assert!(size_of::<Entry>() == 8 && align_of::<Entry>() <= GRANULE_BYTES) };
-            // SAFETY: this function's contract.
-            let first = unsafe { memory.at(u64::from(granule) * GRANULE_BYTES as u64) }.cast::<Entry>();
+            let first = memory.granule(granule).cast::<Entry>();
             for index in 0..count {
                 // SAFETY: `NonNull::add`: one of the caller's entries.
                 let entry = unsafe { first.add(index) };
@@ -314,8 +313,7 @@ mod body {
         #[inline(always)]
         #[expect(clippy::unused_self, reason = "the model checker's body uses it")]
         pub(super) unsafe fn entries(&self, memory: Memory, granule: u32, bits: u32) -> &[Entry] {
-            // SAFETY: a granule of the region (INV-J1).
-            let first = unsafe { memory.at(u64::from(granule) * GRANULE_BYTES as u64) }.cast::<Entry>();
+            let first = memory.granule(granule).cast::<Entry>();
             // SAFETY: `from_raw_parts`: as many entries as were made there (INV-J1); words of an atomic type.
             unsafe { core::slice::from_raw_parts(first.as_ptr(), 1 << bits) }
         }

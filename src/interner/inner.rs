@@ -26,11 +26,11 @@ use core::hash::{BuildHasher, Hasher};
 use super::index::{Found, Hash, Index};
 use super::shard::{Shard, Wanted};
 use super::symbol::Symbol;
-use super::text::{Memory, RecordAt, record_bytes};
+use super::text::{RecordAt, record_bytes};
 use crate::base::error::{AllocError, AllocErrorKind, RegionError};
 use crate::memory::table::Zeroable;
 use crate::region::segments::{NoGrowth, Segments};
-use crate::region::{Account, Region};
+use crate::region::{Account, Memory, Region};
 use crate::sync::{Acquire, AtomicU32, AtomicU64, CachePadded, Ghost, Mutex, Relaxed, Release, mutant, parallelism};
 
 /// Shards that an interner may have: a power of two.
@@ -91,7 +91,7 @@ impl Inner {
         let account = Account::open(region)?;
         let most = account.region().capacity() / LEAST_COST;
         Ok(Self {
-            memory: Memory::of(account.region()),
+            memory: account.region().memory(),
             shards: shards.into_boxed_slice(),
             hasher: hashbrown::DefaultHashBuilder::default(),
             slots: Segments::reserve(&account, most)?,
@@ -270,11 +270,8 @@ impl Inner {
     /// Gives all tables but the newest back. Nobody looks into one.
     pub(crate) fn give_back_old_tables(&mut self) {
         for shard in &self.shards {
-            shard.with(|shard| {
-                let mut old = shard.old_tables();
-                // SAFETY: `give_back`'s contract: tables of this shard, each once; `&mut self`: nobody looks into them.
-                unsafe { self.account.give_back(old.as_mut_slice()) };
-            });
+            // SAFETY: `give_back`'s contract: tables of this shard, each once; `&mut self`: nobody looks into them.
+            shard.with(|shard| unsafe { self.account.give_back(shard.old_tables()) });
         }
     }
 }

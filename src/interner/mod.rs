@@ -195,7 +195,7 @@ impl Interner {
             Some(region) => region.refusal(text.len(), 1, kind),
             None => AllocError { requested: text.len(), align: 1, usage: 0, limit: usize::MAX, largest_free: 0, kind },
         };
-        let inner = self.inner.make(Inner::open).map_err(|_| refused(AllocErrorKind::LimitReached))?;
+        let inner = self.inner.make(Inner::open, |_| ()).map_err(|_| refused(AllocErrorKind::LimitReached))?;
         inner.intern(inner.hash(text), text)
     }
 }

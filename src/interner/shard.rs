@@ -8,14 +8,11 @@
 use core::alloc::Layout;
 
 use super::index::{self, Entries, Hash, Index, LENGTHS, Made};
-use super::text::{Memory, RecordAt, Room, Text};
+use super::text::{RecordAt, Room, Text};
 use crate::base::error::AllocError;
 use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
-use crate::region::Account;
-
-/// Extents given back at a time.
-const BATCH: usize = 60;
+use crate::region::{Account, Memory};
 
 /// See the module's header.
 #[derive(Debug, Default)]
@@ -101,21 +98,15 @@ impl Shard {
     }
 
     /// The extents of all tables but the newest, which are forgotten.
-    pub(super) fn old_tables(&mut self) -> Tables {
+    pub(super) fn old_tables(&mut self) -> impl Iterator<Item = Extent> {
         let newest = self.tables.iter().rposition(|granule| *granule != 0);
         self.forget_tables(newest.unwrap_or(0))
     }
 
     /// The extents of the first `count` tables, which are forgotten.
-    fn forget_tables(&mut self, count: usize) -> Tables {
-        let mut tables = Tables { extents: [Extent::new(0, 0); LENGTHS], count: 0 };
-        for (nth, granule) in self.tables[..count].iter_mut().enumerate() {
-            if let Some(granule) = core::mem::take(granule).checked_sub(1) {
-                tables.extents[tables.count] = index::extent(nth, granule);
-                tables.count += 1;
-            }
-        }
-        tables
+    fn forget_tables(&mut self, count: usize) -> impl Iterator<Item = Extent> {
+        let tables = self.tables[..count].iter_mut().enumerate();
+        tables.filter_map(|(nth, granule)| Some(index::extent(nth, core::mem::take(granule).checked_sub(1)?)))
     }
 
     /// Gives everything back.
@@ -123,35 +114,11 @@ impl Shard {
     /// # Safety
     /// `account` is the one that everything was taken with; nobody refers to a record, or looks into a table.
     pub(super) unsafe fn close(&mut self, account: &Account, memory: Memory) {
-        let mut tables = self.forget_tables(LENGTHS);
         // SAFETY: `give_back`'s contract: tables of this shard (INV-ID2), each once; nobody looks into them.
-        unsafe { account.give_back(tables.as_mut_slice()) };
-        loop {
-            let (mut extents, mut count) = ([Extent::new(0, 0); BATCH], 0);
-            while count < BATCH
-                // SAFETY: this function's contract.
-                && let Some(extent) = unsafe { self.text.unlink(memory) }
-            {
-                extents[count] = extent;
-                count += 1;
-            }
-            if count == 0 {
-                return;
-            }
-            // SAFETY: `give_back`'s contract: extents of the chain (INV-IS3), each once; nobody refers to them.
-            unsafe { account.give_back(&mut extents[..count]) };
-        }
-    }
-}
-
-/// Extents of tables to be given back.
-pub(super) struct Tables {
-    extents: [Extent; LENGTHS],
-    count: usize,
-}
-
-impl Tables {
-    pub(super) fn as_mut_slice(&mut self) -> &mut [Extent] {
-        &mut self.extents[..self.count]
+        unsafe { account.give_back(self.forget_tables(LENGTHS)) };
+        // SAFETY: this function's contract.
+        let text = core::iter::from_fn(|| unsafe { self.text.unlink(memory) });
+        // SAFETY: `give_back`'s contract: extents of the chain (INV-IS3), each once; nobody refers to them.
+        unsafe { account.give_back(text) };
     }
 }

@@ -1,4 +1,4 @@
-//! `Memory` reads and writes the records of strings in a region; `Text` is where a shard puts its next ones.
+//! Records of strings in a region's memory; `Text` is where a shard puts its next ones.
 //!
 //! A record is `[symbol: u32][length: u32][bytes]`, aligned to 4 bytes. Records are bumped upwards through chunks, each an
 //! extent of its own that begins with a link to the one before and its length.
@@ -16,7 +16,7 @@ use core::ptr::NonNull;
 use crate::base::error::AllocError;
 use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
-use crate::region::{Account, Region};
+use crate::region::{Account, Memory};
 
 /// Alignment of a record, in bytes.
 pub(super) const RECORD_ALIGN: usize = 4;
@@ -33,42 +33,23 @@ const QUARTER: usize = 4;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RecordAt(pub(super) u64);
 
-/// The first byte of the region that an interner's text is in.
-#[derive(Clone, Copy)]
-pub(super) struct Memory(NonNull<u8>);
-
-// SAFETY: an address in the region, which stands as long as the interner's account; it has no thread affinity.
-unsafe impl Send for Memory {}
-// SAFETY: as for Send.
-unsafe impl Sync for Memory {}
-
+/// The records of an interner's strings, and its chunks.
 impl Memory {
-    pub(super) fn of(region: &Region) -> Self {
-        Self(region.base())
-    }
-
-    /// The address `offset` bytes behind the base.
-    ///
-    /// # Safety
-    /// `offset` lies in the region.
+    /// What begins at `offset`, which lies in the region.
     #[inline(always)]
-    pub(super) unsafe fn at(self, offset: u64) -> NonNull<u8> {
+    fn at(self, offset: u64) -> NonNull<u8> {
         #[expect(clippy::cast_possible_truncation, reason = "an offset in a region fits the address space")]
-        let offset = offset as usize;
-        // SAFETY: `NonNull::add`: inside the mapping, by this function's contract.
-        unsafe { self.0.add(offset) }
+        self.byte(offset as usize)
     }
 
     /// Word `index` of what begins at `offset`.
     ///
     /// # Safety
-    /// As for [`Memory::at`]; a record, or a chunk, was written there, and that happened before.
+    /// A record, or a chunk, was written there, and that happened before.
     #[inline(always)]
     unsafe fn word(self, offset: u64, index: usize) -> u32 {
-        // SAFETY: this function's contract.
-        let words = unsafe { self.at(offset) }.cast::<u32>();
         // SAFETY: `NonNull::add`: what begins there has two words at least.
-        let word = unsafe { words.add(index) };
+        let word = unsafe { self.at(offset).cast::<u32>().add(index) };
         // SAFETY: `NonNull::read`: written before, aligned to 4 bytes, and never written again.
         unsafe { word.read() }
     }
@@ -78,8 +59,7 @@ impl Memory {
     /// # Safety
     /// The bytes are the caller's alone, in the region, and `offset` is a multiple of 4.
     unsafe fn set_words(self, offset: u64, words: [u32; 2]) {
-        // SAFETY: this function's contract.
-        let head = unsafe { self.at(offset) }.cast::<u32>();
+        let head = self.at(offset).cast::<u32>();
         // SAFETY: `NonNull::write`: the caller's bytes, aligned.
         unsafe { head.write(words[0]) };
         // SAFETY: `NonNull::add`: the second of two words there.
@@ -97,8 +77,7 @@ impl Memory {
         let len = text.len() as u32;
         // SAFETY: this function's contract; records are aligned.
         unsafe { self.set_words(record.0, [number, len]) };
-        // SAFETY: behind the head, inside the record.
-        let bytes = unsafe { self.at(record.0 + HEAD_BYTES as u64) };
+        let bytes = self.at(record.0 + HEAD_BYTES as u64);
         // SAFETY: `copy_from_nonoverlapping`: `text.len()` bytes of the record, which nobody else has yet.
         unsafe { bytes.copy_from_nonoverlapping(NonNull::from(text).cast(), text.len()) };
     }
@@ -111,8 +90,7 @@ impl Memory {
     unsafe fn bytes<'a>(self, record: RecordAt) -> &'a [u8] {
         // SAFETY: a record's second word, by this function's contract.
         let len = unsafe { self.word(record.0, 1) } as usize;
-        // SAFETY: behind the head, inside the record.
-        let bytes = unsafe { self.at(record.0 + HEAD_BYTES as u64) };
+        let bytes = self.at(record.0 + HEAD_BYTES as u64);
         // SAFETY: `from_raw_parts`: as many bytes as were written, never written again (INV-IS1).
         unsafe { core::slice::from_raw_parts(bytes.as_ptr(), len) }
     }

@@ -19,8 +19,8 @@ use crate::depot::Depot;
 use crate::memory::table::Zeroable;
 use crate::region::segments::{NoGrowth, Segments};
 use crate::region::shards::{OwnedShard, Shards};
-use crate::region::{Account, Region};
-use crate::sync::{AtomicU32, AtomicUsize, Mutex, Relaxed, mutant, yield_now};
+use crate::region::{Account, Region, Wipe};
+use crate::sync::{AtomicU32, AtomicUsize, Mutex, Relaxed, mutant, wrapped_difference, yield_now};
 
 use super::shard::{BATCH, Counts, Shard, count};
 use super::slot::Slot;
@@ -54,7 +54,7 @@ pub(super) struct Body<T> {
     /// Held by whoever reserves several slots: of two that do not fit together one is served.
     pub(super) many: Mutex<()>,
     /// What the region fills freed memory with.
-    wipe: Option<u8>,
+    wipe: Option<Wipe>,
     /// Not 0 once somebody has. Relaxed: it is set before the first of their claims, and whoever is refused because of one
     /// has acquired that.
     pub(super) several: AtomicU32,
@@ -235,9 +235,9 @@ impl<T> Body<T> {
     /// The caller holds the slot, and no value is in it.
     #[inline(always)]
     pub(super) unsafe fn release(&self, shard: &Shard, slot: &Slot<T>, index: u32, generation: u32) {
-        if let Some(byte) = self.wipe {
+        if let Some(wipe) = self.wipe {
             // SAFETY: this function's contract.
-            unsafe { slot.wipe(byte) };
+            unsafe { slot.wipe(wipe) };
         }
         let counts = &shard.counts;
         counts.count_releasing();
@@ -279,7 +279,6 @@ impl<T> Body<T> {
 
     /// Values in the pool. Exact when quiet.
     pub(super) fn len(&self) -> usize {
-        // What takes away is read before what adds, so that a value that goes round meanwhile is rather counted twice.
         let less = self.sum(|counts| {
             let words = [&counts.parted, &counts.reserved, &counts.retired];
             words.iter().fold(counts.releasing(), |sum, word| sum.wrapping_add(word.get()))
@@ -288,8 +287,7 @@ impl<T> Body<T> {
             let kept = counts.dropped.get().wrapping_add(counts.settled.get());
             kept.wrapping_add(counts.claimed())
         });
-        let len = more.wrapping_sub(less);
-        if len > u64::MAX / 2 { 0 } else { usize::try_from(len).unwrap_or(usize::MAX) }
+        wrapped_difference(more, less)
     }
 
     /// Whether a batch of hints waits in the depot. No role of a model runs.

@@ -23,7 +23,7 @@ impl<T> Pool<T> {
     /// The slots and all that belongs to them, made if need be; none if the system refuses.
     #[inline(always)]
     pub(super) fn body(&self) -> Option<&Body<T>> {
-        self.body.made().or_else(|| self.body.make(|region| Body::make(region, self.most)).ok())
+        self.body.make(|region| Body::make(region, self.most), |_| ()).ok()
     }
 
     /// Claims a free slot, or returns `None` if there is none.

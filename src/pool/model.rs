@@ -14,7 +14,7 @@ impl<T> Pool<T> {
     pub(crate) fn with_slots(region: &Region, most: usize, made: usize) -> Pool<T> {
         assert!(most < MOST_SLOTS, "a small pool");
         let pool = Pool::with_region(Some(region.clone()), most);
-        let body = pool.body.make(|region| Body::make(region, most)).expect("tables of slots and shards");
+        let body = pool.body.make(|region| Body::make(region, most), |_| ()).expect("tables of slots and shards");
         while body.slots.len() < made {
             body.slots.grow(&body.account, body.slots.len()).expect("room for the slots");
         }

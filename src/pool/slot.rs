@@ -8,6 +8,7 @@ use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
 use crate::memory::table::Zeroable;
+use crate::region::Wipe;
 use crate::sync::Ghost;
 
 use super::word::Word;
@@ -85,9 +86,9 @@ impl<T> Slot<T> {
     /// # Safety
     /// The caller holds the slot, and the value was moved out or dropped.
     #[cold]
-    pub(super) unsafe fn wipe(&self, byte: u8) {
-        // SAFETY: `write_bytes`: the cell's bytes, its holder's alone (INV-W3); it may be anything.
-        unsafe { self.value.get().write_bytes(byte, 1) };
+    pub(super) unsafe fn wipe(&self, wipe: Wipe) {
+        // SAFETY: `Wipe::fill`: the cell's bytes, its holder's alone (INV-W3); it may be anything.
+        unsafe { wipe.fill(self.value.get().cast(), size_of::<T>()) };
     }
 
     /// The value, shared.

@@ -6,7 +6,7 @@
 //! - INV-N1: the member is in its region's list from `open` until the account's drop, and is boxed and pinned meanwhile.
 //!
 //! Synchronised by the region's lock. The list of extents is the client's business.
-#![expect(unsafe_code, reason = "the region's list; derives addresses from the region's base")]
+#![expect(unsafe_code, reason = "the region's list; wipes what is given back")]
 
 use core::alloc::Layout;
 use core::pin::Pin;
@@ -14,15 +14,11 @@ use core::ptr::NonNull;
 
 use crate::base::error::{AllocError, AllocErrorKind, RegionError};
 use crate::base::extent::Extent;
-use crate::base::size_class::GRANULE_BYTES;
 use crate::memory::table::try_box;
 use crate::region::budget::Budget;
 use crate::sync::OwnedUsize;
 
 use super::{Blocker, Links, Region, ShardSet, Wanted};
-
-/// Extents given back under one hold of the lock.
-const BATCH: usize = 60;
 
 /// See the module's header.
 pub(crate) struct Account {
@@ -88,25 +84,21 @@ impl Account {
             return Err(self.region.section(|section| section.refuse_outright(&self.member.budget, layout)));
         };
         let granule = self.region.take_or_refuse(&*self.member, wanted, &mut |_| false, |_, _| {})?;
-        Ok((Extent::new(granule, wanted.len), self.address(granule)))
+        Ok((Extent::new(granule, wanted.len), self.region.memory().granule(granule)))
     }
 
-    fn address(&self, granule: u32) -> NonNull<u8> {
-        // SAFETY: `NonNull::add`: every granule of the index lies inside the mapping (INV-R1).
-        unsafe { self.region.base().add(granule as usize * GRANULE_BYTES) }
-    }
-
-    /// Gives `extents` back, wiped if the region asks for that, 60 under one hold of the lock, and leaves the region's
-    /// list. A region that nobody else has goes as a whole instead.
+    /// Gives `extents` back, the last thing that is done with the account. A region that nobody else has goes as a whole
+    /// instead. Sorts them, so that the neighbours of a batch are each other's.
     ///
     /// # Safety
-    /// Each of `extents` is one that `take` gave, is named once, and nothing refers to its memory any more.
-    pub(crate) unsafe fn close(self, extents: &mut [Extent]) {
+    /// As for [`Account::give_back`].
+    pub(crate) unsafe fn close(&self, extents: &mut [Extent]) {
         if self.region.is_last() {
             return;
         }
+        extents.sort_unstable();
         // SAFETY: this function's contract.
-        unsafe { self.give_back(extents) };
+        unsafe { self.give_back(extents.iter().copied()) };
     }
 
     /// Whether nobody else has the region, so that it goes as a whole with this account.
@@ -119,32 +111,19 @@ impl Account {
         self.member.budget.usage()
     }
 
-    /// Gives `extents` back, wiped if the region asks for that, 60 under one hold of the lock. Sorts them.
+    /// Gives `extents` back, wiped if the region asks for that, many under one hold of the lock.
     ///
     /// # Safety
     /// Each of `extents` is one that `take` gave, is named once, and nothing refers to its memory any more.
-    pub(crate) unsafe fn give_back(&self, extents: &mut [Extent]) {
-        for extent in &*extents {
+    pub(crate) unsafe fn give_back(&self, extents: impl IntoIterator<Item = Extent>) {
+        let mut returns = self.region.returns(&self.member.budget);
+        for extent in extents {
             // SAFETY: this function's contract.
-            unsafe { self.wipe(*extent) };
-        }
-        if self.region.guard_page().is_some() {
-            for extent in &*extents {
-                let given_back = self.region.give_back_whole(&self.member.budget, *extent);
-                debug_assert!(given_back.is_ok(), "the caller's contract");
-            }
-            return;
-        }
-        // Sorted as a whole, so that the neighbours of a batch are each other's.
-        extents.sort_unstable();
-        for batch in extents.chunks_mut(BATCH) {
-            let invalid = self.region.section(|section| section.give_back_list(&self.member.budget, batch));
-            debug_assert_eq!(invalid, 0, "the caller's contract");
+            unsafe { self.region.wipe_extent(extent) };
+            returns.push(extent);
         }
     }
-}
 
-impl Account {
     /// Gives back an extent whose address nobody was told: no read of it can be stale, so it does not wait in guard mode's
     /// quarantine, and the region's usage is what it was before.
     ///
@@ -152,20 +131,9 @@ impl Account {
     /// `take` gave `extent`, and nothing refers to its memory.
     pub(crate) unsafe fn give_back_untold(&self, extent: Extent) {
         // SAFETY: this function's contract.
-        unsafe { self.wipe(extent) };
+        unsafe { self.region.wipe_extent(extent) };
         let given_back = self.region.section(|section| section.give_back(&self.member.budget, extent));
         debug_assert!(given_back.is_ok(), "the caller's contract");
-    }
-
-    /// Fills an extent, if the region asks for that.
-    ///
-    /// # Safety
-    /// It is a live one of this account's, which nothing refers to.
-    unsafe fn wipe(&self, extent: Extent) {
-        if let Some(byte) = self.region.wipe() {
-            // SAFETY: `write_bytes`: this function's contract.
-            unsafe { self.address(extent.offset).write_bytes(byte, extent.len as usize * GRANULE_BYTES) };
-        }
     }
 }
 

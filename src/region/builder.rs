@@ -4,10 +4,7 @@ use crate::base::error::RegionError;
 use crate::memory::mapping::{Advice, HUGE_FROM_BYTES, Mapping, page_bytes};
 use crate::region::budget::SLACK_DIVISOR;
 
-use super::{LEAST_BYTES, MOST_BYTES, Region};
-
-/// Byte that freed blocks are filled with under `poison_on_free`.
-const POISON: u8 = 0xDE;
+use super::{LEAST_BYTES, MOST_BYTES, Region, Wipe};
 
 /// Options of a region; see [`Region::builder`].
 ///
@@ -138,8 +135,8 @@ impl RegionBuilder {
         let huge_pages = self.huge_pages.unwrap_or(rounded >= HUGE_FROM_BYTES && !self.advice.guard_pages);
         let mapping = Mapping::reserve(rounded, Advice { huge_pages, ..self.advice })?;
         let wipe = match (self.zero_on_free, self.poison_on_free) {
-            (true, _) => Some(0),
-            (false, true) => Some(POISON),
+            (true, _) => Some(Wipe::ZERO),
+            (false, true) => Some(Wipe::POISON),
             (false, false) => None,
         };
         Region::on(mapping, self.limit.unwrap_or(self.capacity), self.slack_divisor, wipe)

@@ -1,8 +1,11 @@
 //! `FirstUse`: what is made in a region when it is first asked for, for types whose `new` reserves nothing and cannot fail.
 //!
-//! - INV-FU1: the body, once made, stands as long as this.
+//! - INV-FU1: the body, once made, stays where it is as long as this stands.
 //!
-//! Synchronised by a lock that only makers take, and by `OnceLock`. Nobody else's lock is taken under it but the region's.
+//! Synchronised by a lock that only makers take, and by `OnceLock`. Nobody else's lock is taken under it but the region's,
+//! and it is not taken under that.
+//!
+//! Deliberately not here: a heap's caches. Its region is there from the start, and without memory for them it does without.
 
 use crate::base::error::RegionError;
 use crate::memory::table::try_box;
@@ -35,26 +38,50 @@ impl<B> FirstUse<B> {
         self.body.get_mut().map(|body| &mut **body)
     }
 
-    /// The body, made at the first call.
+    /// The body, made at the first call: then `after` runs with it where it stands. Others may have found it by then, but no
+    /// maker has.
     ///
     /// # Errors
     /// The system's, or the global allocator's, refusal; the next call tries again.
+    #[inline]
+    pub(crate) fn make(
+        &self,
+        make: impl FnOnce(Region) -> Result<B, RegionError>,
+        after: impl FnOnce(&B),
+    ) -> Result<&B, RegionError> {
+        match self.made() {
+            Some(body) => Ok(body),
+            None => self.make_first(make, after),
+        }
+    }
+
     #[cold]
-    pub(crate) fn make(&self, make: impl FnOnce(Region) -> Result<B, RegionError>) -> Result<&B, RegionError> {
+    fn make_first(
+        &self,
+        make: impl FnOnce(Region) -> Result<B, RegionError>,
+        after: impl FnOnce(&B),
+    ) -> Result<&B, RegionError> {
         self.making.with(|region| {
             if let Some(body) = self.made() {
                 return Ok(body);
             }
             let body = try_box(make(region.clone().map_or_else(Region::machine, Ok)?)?)?;
             *region = None;
-            Ok(&**self.body.get_or_init(|| body))
+            let body = &**self.body.get_or_init(|| body);
+            after(body);
+            Ok(body)
         })
     }
 
-    /// The region that was given, if the body was not made meanwhile; `of` says which region a body is in.
-    pub(crate) fn region(&self, of: impl Fn(&B) -> Region) -> Option<Region> {
-        let made = || self.made().map(&of);
+    /// What `made` says of the body, or, if it was not made yet, `given` of the region that was given.
+    pub(crate) fn look<R>(&self, made: impl Fn(&B) -> R, given: impl FnOnce(&Option<Region>) -> R) -> R {
+        let body = || self.made().map(&made);
         // The maker takes the region along: who waited for it looks again.
-        made().or_else(|| self.making.with(|region| made().or_else(|| region.clone())))
+        body().unwrap_or_else(|| self.making.with(|region| body().unwrap_or_else(|| given(region))))
+    }
+
+    /// The region that was given, or that of the body; `of` says which that is.
+    pub(crate) fn region(&self, of: impl Fn(&B) -> Region) -> Option<Region> {
+        self.look(|body| Some(of(body)), Option::clone)
     }
 }

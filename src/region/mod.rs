@@ -10,10 +10,7 @@
 //! figures, at most 60 blocks long outside the drop of a whole heap.
 //!
 //! Layer rule: heaps and arenas stand above the region; it reaches what they have cached through the list of `sets.rs`.
-#![expect(
-    unsafe_code,
-    reason = "derives pointers from the mapping's base; the list's pointers go from thread to thread"
-)]
+#![expect(unsafe_code, reason = "the mapping's base; sends the list of shard sets")]
 
 use core::fmt;
 use core::mem::{ManuallyDrop, MaybeUninit};
@@ -33,24 +30,30 @@ mod builder;
 mod first_use;
 mod insight;
 mod lazy;
+mod memory;
 mod quarantine;
 mod request;
 mod reservation;
+mod returns;
 mod section;
 pub(crate) mod segments;
 mod sets;
 pub(crate) mod shards;
 mod trim;
+mod wipe;
 
 pub(crate) use account::Account;
 pub use builder::RegionBuilder;
 pub(crate) use first_use::FirstUse;
+pub(crate) use memory::Memory;
 pub(crate) use request::{GiveBackOwn, Wanted};
 pub use reservation::RegionReservation;
+pub(crate) use returns::Returns;
 use section::Blocker;
 pub(crate) use section::Section;
 use sets::SetRef;
 pub(crate) use sets::{Links, ShardSet, Sweep};
+pub(crate) use wipe::Wipe;
 
 /// Least capacity of a region, in bytes.
 pub(crate) const LEAST_BYTES: usize = 4096;
@@ -77,11 +80,11 @@ pub struct Region {
 /// What the handles of a region share.
 pub(crate) struct Shared {
     mapping: Mapping,
-    base: NonNull<u8>,
+    memory: Memory,
     capacity: usize,
     budget: Budget,
     slack_divisor: usize,
-    wipe: Option<u8>,
+    wipe: Option<Wipe>,
     /// Granules of a page, in guard mode.
     guard_page: Option<u32>,
     /// Of a region that an arena made for itself.
@@ -89,11 +92,6 @@ pub(crate) struct Shared {
     /// The lock on a line of its own: those who wait for it do not slow its holder.
     state: CachePadded<Mutex<CachePadded<State>>>,
 }
-
-// SAFETY: `base` points into `mapping`, which is Send and Sync; the rest of the state is behind the lock.
-unsafe impl Send for Shared {}
-// SAFETY: as for Send.
-unsafe impl Sync for Shared {}
 
 /// What the lock guards.
 struct State {
@@ -174,7 +172,7 @@ impl Region {
         mapping: Mapping,
         limit: usize,
         slack_divisor: usize,
-        wipe: Option<u8>,
+        wipe: Option<Wipe>,
     ) -> Result<Region, RegionError> {
         let start = mapping.base().addr().get();
         let pad = start.next_multiple_of(GRANULE_BYTES) - start;
@@ -195,7 +193,7 @@ impl Region {
         let budget = Budget::new(limit, capacity, slack_divisor);
         let shared = Shared {
             mapping,
-            base,
+            memory: Memory::new(base),
             capacity,
             budget,
             slack_divisor,
@@ -247,13 +245,18 @@ impl Region {
     /// Address of the region's first byte.
     #[must_use]
     pub fn base(&self) -> NonNull<u8> {
-        self.shared.base
+        self.shared.memory.base()
+    }
+
+    /// Returns where the region's granules are.
+    pub(crate) fn memory(&self) -> Memory {
+        self.shared.memory
     }
 
     /// Bytes from the base to `ptr`; none outside the region. No lock.
     #[must_use]
     pub fn offset_of(&self, ptr: *const u8) -> Option<usize> {
-        ptr.addr().checked_sub(self.shared.base.addr().get()).filter(|offset| *offset < self.shared.capacity)
+        ptr.addr().checked_sub(self.base().addr().get()).filter(|offset| *offset < self.shared.capacity)
     }
 
     pub(crate) fn budget(&self) -> &Budget {
@@ -262,11 +265,6 @@ impl Region {
 
     pub(crate) fn slack_divisor(&self) -> usize {
         self.shared.slack_divisor
-    }
-
-    /// The byte that freed blocks are filled with, if any.
-    pub(crate) fn wipe(&self) -> Option<u8> {
-        self.shared.wipe
     }
 
     /// Whether no other handle, heap or arena has the region. Only a caller that is about to drop its own may rely on it.

@@ -28,7 +28,7 @@ use crate::region::budget::Budget;
 use crate::sync::mutant;
 
 use super::request::Step;
-use super::{Region, Section};
+use super::{Region, Section, Wipe};
 
 /// Extents that may be quarantined at once.
 const ENTRIES: usize = if cfg!(all(test, loom)) { 4 } else { 1024 };
@@ -237,7 +237,7 @@ impl Region {
         }
         let (offset, len) = bytes(extent);
         // What is filled when it is freed keeps its filling, unless fresh pages have the same.
-        let discard = self.wipe().is_none_or(|byte| byte == 0);
+        let discard = self.wipe().is_none_or(|wipe| wipe == Wipe::ZERO);
         let hidden = self.shared.mapping.hide(offset, len, discard);
         self.section(|section| section.end_moving(extent, hidden));
         // Where the system cannot show one, more waits than may.

@@ -11,20 +11,17 @@
 //! region, of 4 bytes a segment, touched as used.
 //!
 //! Deliberately not here: which values are in use.
-#![expect(unsafe_code, reason = "derives references to values from the region's base")]
+#![expect(unsafe_code, reason = "refers to values in the region's memory")]
 
 use core::marker::PhantomData;
 
 use crate::base::error::{AllocError, RegionError};
-use crate::base::extent::Extent;
 use crate::memory::table::{Table, Zeroable};
-use crate::region::Account;
+use crate::region::{Account, Memory};
 use crate::sync::{Acquire, AtomicU32, Ghost, Mutex, Relaxed, Release};
 
 /// Aimed at for one segment, in bytes.
 const SEGMENT_BYTES: usize = 4096;
-/// Extents given back at a time.
-const BATCH: usize = 60;
 
 /// Why there is not one value more.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +48,7 @@ unsafe impl<T> Zeroable for Entry<T> {
 
 /// See the module's header.
 pub(crate) struct Segments<T> {
-    place: body::Place,
+    memory: Memory,
     directory: Table<Entry<T>>,
     /// Values there may be.
     most: usize,
@@ -84,7 +81,7 @@ impl<T: Zeroable> Segments<T> {
         let most = most.min(account.region().capacity() / size_of::<T>().max(1)).min(u32::MAX as usize);
         let directory = Table::reserve(most.div_ceil(Self::EACH))?;
         let (made, growing) = (AtomicU32::new(0), Mutex::new(()));
-        Ok(Self { place: body::Place::of(account), directory, most, made, growing, owns: PhantomData })
+        Ok(Self { memory: account.region().memory(), directory, most, made, growing, owns: PhantomData })
     }
 
     /// Values there may be, if the region has room for them.
@@ -114,7 +111,7 @@ impl<T: Zeroable> Segments<T> {
         entry.ghost.look();
         (index < self.most).then(|| {
             // SAFETY: INV-SE2: the segment was made, with a value for every index of it below `most`.
-            unsafe { self.place.value(&entry.values, granule, index % Self::EACH) }
+            unsafe { entry.values.at(self.memory, granule, index % Self::EACH) }
         })
     }
 
@@ -132,7 +129,7 @@ impl<T: Zeroable> Segments<T> {
             }
             let Some(entry) = self.directory.get(made as usize) else { return Err(NoGrowth::Full) };
             let count = Self::EACH.min(self.most - len);
-            let granule = self.place.make(&entry.values, account, count).map_err(NoGrowth::Refused)?;
+            let granule = entry.values.make(account, count).map_err(NoGrowth::Refused)?;
             entry.ghost.enter();
             // ORDERING(Release): the values are made before they can be found.
             //   pairs: `get`'s Acquire.  loom: m11_grown; Relaxed fails it.
@@ -153,19 +150,13 @@ impl<T: Zeroable> Segments<T> {
         if account.is_last() {
             return;
         }
-        let mut extents = [Extent::new(0, 0); BATCH];
-        let (len, mut first) = (self.len(), 0);
-        while first < len {
-            let mut count = 0;
-            while count < BATCH && first < len {
-                let values = Self::EACH.min(len - first);
-                let granule = self.directory[first / Self::EACH].granule.load(Relaxed) - 1;
-                extents[count] = body::extent::<T>(granule, values);
-                (count, first) = (count + 1, first + values);
-            }
-            // SAFETY: `give_back`'s contract: extents that `grow` took, each once; nothing refers to them: the caller's word.
-            unsafe { account.give_back(&mut extents[..count]) };
-        }
+        let len = self.len();
+        let extents = (0..len).step_by(Self::EACH).map(|first| {
+            let granule = self.directory[first / Self::EACH].granule.load(Relaxed) - 1;
+            body::extent::<T>(granule, Self::EACH.min(len - first))
+        });
+        // SAFETY: `give_back`'s contract: extents that `grow` took, each once; nothing refers to them: the caller's word.
+        unsafe { account.give_back(extents) };
         self.made.store(0, Relaxed);
     }
 }
@@ -179,7 +170,7 @@ mod body {
     use crate::base::extent::Extent;
     use crate::base::size_class::GRANULE_BYTES;
     use crate::memory::table::Zeroable;
-    use crate::region::Account;
+    use crate::region::{Account, Memory};
 
     /// The extent of a segment of `count` values at `granule`.
     pub(super) fn extent<T>(granule: u32, count: usize) -> Extent {
@@ -195,22 +186,6 @@ mod body {
         account.take(bytes, layout)
     }
 
-    /// The region's first byte.
-    pub(super) struct Place(
-        #[cfg_attr(all(test, loom), allow(dead_code, reason = "values lie elsewhere"))] NonNull<u8>,
-    );
-
-    // SAFETY: an address in the account's region, which stands as long as the account; it has no thread affinity.
-    unsafe impl Send for Place {}
-    // SAFETY: as for Send.
-    unsafe impl Sync for Place {}
-
-    impl Place {
-        pub(super) fn of(account: &Account) -> Self {
-            Self(account.region().base())
-        }
-    }
-
     #[cfg(not(all(test, loom)))]
     pub(super) struct Values<T>(core::marker::PhantomData<fn() -> T>);
 
@@ -222,33 +197,27 @@ mod body {
     }
 
     #[cfg(not(all(test, loom)))]
-    impl Place {
-        /// Value `at` of the segment at `granule`.
+    impl<T: Zeroable> Values<T> {
+        /// Value `index` of the segment at `granule`.
         ///
         /// # Safety
-        /// The segment was made at `granule`, with more than `at` values.
+        /// The segment was made at `granule`, with more than `index` values.
         #[inline(always)]
-        pub(super) unsafe fn value<'a, T>(&'a self, _values: &'a Values<T>, granule: u32, at: usize) -> &'a T {
-            // SAFETY: `NonNull::add`: a granule of the region (INV-R1).
-            let segment = unsafe { self.0.add(granule as usize * GRANULE_BYTES) };
+        #[expect(clippy::unused_self, reason = "the model checker's body uses it")]
+        pub(super) unsafe fn at(&self, memory: Memory, granule: u32, index: usize) -> &T {
             // SAFETY: `NonNull::add`: inside the segment's extent, by this function's contract.
-            let value = unsafe { segment.cast::<T>().add(at) };
+            let value = unsafe { memory.granule(granule).cast::<T>().add(index) };
             // SAFETY: the value was made, and stands until the segments are closed, which takes `&mut`.
             unsafe { value.as_ref() }
         }
 
         /// Makes a segment of `count` values; gives its granule.
-        #[expect(clippy::unused_self, reason = "as the other body")]
-        pub(super) fn make<T: Zeroable>(
-            &self,
-            _values: &Values<T>,
-            account: &Account,
-            count: usize,
-        ) -> Result<u32, AllocError> {
+        #[expect(clippy::unused_self, reason = "the model checker's body uses it")]
+        pub(super) fn make(&self, account: &Account, count: usize) -> Result<u32, AllocError> {
             let (extent, memory) = take::<T>(account, count)?;
-            for at in 0..count {
+            for index in 0..count {
                 // SAFETY: `NonNull::add`: inside the extent just taken, which has room for `count` values.
-                let value = unsafe { memory.cast::<T>().add(at) };
+                let value = unsafe { memory.cast::<T>().add(index) };
                 // SAFETY: fresh memory, aligned for a `T` and nobody else's.
                 unsafe { T::write_zeroed(value) };
             }
@@ -267,25 +236,18 @@ mod body {
     }
 
     #[cfg(all(test, loom))]
-    impl Place {
-        /// Value `at` of the segment. Safe in this body.
+    impl<T: Zeroable> Values<T> {
+        /// Value `index` of the segment. Safe in this body.
         ///
         /// # Safety
         /// As in the other body.
-        #[expect(clippy::unused_self, reason = "as the other body")]
-        pub(super) unsafe fn value<'a, T>(&'a self, values: &'a Values<T>, _granule: u32, at: usize) -> &'a T {
-            &values.0.get().expect("made before it was published")[at]
+        pub(super) unsafe fn at(&self, _memory: Memory, _granule: u32, index: usize) -> &T {
+            &self.0.get().expect("made before it was published")[index]
         }
 
-        #[expect(clippy::unused_self, reason = "as the other body")]
-        pub(super) fn make<T: Zeroable>(
-            &self,
-            values: &Values<T>,
-            account: &Account,
-            count: usize,
-        ) -> Result<u32, AllocError> {
+        pub(super) fn make(&self, account: &Account, count: usize) -> Result<u32, AllocError> {
             let (extent, _) = take::<T>(account, count)?;
-            assert!(values.0.set((0..count).map(|_| T::zeroed()).collect()).is_ok(), "made once");
+            assert!(self.0.set((0..count).map(|_| T::zeroed()).collect()).is_ok(), "made once");
             Ok(extent.offset)
         }
     }

@@ -3,12 +3,10 @@
 
 use core::ptr::NonNull;
 
-use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
 use crate::region::shards::OwnedShard;
 
 use super::super::inner::Body;
-use super::super::release::SECTION;
 use super::stack::{Mark, Stack, bytes};
 
 impl Stack {
@@ -55,12 +53,12 @@ impl Stack {
     /// The mark's chunk is the present one.
     #[inline]
     fn rewind_near(&self, mark: Mark) {
-        if let Some(byte) = self.wipe.get().filter(|_| mark.chunk.is_some()) {
+        if let Some(wipe) = self.wipe.get().filter(|_| mark.chunk.is_some()) {
             let (start, room) = self.shard.room();
             let from = self.shard.cursor();
             // SAFETY: the blocks between the cursor and the mark, which nobody refers to: the caller of a rewind has the
             // stack exclusively, or its scope ends.
-            unsafe { from.write_bytes(byte, mark.cursor.saturating_sub(start + room)) };
+            unsafe { wipe.fill(from, mark.cursor.saturating_sub(start + room)) };
         }
         self.shard.rewind(mark.cursor, mark.live);
     }
@@ -95,7 +93,7 @@ impl Stack {
         let start = body.memory.granule(extent.offset);
         let room = mark.cursor.saturating_sub(start.addr().get());
         // SAFETY: blocks taken after the mark, and before the chunk was left, which nobody refers to.
-        unsafe { body.wipe(start, room) };
+        unsafe { body.region.wipe_bytes(start, room) };
         // Idle memory is leased, or it is given back; less than a granule is neither.
         let idle = room / GRANULE_BYTES * GRANULE_BYTES;
         let leased = idle == 0 || body.region.grant(&body.budget, idle) || {
@@ -112,12 +110,12 @@ impl Stack {
     /// Gives back the extents on top of the one that ends at granule `head`, but for the one that ends at `spare`, if that
     /// is longer than the present spare: says whether it became the spare.
     fn give_back_until(&self, body: &Body, head: u32, spare: Option<u32>) -> bool {
-        let mut batch = [Extent::new(0, 0); SECTION];
-        let (mut at, mut count, mut spared) = (self.extents.head(), 0, false);
+        let mut returns = body.region.returns(&body.budget);
+        let (mut at, mut spared) = (self.extents.head(), false);
         while at != head {
             let (extent, next) = body.memory.read_node(at);
             let longer = self.spare.get().is_none_or(|present| present.len < extent.len);
-            if Some(at) == spare && longer && body.keeps() {
+            if Some(at) == spare && longer && body.region.keeps_freed() {
                 if self.spare.get().is_some() {
                     body.region.section(|section| self.give_back_spare(body, section));
                 }
@@ -125,18 +123,12 @@ impl Stack {
                 spared = true;
             } else {
                 // SAFETY: taken after the mark: nobody refers to it; its node was just read.
-                unsafe { body.wipe_extent(extent) };
+                unsafe { body.region.wipe_extent(extent) };
                 self.release(body, bytes(extent));
-                batch[count] = extent;
-                count += 1;
-            }
-            if count == SECTION {
-                body.give_back(&mut batch);
-                count = 0;
+                returns.push(extent);
             }
             at = next;
         }
-        body.give_back(&mut batch[..count]);
         self.extents.rewind(head);
         spared
     }

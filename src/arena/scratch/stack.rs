@@ -23,15 +23,14 @@ use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
 use crate::bump::blocks::Blocks;
 use crate::memory::table::Zeroable;
-use crate::region::Section;
 use crate::region::shards::OwnedShard;
+use crate::region::{Section, Wipe};
 use crate::sync::{Arc, Relaxed};
 
 use super::super::extents::List;
 use super::super::inner::{Body, Inner};
 use super::super::refill::{Taken, most_of, need};
 use super::super::shard::Shard;
-use super::super::wipe::wipe_left;
 
 /// A place in a stack to go back to.
 #[derive(Debug, Clone, Copy)]
@@ -54,8 +53,8 @@ pub(super) struct Stack {
     /// A chunk that is on no list; its lease is its length.
     pub(super) spare: Cell<Option<Extent>>,
     pub(super) held: Cell<usize>,
-    /// The byte that freed memory is filled with, known from the first chunk on.
-    pub(super) wipe: Cell<Option<u8>>,
+    /// What freed memory is filled with, known from the first chunk on.
+    pub(super) wipe: Cell<Option<Wipe>>,
     /// The last place that was named, and still holds.
     pub(super) last: Cell<Mark>,
     /// Bytes of blocks older than that place which were given back since: their room stays in use.
@@ -94,7 +93,7 @@ impl Stack {
     fn refill(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         let refusal = |_| self.inner.refusal(layout.size(), layout.align(), AllocErrorKind::LimitReached);
         let body = self.inner.body().map_err(refusal)?;
-        self.wipe.set(body.wiping());
+        self.wipe.set(body.region.wipe());
         self.shard.enter();
         let pressure = body.budget.pressure_with(body.region.budget());
         let changed = pressure.value != self.shard.seen.get();
@@ -233,19 +232,19 @@ unsafe impl Blocks for &Stack {
             self.shard.count(new.size(), old.size());
         }
         let block = if stays { Some(ptr) } else { moved };
-        if let (Some(byte), Some(to)) = (self.wipe.get(), block) {
+        if let (Some(wipe), Some(to)) = (self.wipe.get(), block) {
             // SAFETY: the caller's block, of which it uses the first bytes only; or it has grown, and moved down, and between
             // it and the one before it nothing is anybody's.
-            unsafe { wipe_left(byte, ptr, old.size(), to, new.size()) };
+            unsafe { wipe.fill_left(ptr, old.size(), to, new.size()) };
         }
         block
     }
 
     #[inline]
     unsafe fn free_nonzero(self, ptr: NonNull<u8>, layout: Layout) {
-        if let Some(byte) = self.wipe.get() {
+        if let Some(wipe) = self.wipe.get() {
             // SAFETY: the caller's block, which it uses no more.
-            unsafe { ptr.write_bytes(byte, layout.size()) };
+            unsafe { wipe.fill(ptr.as_ptr(), layout.size()) };
         }
         if self.is_below_mark(ptr) {
             self.buried.set(self.buried.get() + layout.size() as u64);
