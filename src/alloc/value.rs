@@ -8,20 +8,20 @@ use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
 use super::Raw;
-use super::build::Block;
+use super::block::{Block, InArena};
 use crate::base::error::{AllocError, AllocOrInitError, AllocValueError};
 
 /// A block of `T`'s layout, given back unless it is kept. Values of no size take no memory, which is decided when this is
 /// compiled.
 struct Place<'r, R: Raw<'r>, T> {
-    block: Block<'r, R>,
+    block: Block<InArena<'r, R>>,
     _for: PhantomData<T>,
 }
 
 impl<'r, R: Raw<'r>, T> Place<'r, R, T> {
     #[inline(always)]
     fn take(raw: R) -> Result<Self, AllocError> {
-        Ok(Self { block: Block::take(raw, const { Layout::new::<T>() })?, _for: PhantomData })
+        Ok(Self { block: Block::take(InArena::new(raw), const { Layout::new::<T>() })?, _for: PhantomData })
     }
 
     #[inline(always)]
@@ -33,7 +33,7 @@ impl<'r, R: Raw<'r>, T> Place<'r, R, T> {
     #[inline(always)]
     fn keep(self) -> &'r mut MaybeUninit<T> {
         // SAFETY: a block of `T`'s layout, the caller's alone for `'r` (`Raw`), or no bytes; it need not be initialised.
-        unsafe { self.block.keep().cast::<MaybeUninit<T>>().as_mut() }
+        unsafe { self.block.keep().0.cast::<MaybeUninit<T>>().as_mut() }
     }
 }
 
@@ -99,7 +99,7 @@ pub(crate) fn granted_try_with<'r, R: Raw<'r>, T, E>(
 /// A copy of values that are only bytes.
 #[inline(always)]
 pub(crate) fn copy<'r, R: Raw<'r>, T: Copy>(raw: R, source: &[T]) -> Result<&'r mut [T], AllocError> {
-    let block = Block::take(raw, Layout::for_value(source))?;
+    let block = Block::take(InArena::new(raw), Layout::for_value(source))?;
     // SAFETY: a block of `source`'s layout.
     Ok(unsafe { copy_into(block, source) })
 }
@@ -117,8 +117,8 @@ pub(crate) fn granted_copy<'r, R: Raw<'r>, T: Copy>(raw: R, source: &[T]) -> &'r
 /// # Safety
 /// The block has `source`'s layout.
 #[inline(always)]
-unsafe fn copy_into<'r, R: Raw<'r>, T: Copy>(block: Block<'r, R>, source: &[T]) -> &'r mut [T] {
-    let copy = block.keep().cast::<T>();
+unsafe fn copy_into<'r, R: Raw<'r>, T: Copy>(block: Block<InArena<'r, R>>, source: &[T]) -> &'r mut [T] {
+    let copy = block.keep().0.cast::<T>();
     // SAFETY: a fresh block of `source`'s layout, so they do not overlap.
     unsafe { copy.copy_from_nonoverlapping(NonNull::from(source).cast(), source.len()) };
     let mut copy = NonNull::slice_from_raw_parts(copy, source.len());

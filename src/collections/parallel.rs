@@ -20,8 +20,9 @@ use allocator_api2::alloc::Allocator;
 use rayon::iter::plumbing::{Consumer, Folder, Reducer, UnindexedConsumer};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use super::reserve::{granted, reserve};
+use super::reserve::reserve;
 use super::{ReserveError, Vec};
+use crate::base::error::granted;
 
 /// Collects what `values` yields on many threads into a vector in `alloc`, in the iterator's order.
 ///
