@@ -15,6 +15,7 @@ use core::fmt;
 
 use crate::base::error::{AllocValueError, RegionError, VerifyError};
 use crate::base::stats::ArenaStats;
+use crate::base::unwind::Then;
 use crate::region::Region;
 use crate::sync::{Arc, OnceLock};
 use crate::thread;
@@ -183,7 +184,7 @@ impl Arena {
     /// With the first destructor that panics, after all others have run and everything was freed.
     pub fn reset(&mut self) {
         if let Some(body) = self.inner.made() {
-            let _then = Then(|| body.reset(true));
+            let _then = Then((), |()| body.reset(true));
             body.drop_values();
         }
     }
@@ -274,15 +275,6 @@ impl Arena {
     }
 }
 
-/// Runs its closure when it goes, a panic included.
-struct Then<F: FnMut()>(F);
-
-impl<F: FnMut()> Drop for Then<F> {
-    fn drop(&mut self) {
-        (self.0)();
-    }
-}
-
 impl Drop for Arena {
     fn drop(&mut self) {
         self.recycled.take();
@@ -290,7 +282,7 @@ impl Drop for Arena {
         let goes = |body: &mut inner::Body| body.wiping().is_none() && body.region.is_last();
         let alone = Arc::get_mut(&mut self.inner).and_then(Inner::made_mut).is_some_and(goes);
         if let Some(body) = self.inner.made() {
-            let _then = Then(|| {
+            let _then = Then((), |()| {
                 if !alone {
                     body.reset(false);
                 }
