@@ -11,8 +11,7 @@
 //! cursor moves down as in bumpalo.
 #![expect(unsafe_code, reason = "a value just moved into the arena is referred to")]
 
-use core::fmt;
-
+use crate::base::debug::debug_figures;
 use crate::base::error::{AllocValueError, RegionError, VerifyError};
 use crate::base::stats::ArenaStats;
 use crate::base::unwind::Then;
@@ -75,14 +74,7 @@ pub struct Arena {
     recycled: OnceLock<Box<Recycled>>,
 }
 
-impl fmt::Debug for Arena {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Arena")
-            .field("limit", &self.limit())
-            .field("memory_usage", &self.memory_usage())
-            .finish_non_exhaustive()
-    }
-}
+debug_figures! { [] Arena: limit, memory_usage }
 
 impl Default for Arena {
     fn default() -> Self {

@@ -3,6 +3,7 @@
 //! Nothing here is shared between threads or touches memory.
 
 pub(crate) mod allocator;
+pub(crate) mod debug;
 pub(crate) mod error;
 pub(crate) mod extent;
 pub(crate) mod layout;

@@ -15,6 +15,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::num::NonZeroU64;
 
+use crate::base::debug::debug_figures;
 use crate::base::error::RegionError;
 use crate::base::unwind::Then;
 use crate::region::segments::Segments;
@@ -95,15 +96,7 @@ impl<T> Default for Pool<T> {
     }
 }
 
-impl<T> fmt::Debug for Pool<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool")
-            .field("len", &self.len())
-            .field("capacity", &self.capacity())
-            .field("memory_usage", &self.memory_usage())
-            .finish_non_exhaustive()
-    }
-}
+debug_figures! { [<T>] Pool<T>: len, capacity, memory_usage }
 
 impl<T> Pool<T> {
     /// A pool without a limit of its own. Reserves nothing until it is used; then as much address space as the machine has

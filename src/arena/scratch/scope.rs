@@ -5,9 +5,9 @@
 //! sees and cannot leak.
 
 use core::cell::Cell;
-use core::fmt;
 use core::marker::PhantomData;
 
+use crate::base::debug::debug_figures;
 use crate::bump::blocks::Blocks;
 
 use super::stack::Mark;
@@ -27,11 +27,7 @@ pub struct Scope<'s, Outside: 's = &'static ()> {
     brand: PhantomData<(Cell<&'s ()>, Cell<&'s Outside>)>,
 }
 
-impl<Outside> fmt::Debug for Scope<'_, Outside> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scope").field("memory_usage", &self.stack.held()).finish_non_exhaustive()
-    }
-}
+debug_figures! { [<Outside>] Scope<'_, Outside>: memory_usage }
 
 impl<'s, Outside> Scope<'s, Outside> {
     fn on(stack: &'s Stack) -> Self {
