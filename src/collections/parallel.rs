@@ -14,7 +14,6 @@
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
-use std::collections::LinkedList;
 
 use allocator_api2::alloc::Allocator;
 use rayon::iter::plumbing::{Consumer, Folder, Reducer, UnindexedConsumer};
@@ -133,16 +132,7 @@ fn in_pieces<T: Send, A: Allocator>(
     target: &mut Vec<T, A>,
     values: impl ParallelIterator<Item = T>,
 ) -> Result<(), ReserveError> {
-    let pieces = values
-        .fold(std::vec::Vec::new, |mut piece, value| {
-            piece.push(value);
-            piece
-        })
-        .map(|piece| LinkedList::from([piece]))
-        .reduce(LinkedList::new, |mut pieces, mut behind| {
-            pieces.append(&mut behind);
-            pieces
-        });
+    let pieces = values.collect_vec_list();
     room(target, pieces.iter().map(std::vec::Vec::len).fold(0, usize::saturating_add))?;
     for piece in pieces {
         target.extend(piece);

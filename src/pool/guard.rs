@@ -46,9 +46,10 @@ impl<T: fmt::Display> fmt::Display for Ref<'_, T> {
 impl<T> Drop for Ref<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        if self.0.slot.word.unguard() {
+        let Held { pool, body, slot, key } = self.0;
+        if slot.word.unguard() {
             // SAFETY: the last guard of a removed value holds its slot.
-            unsafe { self.0.drop_parted() };
+            unsafe { Held::drop_parted(pool, body, slot, key) };
         }
     }
 }

@@ -109,7 +109,7 @@ impl<T> Clone for Held<'_, T> {
 
 impl<T> Copy for Held<'_, T> {}
 
-impl<T> Held<'_, T> {
+impl<'a, T> Held<'a, T> {
     /// Drops the value and frees the slot, also if the destructor panics.
     ///
     /// # Safety
@@ -125,15 +125,15 @@ impl<T> Held<'_, T> {
         unsafe { self.release() };
     }
 
-    /// The last guard of a removed value has gone.
+    /// The last guard of a removed value has gone. By its parts, so that a guard stays in registers.
     ///
     /// # Safety
     /// As [`Held::drop_value`].
     #[cold]
-    pub(super) unsafe fn drop_parted(self) {
-        self.pool.on_shard(self.body, |shard| count(&shard.counts.dropped));
+    pub(super) unsafe fn drop_parted(pool: &'a Pool<T>, body: &'a Body<T>, slot: &'a Slot<T>, key: Key<T>) {
+        pool.on_shard(body, |shard| count(&shard.counts.dropped));
         // SAFETY: this function's contract.
-        unsafe { self.drop_value() };
+        unsafe { Held { pool, body, slot, key }.drop_value() };
     }
 
     /// The slot becomes free.

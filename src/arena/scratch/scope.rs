@@ -8,6 +8,7 @@ use core::cell::Cell;
 use core::marker::PhantomData;
 
 use crate::base::debug::debug_figures;
+use crate::base::unwind::Then;
 use crate::bump::blocks::Blocks;
 
 use super::stack::Mark;
@@ -72,21 +73,14 @@ impl<'s, Outside> Scope<'s, Outside> {
     }
 }
 
-/// Goes back to a place when it goes, a panic included.
-struct Undo<'x> {
-    stack: &'x Stack,
-    mark: Mark,
-}
-
-impl Drop for Undo<'_> {
-    fn drop(&mut self) {
-        self.stack.rewind(self.mark);
-    }
+/// Goes back to where `stack` is now when it is dropped, also if that is by a panic.
+fn undo(stack: &Stack) -> Then<Mark, impl FnMut(&mut Mark)> {
+    Then(stack.mark(), |mark| stack.rewind(*mark))
 }
 
 /// Runs `f` with a scope on `stack`, which the caller has exclusively.
 pub(super) fn scope<'e, R>(stack: &Stack, f: impl for<'s> FnOnce(&mut Scope<'s, &'e ()>) -> R) -> R {
-    let _undo = Undo { stack, mark: stack.mark() };
+    let _undo = undo(stack);
     f(&mut Scope::on(stack))
 }
 
@@ -95,7 +89,7 @@ pub(super) fn stage<'x, 'e: 'x, T: ?Sized, E>(
     stack: &'x Stack,
     f: impl for<'s> FnOnce(&mut Scope<'s, &'e ()>) -> Result<&'s mut T, E>,
 ) -> Result<&'x mut T, E> {
-    let undo = Undo { stack, mark: stack.mark() };
+    let undo = undo(stack);
     let kept = f(&mut Scope::on(stack))?;
     core::mem::forget(undo);
     Ok(kept)
