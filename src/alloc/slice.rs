@@ -74,7 +74,7 @@ pub(crate) fn collected<H: Head, T, S: Source>(
 /// Room for `len` values.
 #[inline]
 pub(crate) fn uninit<'r, R: Raw<'r>, T>(raw: R, len: usize) -> Result<&'r mut [MaybeUninit<T>], AllocError> {
-    room::<Plain, T, _>(len, InArena::new(raw)).map(Made::lasting)
+    Ok(room::<Plain, T, _>(len, InArena::new(raw))?.lasting())
 }
 
 /// `len` copies of a value.
@@ -98,7 +98,7 @@ pub(crate) fn try_fill<'r, R: Raw<'r>, T, E>(
     mut make: impl FnMut(usize) -> Result<T, E>,
 ) -> Result<&'r mut [T], AllocOrInitError<E>> {
     let make = move |index| make(index).map_err(AllocOrInitError::Init);
-    filled::<Plain, T, _, _>(len, make, InArena::new(raw)).map(Made::lasting)
+    Ok(filled::<Plain, T, _, _>(len, make, InArena::new(raw))?.lasting())
 }
 
 /// `len` values that cannot.
@@ -108,7 +108,7 @@ pub(crate) fn fill<'r, R: Raw<'r>, T>(
     len: usize,
     mut make: impl FnMut(usize) -> T,
 ) -> Result<&'r mut [T], AllocError> {
-    filled::<Plain, T, _, _>(len, move |index| Ok(make(index)), InArena::new(raw)).map(Made::lasting)
+    Ok(filled::<Plain, T, _, _>(len, move |index| Ok(make(index)), InArena::new(raw))?.lasting())
 }
 
 /// As many values as the iterator says it has; what it yields beyond is left in it.
@@ -135,7 +135,7 @@ pub(crate) fn try_fill_iter<'r, R: Raw<'r>, T, E>(
 
 /// As many values as the iterator yields.
 pub(crate) fn from_iter<'r, R: Raw<'r>, T>(raw: R, values: impl Iterator<Item = T>) -> Result<&'r mut [T], AllocError> {
-    collected::<Plain, T, _>(values, InArena::new(raw)).map(Made::lasting)
+    Ok(collected::<Plain, T, _>(values, InArena::new(raw))?.lasting())
 }
 
 /// The text of `args`.
