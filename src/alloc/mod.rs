@@ -1,8 +1,9 @@
 //! The typed methods of every arena, written once.
 //!
 //! [`Raw`] is what an arena has to offer: blocks of bytes that stay for a lifetime. `value.rs` and `slice.rs` make values
-//! in such blocks, each way of making them once, for all arenas; `build.rs` has the guards that undo what a panic or a
-//! refusal leaves half made; `methods.rs` gives every arena the same inherent methods over these functions.
+//! in such blocks, each way of making them once, for all arenas; `block.rs` and `making.rs` have the guards that undo what a
+//! panic or a refusal leaves half made; `methods.rs` gives every arena the same inherent methods over these functions. The
+//! guards and `slice.rs` serve the boxes of any allocator too.
 //!
 //! What the results have in common: they are `&mut` of memory that nobody else has, and their values are never dropped,
 //! for the arena forgets them. Only a value that was made in vain is dropped: a closure, an iterator or a `Clone` that
@@ -15,14 +16,18 @@
 //! Not here: who may enter which arena, and where blocks come from.
 #![expect(unsafe_code, reason = "implements an unsafe trait over blocks of bytes")]
 
-mod build;
+pub(crate) mod block;
+pub(crate) mod making;
 mod methods;
 pub(crate) mod slice;
 mod slice_methods;
 pub(crate) mod value;
 
+use core::fmt;
+
 use crate::arena::{Arena, Local, Scope, Scratch};
-use crate::base::error::{AllocError, AllocOrInitError};
+pub(crate) use crate::base::error::granted;
+use crate::base::error::{AllocOrInitError, refused};
 use crate::bump::BumpRegion;
 use crate::bump::blocks::Blocks;
 
@@ -50,16 +55,6 @@ macro_rules! raw {
     };
 }
 
-/// Where the infallible methods end: the value, or a panic with the error's text.
-#[inline(always)]
-#[track_caller]
-pub(crate) fn granted<T>(answer: Result<T, AllocError>) -> T {
-    match answer {
-        Ok(value) => value,
-        Err(error) => refused(&error),
-    }
-}
-
 /// As [`granted`], for what can also fail by itself: that failure is handed on.
 #[inline(always)]
 #[track_caller]
@@ -71,11 +66,32 @@ pub(crate) fn granted_or_init<T, E>(answer: Result<T, AllocOrInitError<E>>) -> R
     }
 }
 
-#[cold]
-#[inline(never)]
+/// Writes a text piece by piece with `push`, whose refusal `fmt::Error` cannot carry.
+///
+/// # Panics
+/// If a `Display` panics or fails.
 #[track_caller]
-fn refused(error: &AllocError) -> ! {
-    panic!("{error}")
+pub(crate) fn write_text<E>(args: fmt::Arguments<'_>, push: impl FnMut(&str) -> Result<(), E>) -> Result<(), E> {
+    struct Text<P, E> {
+        push: P,
+        refused: Option<E>,
+    }
+    impl<P: FnMut(&str) -> Result<(), E>, E> fmt::Write for Text<P, E> {
+        fn write_str(&mut self, piece: &str) -> fmt::Result {
+            if self.refused.is_none() {
+                self.refused = (self.push)(piece).err();
+            }
+            if self.refused.is_some() { Err(fmt::Error) } else { Ok(()) }
+        }
+    }
+    let mut text = Text { push, refused: None };
+    let answer = fmt::write(&mut text, args);
+    // Looked at first: a `Display` may swallow the refusal, or fail because of it.
+    if let Some(error) = text.refused {
+        return Err(error);
+    }
+    assert!(answer.is_ok(), "a formatting trait implementation returned an error");
+    Ok(())
 }
 
 // Every arena of the crate: results live as long as the borrow of the arena, or for the lifetime behind the arrow.

@@ -1,23 +1,80 @@
-//! Several values: a number that is known first, or as many as an iterator or a formatter gives.
+//! Several values, in a block of any source: a number that is known first, or as many as an iterator yields; and for the
+//! arenas what can fail or is formatted.
+//!
+//! A function that panics or fails at step `k`, because a closure, a clone or an iterator does, or because the source refuses
+//! to go on, drops the `k` values it has made and frees the block. An iterator's word about its length is a hint.
 #![expect(unsafe_code, reason = "writes values into blocks of bytes")]
 
-use core::convert::Infallible;
-use core::fmt::{self, Write};
+use core::fmt;
 use core::mem::MaybeUninit;
-use core::ptr::NonNull;
 
-use super::build::{Building, array};
-use super::{Raw, value};
+use super::block::{Head, InArena, Plain, Source};
+use super::making::{Made, Making};
+use super::{Raw, value, write_text};
 use crate::base::error::{AllocError, AllocOrInitError};
-use crate::bump::blocks::Blocks;
+
+// ---- in a block of any source ---------------------------------------------------------------------------------------
+
+/// Copies a slice.
+pub(crate) fn copied<H: Head, T: Copy, S: Source>(values: &[T], source: S) -> Result<Made<T, S>, S::Error> {
+    let mut making = Making::<T, S, H>::with_slots(source, values.len())?;
+    // SAFETY: `Copy` values behind a reference, so outside of the new block, which has a slot for each.
+    unsafe { making.take_over(values.as_ptr(), values.len()) };
+    // SAFETY: resized to their number.
+    Ok(unsafe { making.finish_resized() })
+}
+
+/// Takes room for `len` values.
+#[inline(always)]
+pub(crate) fn room<H: Head, T, S: Source>(len: usize, source: S) -> Result<Made<MaybeUninit<T>, S>, S::Error> {
+    let mut making = Making::<MaybeUninit<T>, S, H>::with_slots(source, len)?;
+    // SAFETY: there are as many slots, which need not be initialised.
+    unsafe { making.claim(len) };
+    // SAFETY: made for their number.
+    Ok(unsafe { making.finish_resized() })
+}
+
+/// Makes `len` values, each in its place from its index. `make` is dropped before the values are handed on, so that a
+/// panic there undoes them too.
+#[inline]
+pub(crate) fn filled<H: Head, T, S: Source, E: From<S::Error>>(
+    len: usize,
+    mut make: impl FnMut(usize) -> Result<T, E>,
+    source: S,
+) -> Result<Made<T, S>, E> {
+    let mut making = Making::<T, S, H>::with_slots(source, len)?;
+    for index in 0..len {
+        let value = make(index)?;
+        // SAFETY: there are `len` slots, and `index < len` were filled.
+        unsafe { making.put(value) };
+    }
+    drop(make);
+    // SAFETY: resized to their number.
+    Ok(unsafe { making.finish_resized() })
+}
+
+/// Makes as many values as the iterator yields. Its lower bound is asked for first, and believed only if it fits.
+pub(crate) fn collected<H: Head, T, S: Source>(
+    values: impl Iterator<Item = T>,
+    source: S,
+) -> Result<Made<T, S>, S::Error> {
+    let mut making = Making::<T, S, H>::new(source);
+    if size_of::<T>() != 0 {
+        let _grows_instead = making.resize(values.size_hint().0);
+    }
+    // The loop drops the iterator before the values are handed on.
+    for value in values {
+        making.push(value)?;
+    }
+    making.finish()
+}
+
+// ---- in an arena ----------------------------------------------------------------------------------------------------
 
 /// Room for `len` values.
 #[inline]
 pub(crate) fn uninit<'r, R: Raw<'r>, T>(raw: R, len: usize) -> Result<&'r mut [MaybeUninit<T>], AllocError> {
-    let block = raw.blocks().alloc(array::<R, T>(raw, len)?)?;
-    let mut places = NonNull::slice_from_raw_parts(block.cast::<MaybeUninit<T>>(), len);
-    // SAFETY: a block of `len` values' layout, the caller's alone for `'r` (`Raw`); it need not be initialised.
-    Ok(unsafe { places.as_mut() })
+    Ok(room::<Plain, T, _>(len, InArena::new(raw))?.lasting())
 }
 
 /// `len` copies of a value.
@@ -33,32 +90,25 @@ pub(crate) fn fill_copy<'r, R: Raw<'r>, T: Copy>(raw: R, len: usize, value: T) -
     Ok(unsafe { &mut *(core::ptr::from_mut(places) as *mut [T]) })
 }
 
-/// `len` values, each made in its place from its index. `make` is dropped before the values are handed on, so that a
-/// panic there undoes them too.
+/// `len` values that can fail.
 #[inline]
 pub(crate) fn try_fill<'r, R: Raw<'r>, T, E>(
     raw: R,
     len: usize,
     mut make: impl FnMut(usize) -> Result<T, E>,
 ) -> Result<&'r mut [T], AllocOrInitError<E>> {
-    let mut building = Building::with_slots(raw, len)?;
-    for index in 0..len {
-        let value = make(index).map_err(AllocOrInitError::Init)?;
-        // SAFETY: there are `len` slots, and `index < len` were filled.
-        unsafe { building.put(value) };
-    }
-    drop(make);
-    Ok(building.finish())
+    let make = move |index| make(index).map_err(AllocOrInitError::Init);
+    Ok(filled::<Plain, T, _, _>(len, make, InArena::new(raw))?.lasting())
 }
 
-/// As [`try_fill`], of values that cannot fail.
+/// `len` values that cannot.
 #[inline]
 pub(crate) fn fill<'r, R: Raw<'r>, T>(
     raw: R,
     len: usize,
     mut make: impl FnMut(usize) -> T,
 ) -> Result<&'r mut [T], AllocError> {
-    try_fill(raw, len, move |index| Ok::<T, Infallible>(make(index))).map_err(only_alloc)
+    Ok(filled::<Plain, T, _, _>(len, move |index| Ok(make(index)), InArena::new(raw))?.lasting())
 }
 
 /// As many values as the iterator says it has; what it yields beyond is left in it.
@@ -83,18 +133,9 @@ pub(crate) fn try_fill_iter<'r, R: Raw<'r>, T, E>(
     try_fill(raw, len, move |built| values.next().unwrap_or_else(|| too_few(built, len)))
 }
 
-/// As many values as the iterator yields. Its lower bound is asked for first and believed only if it fits.
+/// As many values as the iterator yields.
 pub(crate) fn from_iter<'r, R: Raw<'r>, T>(raw: R, values: impl Iterator<Item = T>) -> Result<&'r mut [T], AllocError> {
-    let hint = if size_of::<T>() == 0 { 0 } else { values.size_hint().0 };
-    let mut building = match Building::with_slots(raw, hint) {
-        Ok(building) => building,
-        Err(_) => Building::with_slots(raw, 0)?,
-    };
-    for value in values {
-        building.push(value)?;
-    }
-    building.fit();
-    Ok(building.finish())
+    Ok(collected::<Plain, T, _>(values, InArena::new(raw))?.lasting())
 }
 
 /// The text of `args`.
@@ -103,40 +144,15 @@ pub(crate) fn format<'r, R: Raw<'r>>(raw: R, args: fmt::Arguments<'_>) -> Result
     if let Some(text) = args.as_str() {
         return value::str(raw, text);
     }
-    let mut text = Text { building: Building::with_slots(raw, 0)?, refused: None };
-    let answer = text.write_fmt(args);
-    // Looked at first: a `Display` may swallow the refusal, or fail because of it.
-    if let Some(error) = text.refused {
-        return Err(error);
-    }
-    assert!(answer.is_ok(), "a formatting trait implementation returned an error");
-    text.building.fit();
+    let mut making = Making::<u8, _, Plain>::new(InArena::new(raw));
+    write_text(args, |piece| {
+        making.reserve(piece.len())?;
+        // SAFETY: as many slots were reserved; no reference into the block exists, so `piece` cannot overlap them.
+        unsafe { making.take_over(piece.as_ptr(), piece.len()) };
+        Ok(())
+    })?;
     // SAFETY: whole strings were added, nothing else.
-    Ok(unsafe { core::str::from_utf8_unchecked_mut(text.building.finish()) })
-}
-
-/// Text that grows in its block, and the refusal that `fmt::Error` cannot carry.
-struct Text<'r, R: Raw<'r>> {
-    building: Building<'r, R, u8>,
-    refused: Option<AllocError>,
-}
-
-impl<'r, R: Raw<'r>> Write for Text<'r, R> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        if self.refused.is_none() {
-            self.refused = self.building.extend(text.as_bytes()).err();
-        }
-        if self.refused.is_some() { Err(fmt::Error) } else { Ok(()) }
-    }
-}
-
-/// The refusal, where making the values cannot fail.
-#[inline(always)]
-pub(crate) fn only_alloc(error: AllocOrInitError<Infallible>) -> AllocError {
-    match error {
-        AllocOrInitError::Alloc(error) => error,
-        AllocOrInitError::Init(never) => match never {},
-    }
+    Ok(unsafe { core::str::from_utf8_unchecked_mut(making.finish()?.lasting()) })
 }
 
 #[cold]

@@ -8,98 +8,64 @@ use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
 use super::Raw;
-use super::build::Block;
-use crate::base::error::{AllocError, AllocOrInitError, AllocValueError};
+use super::block::{Block, InArena};
+use crate::base::error::{AllocError, AllocValueError};
 
-/// A block of `T`'s layout, given back unless it is kept. Values of no size take no memory, which is decided when this is
-/// compiled.
-struct Place<'r, R: Raw<'r>, T> {
-    block: Block<'r, R>,
+/// A block of `T`'s layout, which goes back if it is dropped. Values of no size take no memory, which is decided when this
+/// is compiled.
+pub(crate) struct Place<'r, R: Raw<'r>, T> {
+    block: Block<InArena<'r, R>>,
     _for: PhantomData<T>,
 }
 
 impl<'r, R: Raw<'r>, T> Place<'r, R, T> {
     #[inline(always)]
-    fn take(raw: R) -> Result<Self, AllocError> {
-        Ok(Self { block: Block::take(raw, const { Layout::new::<T>() })?, _for: PhantomData })
+    pub(crate) fn take(raw: R) -> Result<Self, AllocError> {
+        Ok(Self { block: Block::take(InArena::new(raw), const { Layout::new::<T>() })?, _for: PhantomData })
     }
 
+    /// As [`Place::take`], or a panic with the text of the refusal.
     #[inline(always)]
     #[track_caller]
-    fn granted(raw: R) -> Self {
+    pub(crate) fn granted(raw: R) -> Self {
         Self { block: Block::granted(raw, const { Layout::new::<T>() }), _for: PhantomData }
     }
 
+    /// The place, which stays for `'r`.
     #[inline(always)]
-    fn keep(self) -> &'r mut MaybeUninit<T> {
+    pub(crate) fn keep(self) -> &'r mut MaybeUninit<T> {
         // SAFETY: a block of `T`'s layout, the caller's alone for `'r` (`Raw`), or no bytes; it need not be initialised.
-        unsafe { self.block.keep().cast::<MaybeUninit<T>>().as_mut() }
+        unsafe { self.block.keep().0.cast::<MaybeUninit<T>>().as_mut() }
     }
-}
 
-/// A place for one `T`.
-#[inline(always)]
-pub(crate) fn slot<'r, R: Raw<'r>, T>(raw: R) -> Result<&'r mut MaybeUninit<T>, AllocError> {
-    Ok(Place::take(raw)?.keep())
-}
+    /// A value made by a closure. Its place goes back if that panics.
+    #[inline(always)]
+    pub(crate) fn with(self, make: impl FnOnce() -> T) -> &'r mut T {
+        let value = make();
+        self.keep().write(value)
+    }
 
-#[inline(always)]
-#[track_caller]
-pub(crate) fn granted_slot<'r, R: Raw<'r>, T>(raw: R) -> &'r mut MaybeUninit<T> {
-    Place::granted(raw).keep()
+    /// As [`Place::with`]; the place also goes back if making the value fails.
+    #[inline(always)]
+    pub(crate) fn try_with<E>(self, make: impl FnOnce() -> Result<T, E>) -> Result<&'r mut T, E> {
+        let value = make()?;
+        Ok(self.keep().write(value))
+    }
 }
 
 /// A value that moves in, or comes back.
 #[inline(always)]
 pub(crate) fn moved<'r, R: Raw<'r>, T>(raw: R, value: T) -> Result<&'r mut T, AllocValueError<T>> {
-    match slot(raw) {
-        Ok(slot) => Ok(slot.write(value)),
+    match Place::take(raw) {
+        Ok(place) => Ok(place.keep().write(value)),
         Err(error) => Err(AllocValueError { error, value }),
     }
-}
-
-/// A value made by a closure. Its place goes back if that panics.
-#[inline(always)]
-pub(crate) fn with<'r, R: Raw<'r>, T>(raw: R, make: impl FnOnce() -> T) -> Result<&'r mut T, AllocError> {
-    let place = Place::take(raw)?;
-    let value = make();
-    Ok(place.keep().write(value))
-}
-
-#[inline(always)]
-#[track_caller]
-pub(crate) fn granted_with<'r, R: Raw<'r>, T>(raw: R, make: impl FnOnce() -> T) -> &'r mut T {
-    let place = Place::granted(raw);
-    let value = make();
-    place.keep().write(value)
-}
-
-/// As [`with`]; the place also goes back if making the value fails.
-#[inline(always)]
-pub(crate) fn try_with<'r, R: Raw<'r>, T, E>(
-    raw: R,
-    make: impl FnOnce() -> Result<T, E>,
-) -> Result<&'r mut T, AllocOrInitError<E>> {
-    let place = Place::take(raw)?;
-    let value = make().map_err(AllocOrInitError::Init)?;
-    Ok(place.keep().write(value))
-}
-
-#[inline(always)]
-#[track_caller]
-pub(crate) fn granted_try_with<'r, R: Raw<'r>, T, E>(
-    raw: R,
-    make: impl FnOnce() -> Result<T, E>,
-) -> Result<&'r mut T, E> {
-    let place = Place::granted(raw);
-    let value = make()?;
-    Ok(place.keep().write(value))
 }
 
 /// A copy of values that are only bytes.
 #[inline(always)]
 pub(crate) fn copy<'r, R: Raw<'r>, T: Copy>(raw: R, source: &[T]) -> Result<&'r mut [T], AllocError> {
-    let block = Block::take(raw, Layout::for_value(source))?;
+    let block = Block::take(InArena::new(raw), Layout::for_value(source))?;
     // SAFETY: a block of `source`'s layout.
     Ok(unsafe { copy_into(block, source) })
 }
@@ -117,8 +83,8 @@ pub(crate) fn granted_copy<'r, R: Raw<'r>, T: Copy>(raw: R, source: &[T]) -> &'r
 /// # Safety
 /// The block has `source`'s layout.
 #[inline(always)]
-unsafe fn copy_into<'r, R: Raw<'r>, T: Copy>(block: Block<'r, R>, source: &[T]) -> &'r mut [T] {
-    let copy = block.keep().cast::<T>();
+unsafe fn copy_into<'r, R: Raw<'r>, T: Copy>(block: Block<InArena<'r, R>>, source: &[T]) -> &'r mut [T] {
+    let copy = block.keep().0.cast::<T>();
     // SAFETY: a fresh block of `source`'s layout, so they do not overlap.
     unsafe { copy.copy_from_nonoverlapping(NonNull::from(source).cast(), source.len()) };
     let mut copy = NonNull::slice_from_raw_parts(copy, source.len());

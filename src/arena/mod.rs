@@ -11,10 +11,10 @@
 //! cursor moves down as in bumpalo.
 #![expect(unsafe_code, reason = "a value just moved into the arena is referred to")]
 
-use core::fmt;
-
+use crate::base::debug::debug_figures;
 use crate::base::error::{AllocValueError, RegionError, VerifyError};
 use crate::base::stats::ArenaStats;
+use crate::base::unwind::Then;
 use crate::region::Region;
 use crate::region::shards::{Id, Shards};
 use crate::sync::{Arc, OnceLock};
@@ -73,14 +73,7 @@ pub struct Arena {
     recycled: OnceLock<Box<Recycled>>,
 }
 
-impl fmt::Debug for Arena {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Arena")
-            .field("limit", &self.limit())
-            .field("memory_usage", &self.memory_usage())
-            .finish_non_exhaustive()
-    }
-}
+debug_figures! { [] Arena: limit, memory_usage }
 
 impl Default for Arena {
     fn default() -> Self {
@@ -182,7 +175,7 @@ impl Arena {
     /// With the first destructor that panics, after all others have run and everything was freed.
     pub fn reset(&mut self) {
         if let Some(body) = self.inner.made() {
-            let _then = Then(|| body.reset(true));
+            let _then = Then((), |()| body.reset(true));
             body.drop_values();
         }
     }
@@ -269,15 +262,6 @@ impl Arena {
     }
 }
 
-/// Runs its closure when it goes, a panic included.
-struct Then<F: FnMut()>(F);
-
-impl<F: FnMut()> Drop for Then<F> {
-    fn drop(&mut self) {
-        (self.0)();
-    }
-}
-
 impl Drop for Arena {
     fn drop(&mut self) {
         self.recycled.take();
@@ -285,7 +269,7 @@ impl Drop for Arena {
         let goes = |body: &mut inner::Body| body.region.wipe().is_none() && body.region.is_last();
         let alone = Arc::get_mut(&mut self.inner).and_then(Inner::made_mut).is_some_and(goes);
         if let Some(body) = self.inner.made() {
-            let _then = Then(|| {
+            let _then = Then((), |()| {
                 if !alone {
                     body.reset(false);
                 }

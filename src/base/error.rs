@@ -1,8 +1,49 @@
-//! Errors: plain figures, no behaviour.
+//! Errors: plain figures, and where the infallible methods end.
 //!
 //! The figures of one [`AllocError`] are read in the critical section that decided the refusal, so they belong together.
 
-use core::fmt;
+use core::fmt::{self, Display};
+
+/// Returns the value, or panics with the error's text: where the infallible methods end.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn granted<T, E: Display>(answer: Result<T, E>) -> T {
+    match answer {
+        Ok(value) => value,
+        Err(error) => refused(&error),
+    }
+}
+
+#[cold]
+#[inline(never)]
+#[track_caller]
+pub(crate) fn refused(error: &impl Display) -> ! {
+    panic!("{error}")
+}
+
+/// What an error does that gives a value back: `Debug` without the value, `Display` and `source` of the `error` it has.
+macro_rules! gives_back {
+    ($type:ident<$generic:ident $(: $bound:path)?>) => {
+        impl<$generic $(: $bound)?> core::fmt::Debug for $type<$generic> {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.debug_struct(stringify!($type)).field("error", &self.error).finish_non_exhaustive()
+            }
+        }
+
+        impl<$generic $(: $bound)?> core::fmt::Display for $type<$generic> {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                core::fmt::Display::fmt(&self.error, f)
+            }
+        }
+
+        impl<$generic $(: $bound)?> std::error::Error for $type<$generic> {
+            fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+                Some(&self.error)
+            }
+        }
+    };
+}
+pub(crate) use gives_back;
 
 /// Why a request for memory was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,23 +122,7 @@ impl<T> AllocValueError<T> {
     }
 }
 
-impl<T> fmt::Debug for AllocValueError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AllocValueError").field("error", &self.error).finish_non_exhaustive()
-    }
-}
-
-impl<T> fmt::Display for AllocValueError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
-    }
-}
-
-impl<T> std::error::Error for AllocValueError<T> {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
-    }
-}
+gives_back! { AllocValueError<T> }
 
 /// A value that was not made: for want of memory, or because making it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

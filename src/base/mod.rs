@@ -1,7 +1,9 @@
-//! Pure values that every layer uses: errors, extents, layout arithmetic, size classes, figures.
+//! Pure values that every layer uses: errors, extents, layout arithmetic, size classes, figures; and the macros of several.
 //!
 //! Nothing here is shared between threads or touches memory.
 
+pub(crate) mod allocator;
+pub(crate) mod debug;
 pub(crate) mod error;
 pub(crate) mod extent;
 pub(crate) mod layout;

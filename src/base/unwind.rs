@@ -1,7 +1,16 @@
-//! Running many destructors where some may panic: the others still run.
+//! What is done although something panics.
 
 use core::panic::AssertUnwindSafe;
 use std::panic::{catch_unwind, resume_unwind};
+
+/// Runs its closure on its value when it is dropped, also if that is by a panic.
+pub(crate) struct Then<T, F: FnMut(&mut T)>(pub(crate) T, pub(crate) F);
+
+impl<T, F: FnMut(&mut T)> Drop for Then<T, F> {
+    fn drop(&mut self) {
+        (self.1)(&mut self.0);
+    }
+}
 
 /// Calls `run` with every item. Calls that panic do not keep the others from running; the first panic goes on when all have
 /// run. As with every destructor, one that goes on while another panic passes ends the process.

@@ -14,8 +14,9 @@ use core::ptr::NonNull;
 
 use allocator_api2::alloc::Allocator;
 
-use super::build::{Block, Head, Making};
-use super::error::{TryNewError, refused};
+use super::TryNewError;
+use crate::alloc::block::{Block, Head};
+use crate::base::error::granted;
 use crate::sync::{Acquire, AtomicUsize, Relaxed, Release, mutant};
 
 /// A value in a block of `A`, shared by the handles that were cloned from one another; the last one to go drops the value
@@ -39,10 +40,10 @@ use crate::sync::{Acquire, AtomicUsize, Relaxed, Release, mutant};
 /// # Ok::<(), sharded_arena::RegionError>(())
 /// ```
 pub struct Arc<T: ?Sized, A: Allocator + Clone> {
-    ptr: NonNull<T>,
-    alloc: A,
+    pub(super) ptr: NonNull<T>,
+    pub(super) alloc: A,
     /// The last handle drops a `T`.
-    _owns: PhantomData<T>,
+    pub(super) _owns: PhantomData<T>,
 }
 
 // SAFETY: handles of one value on two threads share it (`T: Sync`), either may drop it or take it out (`T: Send`), and each
@@ -83,36 +84,6 @@ impl Counted {
 }
 
 impl<T, A: Allocator + Clone> Arc<T, A> {
-    /// Moves `value` into a block of `alloc`, behind a count of one.
-    ///
-    /// # Panics
-    /// If the allocator refuses.
-    #[inline]
-    #[track_caller]
-    pub fn new_in(value: T, alloc: A) -> Self {
-        match Self::try_new_in(value, alloc) {
-            Ok(this) => this,
-            Err(refusal) => refused(refusal.error),
-        }
-    }
-
-    /// Moves `value` into a block of `alloc`, behind a count of one.
-    ///
-    /// # Errors
-    /// If the allocator refuses; the value comes back in the error.
-    #[inline]
-    pub fn try_new_in(value: T, alloc: A) -> Result<Self, TryNewError<T>> {
-        let mut making = Making::<T, A, Counted>::new(alloc);
-        if let Err(error) = making.resize(1) {
-            return Err(TryNewError { error, value });
-        }
-        // SAFETY: one slot, which is empty.
-        unsafe { making.put(value) };
-        // SAFETY: resized to the one value.
-        let (values, alloc) = unsafe { making.finish_resized() };
-        Ok(Self::from_made((values.cast(), alloc)))
-    }
-
     /// Gives this handle up and takes the value out if it was the last; the block goes back then. Of handles that are given
     /// up so, on however many threads, exactly one gets the value.
     ///
@@ -163,10 +134,7 @@ impl<T, A: Allocator + Clone> Arc<T, A> {
     where
         T: Clone,
     {
-        match Self::try_make_mut(this) {
-            Ok(value) => value,
-            Err(refusal) => refused(refusal.error),
-        }
+        granted(Self::try_make_mut(this))
     }
 
     /// The value, exclusively: where other handles share it, a clone of it comes into this one, in a block of a clone of the
@@ -221,7 +189,7 @@ impl<T: ?Sized, A: Allocator + Clone> Arc<T, A> {
     #[inline]
     pub unsafe fn from_raw_in(raw: *const T, alloc: A) -> Self {
         // SAFETY: not null, by this function's contract.
-        Self::from_made((unsafe { NonNull::new_unchecked(raw.cast_mut()) }, alloc))
+        Self::from_parts((unsafe { NonNull::new_unchecked(raw.cast_mut()) }, alloc))
     }
 
     /// Gives the value's address and the allocator away; the handle still counts.
@@ -242,33 +210,6 @@ impl<T: ?Sized, A: Allocator + Clone> Arc<T, A> {
         let this = ManuallyDrop::new(this);
         // SAFETY: INV-X2: the count stays above zero; the allocator, valid for `'a` and never dropped, keeps its memory.
         unsafe { this.ptr.as_ref() }
-    }
-
-    /// The allocator. A function of the type, so that it hides no method of the value.
-    #[inline]
-    #[must_use]
-    pub fn allocator(this: &Self) -> &A {
-        &this.alloc
-    }
-
-    /// Where the value is.
-    #[inline(always)]
-    pub(super) fn ptr(&self) -> NonNull<T> {
-        self.ptr
-    }
-
-    /// A handle of what [`Making`] has finished.
-    #[inline]
-    pub(super) fn from_made((ptr, alloc): (NonNull<T>, A)) -> Self {
-        Self { ptr, alloc, _owns: PhantomData }
-    }
-
-    #[inline]
-    pub(super) fn into_parts(self) -> (NonNull<T>, A) {
-        let this = ManuallyDrop::new(self);
-        // SAFETY: the handle is forgotten, so its allocator is moved out of it, not copied.
-        let alloc = unsafe { core::ptr::read(&raw const this.alloc) };
-        (this.ptr, alloc)
     }
 
     #[inline]

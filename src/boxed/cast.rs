@@ -8,6 +8,8 @@
 #![expect(unsafe_code, reason = "puts a value's owner together again around another pointer to it")]
 
 use core::any::Any;
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 
 use allocator_api2::alloc::Allocator;
@@ -57,6 +59,34 @@ impl<O: Owner> Rest<O> {
 
 macro_rules! owner {
     ($owner:ident, $($bound:tt)+) => {
+        impl<T: ?Sized, A: $($bound)+> $owner<T, A> {
+            /// Returns the allocator. A function of the type, so that it hides no method of the value.
+            #[inline]
+            #[must_use]
+            pub fn allocator(this: &Self) -> &A {
+                &this.alloc
+            }
+
+            /// Where the value is.
+            #[inline(always)]
+            pub(super) fn ptr(&self) -> NonNull<T> {
+                self.ptr
+            }
+
+            #[inline]
+            pub(super) fn from_parts((ptr, alloc): (NonNull<T>, A)) -> Self {
+                Self { ptr, alloc, _owns: PhantomData }
+            }
+
+            #[inline]
+            pub(super) fn into_parts(self) -> (NonNull<T>, A) {
+                let this = ManuallyDrop::new(self);
+                // SAFETY: the owner is forgotten, so its allocator is moved out of it, not copied.
+                let alloc = unsafe { core::ptr::read(&raw const this.alloc) };
+                (this.ptr, alloc)
+            }
+        }
+
         impl<T: ?Sized, A: $($bound)+> sealed::Sealed for $owner<T, A> {}
 
         impl<T: ?Sized, A: $($bound)+> Owner for $owner<T, A> {
@@ -71,7 +101,7 @@ macro_rules! owner {
 
             #[inline]
             unsafe fn from_pair<U: ?Sized>(pair: (NonNull<U>, A)) -> $owner<U, A> {
-                $owner::from_made(pair)
+                $owner::from_parts(pair)
             }
         }
     };
@@ -103,7 +133,7 @@ macro_rules! downcast {
                     return Err(self);
                 }
                 let (ptr, alloc) = self.into_parts();
-                Ok($owner::from_made((ptr.cast(), alloc)))
+                Ok($owner::from_parts((ptr.cast(), alloc)))
             }
         }
     };

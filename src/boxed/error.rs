@@ -4,6 +4,8 @@ use core::alloc::Layout;
 use core::fmt;
 use core::str::Utf8Error;
 
+use crate::base::error::gives_back;
+
 /// A block that the allocator refused, or that is longer than any can be. Nothing was changed by the refusal.
 ///
 /// ```
@@ -61,23 +63,7 @@ impl<T> TryNewError<T> {
     }
 }
 
-impl<T> fmt::Debug for TryNewError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TryNewError").field("error", &self.error).finish_non_exhaustive()
-    }
-}
-
-impl<T> fmt::Display for TryNewError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
-    }
-}
-
-impl<T> std::error::Error for TryNewError<T> {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
-    }
-}
+gives_back! { TryNewError<T> }
 
 /// Bytes that are no text, and which come back.
 ///
@@ -103,38 +89,4 @@ impl<B> FromUtf8Error<B> {
     }
 }
 
-impl<B> fmt::Debug for FromUtf8Error<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FromUtf8Error").field("error", &self.error).finish_non_exhaustive()
-    }
-}
-
-impl<B> fmt::Display for FromUtf8Error<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
-    }
-}
-
-impl<B> std::error::Error for FromUtf8Error<B> {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
-    }
-}
-
-/// Where the infallible constructors end.
-#[cold]
-#[inline(never)]
-#[track_caller]
-pub(super) fn refused(error: BlockError) -> ! {
-    panic!("{error}")
-}
-
-/// What was made, or a panic with the text of the refusal.
-#[inline]
-#[track_caller]
-pub(super) fn granted<T>(answer: Result<T, BlockError>) -> T {
-    match answer {
-        Ok(made) => made,
-        Err(error) => refused(error),
-    }
-}
+gives_back! { FromUtf8Error<B> }

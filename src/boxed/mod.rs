@@ -13,10 +13,10 @@
 #![expect(unsafe_code, reason = "owns a value in a block of an allocator")]
 
 mod arc;
-mod build;
 mod cast;
 mod error;
 mod slice;
+mod source;
 mod text;
 mod traits;
 
@@ -33,8 +33,7 @@ use core::ptr::NonNull;
 
 use allocator_api2::alloc::Allocator;
 
-use build::{Block, Plain};
-use error::refused;
+use crate::alloc::block::{Block, Plain};
 
 /// A value in a block of `A`, dropped and freed with the box.
 ///
@@ -63,38 +62,6 @@ unsafe impl<T: ?Sized + Send, A: Allocator + Send> Send for Box<T, A> {}
 unsafe impl<T: ?Sized + Sync, A: Allocator + Sync> Sync for Box<T, A> {}
 
 impl<T, A: Allocator> Box<T, A> {
-    /// Moves `value` into a block of `alloc`. A value of no size needs none.
-    ///
-    /// # Panics
-    /// If the allocator refuses.
-    #[inline]
-    #[track_caller]
-    pub fn new_in(value: T, alloc: A) -> Self {
-        match Self::try_new_in(value, alloc) {
-            Ok(this) => this,
-            Err(refusal) => refused(refusal.error),
-        }
-    }
-
-    /// Moves `value` into a block of `alloc`. A value of no size needs none.
-    ///
-    /// # Errors
-    /// If the allocator refuses; the value comes back in the error.
-    #[inline]
-    pub fn try_new_in(value: T, alloc: A) -> Result<Self, TryNewError<T>> {
-        let ptr = if size_of::<T>() == 0 {
-            NonNull::dangling()
-        } else {
-            match alloc.allocate(const { Layout::new::<T>() }) {
-                Ok(block) => block.cast::<T>(),
-                Err(_) => return Err(TryNewError { error: BlockError::of(Layout::new::<T>()), value }),
-            }
-        };
-        // SAFETY: a fresh block of `T`'s layout, or no bytes at an aligned address.
-        unsafe { ptr.write(value) };
-        Ok(Self { ptr, alloc, _owns: PhantomData })
-    }
-
     /// Takes the value out; its block goes back.
     #[must_use = "drop the box if the value is not wanted"]
     pub fn into_inner(this: Self) -> T {
@@ -151,33 +118,6 @@ impl<T: ?Sized, A: Allocator> Box<T, A> {
         // before it was dropped: the block goes back after the destructor, and a box that is forgotten keeps a handle that
         // is `'static`, so nothing that it borrows can end.
         unsafe { Pin::new_unchecked(this) }
-    }
-
-    /// The allocator. A function of the type, so that it hides no method of the value.
-    #[inline]
-    #[must_use]
-    pub fn allocator(this: &Self) -> &A {
-        &this.alloc
-    }
-
-    /// Where the value is.
-    #[inline(always)]
-    fn ptr(&self) -> NonNull<T> {
-        self.ptr
-    }
-
-    /// A box of what [`Making`](build::Making) has finished.
-    #[inline]
-    fn from_made((ptr, alloc): (NonNull<T>, A)) -> Self {
-        Self { ptr, alloc, _owns: PhantomData }
-    }
-
-    #[inline]
-    fn into_parts(self) -> (NonNull<T>, A) {
-        let this = ManuallyDrop::new(self);
-        // SAFETY: the box is forgotten, so its allocator is moved out of it, not copied.
-        let alloc = unsafe { core::ptr::read(&raw const this.alloc) };
-        (this.ptr, alloc)
     }
 }
 

@@ -1,7 +1,4 @@
-//! Owners of slices: made by copying, cloning, a closure, an iterator, or from a vector.
-//!
-//! A constructor that panics or fails at step `k`, because a closure, a clone or an iterator does, or the allocator refuses
-//! to go on, drops the `k` values it has made and gives the block back. An iterator's word about its length is a hint.
+//! Owners of values: moved in, or slices, made by copying, cloning, a closure, an iterator, or from a vector.
 #![expect(unsafe_code, reason = "makes slices in blocks of an allocator")]
 
 use core::mem::MaybeUninit;
@@ -11,61 +8,42 @@ use allocator_api2::alloc::Allocator;
 use allocator_api2::vec::Vec;
 
 use super::arc::Counted;
-use super::build::{Head, Making, Plain};
-use super::error::{BlockError, TryNewError, granted, refused};
-use super::{Arc, Box};
-
-/// What a constructor gives: the values, and the allocator of their block.
-type Made<T, A> = Result<(NonNull<[T]>, A), BlockError>;
-
-pub(super) fn copied<T: Copy, A: Allocator, H: Head>(source: &[T], alloc: A) -> Made<T, A> {
-    let mut making = Making::<T, A, H>::new(alloc);
-    making.resize(source.len())?;
-    // SAFETY: `Copy` values behind a reference, so outside of the new block, which has a slot for each.
-    unsafe { making.take_over(source.as_ptr(), source.len()) };
-    // SAFETY: resized to their number.
-    Ok(unsafe { making.finish_resized() })
-}
-
-fn uninit<T, A: Allocator, H: Head>(len: usize, alloc: A) -> Made<MaybeUninit<T>, A> {
-    let mut making = Making::<MaybeUninit<T>, A, H>::new(alloc);
-    making.resize(len)?;
-    // SAFETY: there are as many slots, which need not be initialised.
-    unsafe { making.claim(len) };
-    // SAFETY: resized to their number.
-    Ok(unsafe { making.finish_resized() })
-}
-
-/// `make` is dropped before the values are handed on, so that a panic there undoes them too.
-fn filled<T, A: Allocator, H: Head>(len: usize, mut make: impl FnMut(usize) -> T, alloc: A) -> Made<T, A> {
-    let mut making = Making::<T, A, H>::new(alloc);
-    making.resize(len)?;
-    for index in 0..len {
-        let value = make(index);
-        // SAFETY: there are `len` slots, and `index < len` were filled.
-        unsafe { making.put(value) };
-    }
-    drop(make);
-    // SAFETY: resized to their number.
-    Ok(unsafe { making.finish_resized() })
-}
-
-/// The lower bound of the length is asked for first, and believed only if it fits.
-fn collected<T, A: Allocator, H: Head>(values: impl Iterator<Item = T>, alloc: A) -> Made<T, A> {
-    let mut making = Making::<T, A, H>::new(alloc);
-    if size_of::<T>() != 0 {
-        let _grows_instead = making.resize(values.size_hint().0);
-    }
-    // The loop drops the iterator before the values are handed on.
-    for value in values {
-        making.push(value)?;
-    }
-    making.finish()
-}
+use super::{Arc, BlockError, Box, TryNewError};
+use crate::alloc::block::Plain;
+use crate::alloc::making::{Made, Making};
+use crate::alloc::slice::{collected, copied, filled, room};
+use crate::base::error::granted;
 
 macro_rules! slice_methods {
-    ($owner:ident, $head:ident, $name:literal, $($bound:tt)+) => {
+    ($owner:ident, $head:ident, $name:literal, $how:literal, $($bound:tt)+) => {
         impl<T, A: $($bound)+> $owner<T, A> {
+            #[doc = concat!("Moves `value` into a block of `alloc`", $how)]
+            ///
+            /// # Panics
+            /// If the allocator refuses.
+            #[inline]
+            #[track_caller]
+            pub fn new_in(value: T, alloc: A) -> Self {
+                granted(Self::try_new_in(value, alloc))
+            }
+
+            #[doc = concat!("Moves `value` into a block of `alloc`", $how)]
+            ///
+            /// # Errors
+            /// If the allocator refuses; the value comes back in the error.
+            #[inline]
+            pub fn try_new_in(value: T, alloc: A) -> Result<Self, TryNewError<T>> {
+                let mut making = Making::<T, A, $head>::new(alloc);
+                if let Err(error) = making.resize(1) {
+                    return Err(TryNewError { error, value });
+                }
+                // SAFETY: one slot, which is empty.
+                unsafe { making.put(value) };
+                // SAFETY: resized to the one value.
+                let (values, alloc) = unsafe { making.finish_resized() }.into_parts();
+                Ok(Self::from_parts((values.cast(), alloc)))
+            }
+
             /// Room for a value, in a block of `alloc`.
             ///
             /// # Panics
@@ -95,7 +73,7 @@ macro_rules! slice_methods {
             #[must_use]
             pub unsafe fn assume_init(self) -> $owner<T, A> {
                 let (ptr, alloc) = self.into_parts();
-                $owner::from_made((ptr.cast(), alloc))
+                $owner::from_parts((ptr.cast(), alloc))
             }
         }
 
@@ -108,7 +86,7 @@ macro_rules! slice_methods {
             #[must_use]
             pub unsafe fn assume_init(self) -> $owner<[T], A> {
                 let (ptr, alloc) = self.into_parts();
-                $owner::from_made((NonNull::slice_from_raw_parts(ptr.cast(), ptr.len()), alloc))
+                $owner::from_parts((NonNull::slice_from_raw_parts(ptr.cast(), ptr.len()), alloc))
             }
         }
 
@@ -147,7 +125,7 @@ macro_rules! slice_methods {
             where
                 T: Copy,
             {
-                copied::<T, A, $head>(source, alloc).map(Self::from_made)
+                copied::<$head, T, A>(source, alloc).map(Self::from_made)
             }
 
             /// Clones the values of a slice, in their order.
@@ -170,7 +148,7 @@ macro_rules! slice_methods {
             where
                 T: Clone,
             {
-                filled::<T, A, $head>(source.len(), |index| source[index].clone(), alloc).map(Self::from_made)
+                Self::try_from_fn_in(source.len(), |index| source[index].clone(), alloc)
             }
 
             /// `len` values, each made in its place from its index.
@@ -186,8 +164,8 @@ macro_rules! slice_methods {
             ///
             /// # Errors
             /// If the allocator refuses; `make` is not called then.
-            pub fn try_from_fn_in(len: usize, make: impl FnMut(usize) -> T, alloc: A) -> Result<Self, BlockError> {
-                filled::<T, A, $head>(len, make, alloc).map(Self::from_made)
+            pub fn try_from_fn_in(len: usize, mut make: impl FnMut(usize) -> T, alloc: A) -> Result<Self, BlockError> {
+                filled::<$head, T, A, _>(len, move |index| Ok(make(index)), alloc).map(Self::from_made)
             }
 
             /// As many values as the iterator yields. The block grows as they come, and what it did not need goes back.
@@ -204,7 +182,7 @@ macro_rules! slice_methods {
             /// # Errors
             /// If the allocator refuses; the values are dropped.
             pub fn try_from_iter_in(values: impl IntoIterator<Item = T>, alloc: A) -> Result<Self, BlockError> {
-                collected::<T, A, $head>(values.into_iter(), alloc).map(Self::from_made)
+                collected::<$head, T, A>(values.into_iter(), alloc).map(Self::from_made)
             }
 
             /// Room for `len` values.
@@ -221,7 +199,7 @@ macro_rules! slice_methods {
             /// # Errors
             /// If the allocator refuses.
             pub fn try_new_uninit_slice_in(len: usize, alloc: A) -> Result<$owner<[MaybeUninit<T>], A>, BlockError> {
-                uninit::<T, A, $head>(len, alloc).map($owner::from_made)
+                room::<$head, T, A>(len, alloc).map($owner::from_made)
             }
 
             /// The values of a vector, in a block of their length.
@@ -230,17 +208,19 @@ macro_rules! slice_methods {
             /// If the allocator refuses that block.
             #[track_caller]
             pub fn from_vec(values: Vec<T, A>) -> Self {
-                match Self::try_from_vec(values) {
-                    Ok(this) => this,
-                    Err(refusal) => refused(refusal.error),
-                }
+                granted(Self::try_from_vec(values))
+            }
+
+            #[inline]
+            fn from_made(made: Made<T, A>) -> Self {
+                Self::from_parts(made.into_parts())
             }
         }
     };
 }
 
-slice_methods! { Box, Plain, "Box", Allocator }
-slice_methods! { Arc, Counted, "Arc", Allocator + Clone }
+slice_methods! { Box, Plain, "Box", ". A value of no size needs none.", Allocator }
+slice_methods! { Arc, Counted, "Arc", ", behind a count of one.", Allocator + Clone }
 
 impl<T, A: Allocator> Box<[T], A> {
     /// The values of a vector. Its block becomes the box's, and is shortened if it was longer than they are.

@@ -9,7 +9,8 @@ use allocator_api2::alloc::{AllocError, Allocator, Global};
 
 use super::Arc;
 use super::arc::Counted;
-use super::build::{Head, Making, Plain};
+use crate::alloc::block::{Head, Plain};
+use crate::alloc::making::Making;
 use crate::sync::Relaxed;
 
 /// A count at its greatest takes no more, however often it is asked: one that could creep on would come round to zero where
@@ -65,7 +66,7 @@ fn more_values_of_no_size_than_can_be_counted() {
         assert!(making.push(()).is_ok());
         let refused = making.push(()).expect_err("the count is at its end");
         assert_eq!((refused.requested, refused.align), (usize::MAX, 1));
-        assert_eq!(making.finish().map(|(values, _)| values.len()), Ok(usize::MAX));
+        assert_eq!(making.finish().map(|made| made.into_parts().0.len()), Ok(usize::MAX));
     }
     one_too_many::<Plain>();
     one_too_many::<Counted>();

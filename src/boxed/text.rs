@@ -5,8 +5,8 @@ use core::ptr::NonNull;
 
 use allocator_api2::alloc::Allocator;
 
-use super::error::{BlockError, FromUtf8Error, granted};
-use super::{Arc, Box};
+use super::{Arc, BlockError, Box, FromUtf8Error};
+use crate::base::error::granted;
 
 macro_rules! text_methods {
     ($owner:ident, $name:literal, $($bound:tt)+) => {
@@ -62,7 +62,7 @@ macro_rules! text_methods {
                 let (ptr, alloc) = bytes.into_parts();
                 // SAFETY: an owner's address is never null.
                 let text = unsafe { NonNull::new_unchecked(ptr.as_ptr() as *mut str) };
-                Self::from_made((text, alloc))
+                Self::from_parts((text, alloc))
             }
 
             /// The bytes of the text, in its block.
@@ -72,7 +72,7 @@ macro_rules! text_methods {
                 let (ptr, alloc) = this.into_parts();
                 // SAFETY: an owner's address is never null.
                 let bytes = unsafe { NonNull::new_unchecked(ptr.as_ptr() as *mut [u8]) };
-                $owner::from_made((bytes, alloc))
+                $owner::from_parts((bytes, alloc))
             }
         }
     };

@@ -19,10 +19,10 @@
 pub(crate) mod blocks;
 
 use core::alloc::Layout;
-use core::fmt;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
+use crate::base::debug::debug_figures;
 use crate::base::error::{AllocError, AllocErrorKind, RegionError};
 use crate::base::layout::bump_down;
 use crate::bump::blocks::{Blocks, SharedCursor, resize_shared};
@@ -122,12 +122,7 @@ unsafe impl Send for BumpRegion {}
 // SAFETY: as for Send.
 unsafe impl Sync for BumpRegion {}
 
-impl fmt::Debug for BumpRegion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (capacity, remaining) = (self.capacity(), self.remaining());
-        f.debug_struct("BumpRegion").field("capacity", &capacity).field("remaining", &remaining).finish_non_exhaustive()
-    }
-}
+debug_figures! { [] BumpRegion: capacity, remaining }
 
 impl BumpRegion {
     /// Least capacity in bytes.

@@ -2,8 +2,9 @@
 
 use allocator_api2::alloc::Allocator;
 
-use super::reserve::{granted, reserve};
+use super::reserve::reserve;
 use super::{ReserveError, Vec};
+use crate::base::error::granted;
 
 /// Collects what `values` yields into a vector in `alloc`, in its order.
 ///

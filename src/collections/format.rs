@@ -1,11 +1,12 @@
 //! `format_in!`: a text of any allocator, formatted.
 
-use core::fmt::{self, Write};
+use core::fmt;
 
 use allocator_api2::alloc::Allocator;
 
-use super::reserve::granted;
 use super::{ReserveError, String};
+use crate::alloc::write_text;
+use crate::base::error::granted;
 
 /// What [`format_in!`](crate::format_in) calls.
 #[doc(hidden)]
@@ -21,29 +22,9 @@ pub fn try_format_in<A: Allocator>(alloc: A, args: fmt::Arguments<'_>) -> Result
     if let Some(text) = args.as_str() {
         return String::try_from_str_in(text, alloc);
     }
-    let mut text = Text { text: String::new_in(alloc), refused: None };
-    let answer = text.write_fmt(args);
-    // Looked at first: a `Display` may swallow the refusal, or fail because of it.
-    if let Some(error) = text.refused {
-        return Err(error);
-    }
-    assert!(answer.is_ok(), "a formatting trait implementation returned an error");
-    Ok(text.text)
-}
-
-/// A text that grows, and the refusal that `fmt::Error` cannot carry.
-struct Text<A: Allocator> {
-    text: String<A>,
-    refused: Option<ReserveError>,
-}
-
-impl<A: Allocator> Write for Text<A> {
-    fn write_str(&mut self, piece: &str) -> fmt::Result {
-        if self.refused.is_none() {
-            self.refused = self.text.try_push_str(piece).err();
-        }
-        if self.refused.is_some() { Err(fmt::Error) } else { Ok(()) }
-    }
+    let mut text = String::new_in(alloc);
+    write_text(args, |piece| text.try_push_str(piece))?;
+    Ok(text)
 }
 
 /// Formats a [`String`](crate::collections::String) in an allocator, as `format!` does: `format_in!(a, "{n} blocks")`.

@@ -48,6 +48,8 @@ mod string;
 
 use allocator_api2::alloc::Allocator;
 
+use crate::base::error::granted;
+
 pub use collect::{collect_in, extend, repeat_in, try_collect_in, try_extend};
 #[doc(hidden)]
 pub use format::{format_in, try_format_in};
@@ -119,7 +121,7 @@ pub fn vec_in<T, A: Allocator>(alloc: A) -> Vec<T, A> {
 #[must_use]
 #[track_caller]
 pub fn vec_with_capacity_in<T, A: Allocator>(capacity: usize, alloc: A) -> Vec<T, A> {
-    reserve::granted(try_vec_with_capacity_in(capacity, alloc))
+    granted(try_vec_with_capacity_in(capacity, alloc))
 }
 
 /// A vector in `alloc` with room for `capacity` values.

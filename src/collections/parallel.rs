@@ -14,14 +14,14 @@
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
-use std::collections::LinkedList;
 
 use allocator_api2::alloc::Allocator;
 use rayon::iter::plumbing::{Consumer, Folder, Reducer, UnindexedConsumer};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use super::reserve::{granted, reserve};
+use super::reserve::reserve;
 use super::{ReserveError, Vec};
+use crate::base::error::granted;
 
 /// Collects what `values` yields on many threads into a vector in `alloc`, in the iterator's order.
 ///
@@ -132,16 +132,7 @@ fn in_pieces<T: Send, A: Allocator>(
     target: &mut Vec<T, A>,
     values: impl ParallelIterator<Item = T>,
 ) -> Result<(), ReserveError> {
-    let pieces = values
-        .fold(std::vec::Vec::new, |mut piece, value| {
-            piece.push(value);
-            piece
-        })
-        .map(|piece| LinkedList::from([piece]))
-        .reduce(LinkedList::new, |mut pieces, mut behind| {
-            pieces.append(&mut behind);
-            pieces
-        });
+    let pieces = values.collect_vec_list();
     room(target, pieces.iter().map(std::vec::Vec::len).fold(0, usize::saturating_add))?;
     for piece in pieces {
         target.extend(piece);

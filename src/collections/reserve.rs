@@ -6,6 +6,7 @@ use allocator_api2::alloc::Allocator;
 use allocator_api2::collections::{TryReserveError, TryReserveErrorKind};
 
 use super::Vec;
+use crate::alloc::making::double;
 
 /// Room that a collection was refused. Nothing was changed by the refusal.
 ///
@@ -80,35 +81,9 @@ pub(super) fn reserve<T, A: Allocator>(values: &mut Vec<T, A>, more: usize) -> R
     if values.capacity() - values.len() >= more { Ok(()) } else { grow(values, more) }
 }
 
-/// Twice the capacity if it is granted, so that many small growths are few moves; else half of what was asked for beyond
-/// the needed, and so on: near the limit this still halves what is left.
 #[cold]
 fn grow<T, A: Allocator>(values: &mut Vec<T, A>, more: usize) -> Result<(), ReserveError> {
     let first = if size_of::<T>() > 64 { 1 } else { 64 / size_of::<T>().max(1) };
     let needed = values.len().checked_add(more).ok_or(ReserveError::CapacityOverflow)?;
-    let mut slots = values.capacity().saturating_mul(2).max(needed).max(first);
-    loop {
-        match values.try_reserve_exact(slots - values.len()) {
-            Ok(()) => return Ok(()),
-            Err(error) if slots <= needed => return Err(error.into()),
-            Err(_) => slots = needed + (slots - needed) / 2,
-        }
-    }
-}
-
-/// Where the infallible functions end: the value, or a panic with the error's text.
-#[inline]
-#[track_caller]
-pub(super) fn granted<T>(answer: Result<T, ReserveError>) -> T {
-    match answer {
-        Ok(value) => value,
-        Err(error) => refused(error),
-    }
-}
-
-#[cold]
-#[inline(never)]
-#[track_caller]
-fn refused(error: ReserveError) -> ! {
-    panic!("{error}")
+    double(values.capacity(), needed, first, |slots| Ok(values.try_reserve_exact(slots - values.len())?))
 }

@@ -10,9 +10,9 @@
 #![expect(unsafe_code, reason = "the public free, grow and shrink take the caller's word for a block")]
 
 use core::alloc::Layout;
-use core::fmt;
 use core::ptr::NonNull;
 
+use crate::base::debug::debug_figures;
 use crate::base::error::{AllocError, FreeError, RegionError};
 use crate::base::layout::dangling;
 use crate::base::stats::HeapStats;
@@ -66,14 +66,7 @@ pub struct Heap {
     pub(crate) inner: Arc<Inner>,
 }
 
-impl fmt::Debug for Heap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Heap")
-            .field("limit", &self.limit())
-            .field("memory_usage", &self.memory_usage())
-            .finish_non_exhaustive()
-    }
-}
+debug_figures! { [] Heap: limit, memory_usage }
 
 impl Heap {
     /// A heap with a region of its own, whose capacity and limit is `bytes`. Dropping the last handle frees everything.

@@ -2,10 +2,8 @@
 //!
 //! One request walks through the files like this: the hash leads to a shard's table (`index.rs`), an entry of that to a
 //! record (`text.rs`), which has the number; what is not there yet is put there under the shard's lock (`shard.rs`), with
-//! the next number (`inner.rs`). `symbol.rs` is the number, `frozen.rs` the reader, and
-//! `serialize.rs` reads and writes them.
-
-use core::fmt;
+//! the next number (`inner.rs`). `symbol.rs` is the number, `frozen.rs` the reader, `read.rs` the methods of
+//! both, and `serialize.rs` reads and writes them.
 
 use crate::base::error::{AllocError, AllocErrorKind, RegionError};
 use crate::region::{FirstUse, Region};
@@ -13,6 +11,7 @@ use crate::region::{FirstUse, Region};
 mod frozen;
 mod index;
 mod inner;
+mod read;
 #[cfg(feature = "serde")]
 mod serialize;
 mod shard;
@@ -25,6 +24,7 @@ pub use frozen::FrozenInterner;
 #[cfg(all(test, loom))]
 pub(crate) use index::Hash;
 pub(crate) use inner::Inner;
+use read::reading_methods;
 pub use symbol::Symbol;
 
 /// Strings, each once, that many threads intern: equal strings get equal [`Symbol`]s, which lead back to the string.
@@ -59,15 +59,6 @@ pub struct Interner {
 impl Default for Interner {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl fmt::Debug for Interner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Interner")
-            .field("len", &self.len())
-            .field("memory_usage", &self.memory_usage())
-            .finish_non_exhaustive()
     }
 }
 
@@ -112,71 +103,6 @@ impl Interner {
         }
     }
 
-    /// The symbol of `text`, if it was interned. Takes no lock.
-    ///
-    /// What another thread is just interning may be found or not; what its `intern` has returned for is.
-    #[must_use]
-    #[inline]
-    pub fn get(&self, text: &str) -> Option<Symbol> {
-        let inner = self.inner.made()?;
-        inner.get(inner.hash(text), text)
-    }
-
-    /// The string of `symbol`; none if this interner has given no such symbol. Takes no lock; three loads. The string stays
-    /// where it is as long as the interner.
-    ///
-    /// A symbol of another interner gives none or a string of this one.
-    #[must_use]
-    #[inline]
-    pub fn resolve(&self, symbol: Symbol) -> Option<&str> {
-        self.inner.made()?.resolve(symbol)
-    }
-
-    /// Whether `text` was interned. Takes no lock.
-    #[must_use]
-    #[inline]
-    pub fn contains(&self, text: &str) -> bool {
-        self.get(text).is_some()
-    }
-
-    /// Number of strings: every symbol's index is below it. One load.
-    ///
-    /// Those that other threads are just interning are counted as soon as they cannot be refused any more, a moment before
-    /// they can be resolved.
-    #[must_use]
-    #[inline]
-    pub fn len(&self) -> usize {
-        self.inner.made().map_or(0, Inner::len)
-    }
-
-    /// Whether no string was interned.
-    #[must_use]
-    #[inline]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// All strings and their symbols, in the order of symbols. Takes no lock.
-    ///
-    /// What is interned after the iteration has begun is left out, and so is what other threads are just interning.
-    pub fn iter(&self) -> impl Iterator<Item = (Symbol, &str)> + '_ {
-        self.inner.made().into_iter().flat_map(Inner::strings)
-    }
-
-    /// Bytes taken from the region: text, tables, what is kept for the next strings. One load. The region counts the same.
-    ///
-    /// At most 2.2 times the bytes of text and 64 bytes a string, beside some KiB at the beginning.
-    #[must_use]
-    pub fn memory_usage(&self) -> usize {
-        self.inner.made().map_or(0, |inner| inner.account().usage())
-    }
-
-    /// The region the interner is in; none before the first use of one made by [`Interner::new`].
-    #[must_use]
-    pub fn region(&self) -> Option<Region> {
-        self.inner.region(|inner| inner.account().region().clone())
-    }
-
     /// Ends the interning: a reader of the same strings by the same symbols, which may be cloned. Gives the
     /// tables back that had become too short, about a quarter of the memory.
     #[must_use]
@@ -199,3 +125,5 @@ impl Interner {
         inner.intern(inner.hash(text), text)
     }
 }
+
+reading_methods! { Interner }

@@ -4,27 +4,20 @@
 use core::fmt;
 use core::ops::Deref;
 
-use super::Pool;
-use super::body::Body;
+use super::hold::Held;
 use super::key::Key;
-use super::slot::Slot;
 
-/// A guard of one value of a [`Pool`]: as long as it lives, so does the value, removed or not.
+/// A guard of one value of a [`Pool`](super::Pool): as long as it lives, so does the value, removed or not.
 ///
 /// The last guard of a removed value drops it, on its own thread. A guard that is leaked keeps its value until the pool is
 /// cleared or dropped.
-pub struct Ref<'a, T> {
-    pub(super) pool: &'a Pool<T>,
-    pub(super) body: &'a Body<T>,
-    pub(super) slot: &'a Slot<T>,
-    pub(super) key: Key<T>,
-}
+pub struct Ref<'a, T>(pub(super) Held<'a, T>);
 
 impl<T> Ref<'_, T> {
     /// The value's key. A function of the type, so that it hides no method of the value.
     #[must_use]
     pub fn key(this: &Self) -> Key<T> {
-        this.key
+        this.0.key
     }
 }
 
@@ -34,7 +27,7 @@ impl<T> Deref for Ref<'_, T> {
     #[inline(always)]
     fn deref(&self) -> &T {
         // SAFETY: this guard is counted as long as it lives.
-        unsafe { self.slot.value() }
+        unsafe { self.0.slot.value() }
     }
 }
 
@@ -53,9 +46,10 @@ impl<T: fmt::Display> fmt::Display for Ref<'_, T> {
 impl<T> Drop for Ref<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        if self.slot.word.unguard() {
+        let Held { pool, body, slot, key } = self.0;
+        if slot.word.unguard() {
             // SAFETY: the last guard of a removed value holds its slot.
-            unsafe { self.pool.drop_parted(self.body, self.slot, self.key) };
+            unsafe { Held::drop_parted(pool, body, slot, key) };
         }
     }
 }

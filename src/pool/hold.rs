@@ -3,6 +3,7 @@
 //! Whoever has claimed a slot, or taken it with its value, holds it: nobody else writes its word or its value (INV-W1).
 #![expect(unsafe_code, reason = "writes and drops values in slots it holds")]
 
+use crate::base::unwind::Then;
 use crate::region::shards::{OwnedShard, Shards};
 use crate::sync::{Relaxed, mutant};
 
@@ -15,9 +16,9 @@ use super::slot::Slot;
 impl<T> Pool<T> {
     /// The slot that `key` names, if it is this pool's.
     #[inline(always)]
-    pub(super) fn slot(&self, key: Key<T>) -> Option<(&Body<T>, &Slot<T>)> {
+    pub(super) fn slot(&self, key: Key<T>) -> Option<Held<'_, T>> {
         let body = self.body.made().filter(|_| key.pool == self.id.get())?;
-        Some((body, body.slots.get(key.slot() as usize)?))
+        Some(Held { pool: self, body, slot: body.slots.get(key.slot() as usize)?, key })
     }
 
     /// The slots and all that belongs to them, made if need be; none if the system refuses.
@@ -62,41 +63,6 @@ impl<T> Pool<T> {
         Key::new(self.id.get(), index, generation)
     }
 
-    /// Drops the value of a slot and frees the slot, also if the destructor panics.
-    ///
-    /// # Safety
-    /// The caller holds the slot, with the value of `key` in it.
-    #[inline(always)]
-    pub(super) unsafe fn drop_held(&self, body: &Body<T>, slot: &Slot<T>, key: Key<T>) {
-        let panicked = core::mem::needs_drop::<T>().then(|| Release { pool: self, body, slot, key });
-        // SAFETY: this function's contract; the slot is freed afterwards.
-        unsafe { slot.drop_value() };
-        core::mem::forget(panicked);
-        // SAFETY: this function's contract; the value is gone.
-        unsafe { self.release(body, slot, key) };
-    }
-
-    /// The last guard of a removed value has gone.
-    ///
-    /// # Safety
-    /// As [`Pool::drop_held`].
-    #[cold]
-    pub(super) unsafe fn drop_parted(&self, body: &Body<T>, slot: &Slot<T>, key: Key<T>) {
-        self.on_shard(body, |shard| count(&shard.counts.dropped));
-        // SAFETY: this function's contract.
-        unsafe { self.drop_held(body, slot, key) };
-    }
-
-    /// The slot of `key` becomes free.
-    ///
-    /// # Safety
-    /// The caller holds the slot, and no value is in it.
-    #[inline(always)]
-    pub(super) unsafe fn release(&self, body: &Body<T>, slot: &Slot<T>, key: Key<T>) {
-        // SAFETY: this function's contract.
-        self.on_shard(body, |shard| unsafe { body.release(shard, slot, key.slot(), key.generation()) });
-    }
-
     /// Runs `with` on the calling thread's shard, or on that of all threads without one.
     #[inline(always)]
     pub(super) fn on_shard<R>(&self, body: &Body<T>, with: impl FnOnce(&Shard) -> R) -> R {
@@ -125,18 +91,67 @@ impl<T> Pool<T> {
     }
 }
 
-/// Frees a slot whose value has panicked while it was dropped.
-struct Release<'a, T> {
-    pool: &'a Pool<T>,
-    body: &'a Body<T>,
-    slot: &'a Slot<T>,
-    key: Key<T>,
+/// A slot that a key names, and what it takes to free it.
+pub(super) struct Held<'a, T> {
+    pub(super) pool: &'a Pool<T>,
+    pub(super) body: &'a Body<T>,
+    pub(super) slot: &'a Slot<T>,
+    pub(super) key: Key<T>,
 }
 
-impl<T> Drop for Release<'_, T> {
+impl<T> Clone for Held<'_, T> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Held<'_, T> {}
+
+impl<'a, T> Held<'a, T> {
+    /// Drops the value and frees the slot, also if the destructor panics.
+    ///
+    /// # Safety
+    /// The caller holds the slot, with the value of the key in it.
+    #[inline(always)]
+    pub(super) unsafe fn drop_value(self) {
+        // SAFETY: this function's contract; the value's destructor has ended, if by a panic.
+        let panicked = core::mem::needs_drop::<T>().then(|| Then(self, |held| unsafe { held.release() }));
+        // SAFETY: this function's contract; the slot is freed afterwards.
+        unsafe { self.slot.drop_value() };
+        core::mem::forget(panicked);
+        // SAFETY: this function's contract; the value is gone.
+        unsafe { self.release() };
+    }
+
+    /// The last guard of a removed value has gone. By its parts, so that a guard stays in registers.
+    ///
+    /// # Safety
+    /// As [`Held::drop_value`].
     #[cold]
-    fn drop(&mut self) {
-        // SAFETY: made by the slot's holder, whose value's destructor has ended, if by a panic.
-        unsafe { self.pool.release(self.body, self.slot, self.key) };
+    pub(super) unsafe fn drop_parted(pool: &'a Pool<T>, body: &'a Body<T>, slot: &'a Slot<T>, key: Key<T>) {
+        pool.on_shard(body, |shard| count(&shard.counts.dropped));
+        // SAFETY: this function's contract.
+        unsafe { Held { pool, body, slot, key }.drop_value() };
+    }
+
+    /// The slot becomes free.
+    ///
+    /// # Safety
+    /// The caller holds the slot, and no value is in it.
+    #[inline(always)]
+    pub(super) unsafe fn release(self) {
+        // SAFETY: this function's contract.
+        self.pool.on_shard(self.body, |shard| unsafe { self.release_on(shard) });
+    }
+
+    /// As [`Held::release`], on the calling thread's shard.
+    ///
+    /// # Safety
+    /// As [`Held::release`].
+    #[inline(always)]
+    pub(super) unsafe fn release_on(self, shard: &Shard) {
+        // SAFETY: this function's contract.
+        unsafe { self.body.release(shard, self.slot, self.key.slot(), self.key.generation()) };
     }
 }

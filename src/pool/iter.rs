@@ -8,11 +8,12 @@ use core::fmt;
 use core::iter::FusedIterator;
 use core::marker::PhantomData;
 
-use crate::base::unwind::run_all;
+use crate::base::unwind::{Then, run_all};
 
 use super::Pool;
 use super::body::Body;
 use super::guard::Ref;
+use super::hold::Held;
 use super::key::Key;
 use super::shard::count;
 
@@ -80,7 +81,7 @@ impl<T> Pool<T> {
                     self.on_shard(body, |shard| count(&shard.counts.dropped));
                 }
                 // SAFETY: as above; the value is gone.
-                unsafe { self.release(body, slot, key) };
+                unsafe { Held { pool: self, body, slot, key }.release() };
                 return Some((key, value));
             }
         }
@@ -151,13 +152,7 @@ impl<T> fmt::Debug for PoolDrain<'_, T> {
 impl<T> Drop for PoolDrain<'_, T> {
     fn drop(&mut self) {
         // Frees everything when all values are gone, also if some have panicked.
-        struct Free<'a, 'p, T>(&'a mut PoolDrain<'p, T>);
-        impl<T> Drop for Free<'_, '_, T> {
-            fn drop(&mut self) {
-                self.0.pool.free_all();
-            }
-        }
-        let free = Free(self);
+        let free = Then(self, |drain| drain.pool.free_all());
         run_all(free.0.by_ref(), drop);
     }
 }

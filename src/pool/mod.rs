@@ -14,13 +14,14 @@
 use core::fmt;
 use core::marker::PhantomData;
 
+use crate::base::debug::debug_figures;
 use crate::base::error::RegionError;
+use crate::base::unwind::Then;
 use crate::region::segments::Segments;
 use crate::region::shards::Id;
 use crate::region::{FirstUse, Region};
 
 mod body;
-mod full;
 mod guard;
 mod hold;
 mod iter;
@@ -35,8 +36,8 @@ mod tests;
 mod word;
 
 use body::Body;
-pub use full::PoolFull;
 pub use guard::Ref;
+use hold::Held;
 pub use iter::{PoolDrain, PoolIterMut};
 pub use key::Key;
 pub use reservation::Reservation;
@@ -93,15 +94,7 @@ impl<T> Default for Pool<T> {
     }
 }
 
-impl<T> fmt::Debug for Pool<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool")
-            .field("len", &self.len())
-            .field("capacity", &self.capacity())
-            .field("memory_usage", &self.memory_usage())
-            .finish_non_exhaustive()
-    }
-}
+debug_figures! { [<T>] Pool<T>: len, capacity, memory_usage }
 
 impl<T> Pool<T> {
     /// A pool without a limit of its own. Reserves nothing until it is used; then as much address space as the machine has
@@ -164,13 +157,13 @@ impl<T> Pool<T> {
     /// With more than 2^30 − 2 guards at one value, which can only be if they were leaked.
     #[inline]
     pub fn get(&self, key: Key<T>) -> Option<Ref<'_, T>> {
-        let (body, slot) = self.slot(key)?;
-        slot.word.guard(key.generation()).then(|| Ref { pool: self, body, slot, key })
+        let held = self.slot(key)?;
+        held.slot.word.guard(key.generation()).then(|| Ref(held))
     }
 
     /// The value that `key` names, exclusively; none as for [`get`](Self::get). No atomic exchange.
     pub fn get_mut(&mut self, key: Key<T>) -> Option<&mut T> {
-        let (_, slot) = self.slot(key)?;
+        let Held { slot, .. } = self.slot(key)?;
         // SAFETY: the word is full, and the pool is borrowed exclusively.
         slot.word.contains(key.generation()).then(|| unsafe { slot.value_mut() })
     }
@@ -179,15 +172,15 @@ impl<T> Pool<T> {
     /// by the last guard, on its thread. Its slot is free at once afterwards, also if the destructor panics.
     #[inline(always)]
     pub fn remove(&self, key: Key<T>) -> bool {
-        let Some((body, slot)) = self.slot(key) else { return false };
-        match slot.word.remove(key.generation()) {
+        let Some(held) = self.slot(key) else { return false };
+        match held.slot.word.remove(key.generation()) {
             Some(Removed::Now) => {
                 // SAFETY: the removal made this call the slot's holder, with the value in it.
-                unsafe { self.drop_held(body, slot, key) };
+                unsafe { held.drop_value() };
                 true
             }
             Some(Removed::Later) => {
-                self.on_shard(body, |shard| count(&shard.counts.parted));
+                self.on_shard(held.body, |shard| count(&shard.counts.parted));
                 true
             }
             None => false,
@@ -197,21 +190,21 @@ impl<T> Pool<T> {
     /// Removes the value that `key` names and gives it back; none if there is none, or somebody looks at it.
     #[inline(always)]
     pub fn take(&self, key: Key<T>) -> Option<T> {
-        let (body, slot) = self.slot(key)?;
-        if !slot.word.take(key.generation()) {
+        let held = self.slot(key)?;
+        if !held.slot.word.take(key.generation()) {
             return None;
         }
         // SAFETY: taken with the value in it, which is moved out once.
-        let value = unsafe { slot.read() };
+        let value = unsafe { held.slot.read() };
         // SAFETY: as above; the value is gone.
-        unsafe { self.release(body, slot, key) };
+        unsafe { held.release() };
         Some(value)
     }
 
     /// Whether `key` names a value. It may be removed at once.
     #[must_use]
     pub fn contains(&self, key: Key<T>) -> bool {
-        self.slot(key).is_some_and(|(_, slot)| slot.word.contains(key.generation()))
+        self.slot(key).is_some_and(|held| held.slot.word.contains(key.generation()))
     }
 
     /// Number of values; reserved slots, and removed values that somebody looks at, do not count. Exact when quiet. A few
@@ -251,18 +244,47 @@ impl<T> Drop for Pool<T> {
     /// Drops every value, those of leaked guards too, and gives the slots back. If destructors panic, the others still run,
     /// and the first panic goes on.
     fn drop(&mut self) {
-        struct Close<'a, T>(&'a mut Pool<T>);
-        impl<T> Drop for Close<'_, T> {
-            fn drop(&mut self) {
-                if let Some(Body { account, slots, .. }) = self.0.body.made_mut() {
-                    // SAFETY: `close`'s contract: the slots' account; every value is gone, and no borrow of the pool is left.
-                    unsafe { slots.close(account) };
-                }
+        let close = Then(self, |pool| {
+            if let Some(Body { account, slots, .. }) = pool.body.made_mut() {
+                // SAFETY: `close`'s contract: the slots' account; every value is gone, and no borrow of the pool is left.
+                unsafe { slots.close(account) };
             }
-        }
-        let close = Close(self);
+        });
         if core::mem::needs_drop::<T>() {
             close.0.clear();
         }
     }
 }
+
+/// A pool has no free slot; the value that found none comes back.
+///
+/// ```
+/// use sharded_arena::Pool;
+/// let pool = Pool::with_capacity(1)?;
+/// pool.insert("first")?;
+/// let full = pool.insert("second").unwrap_err();
+/// assert_eq!((full.value, full.capacity), ("second", 1));
+/// assert_eq!(full.to_string(), "not enough free slots: the pool has 1 and can make no more");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct PoolFull<T> {
+    /// What found no slot, as it was given.
+    pub value: T,
+    /// Slots of the pool: all it may have, or all that its region had room for. Its region's figures say why.
+    pub capacity: usize,
+}
+
+impl<T> fmt::Debug for PoolFull<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolFull").field("capacity", &self.capacity).finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Display for PoolFull<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not enough free slots: the pool has {} and can make no more", self.capacity)
+    }
+}
+
+impl<T> std::error::Error for PoolFull<T> {}

@@ -6,12 +6,11 @@ use core::mem::ManuallyDrop;
 
 use crate::sync::{Relaxed, mutant};
 
-use super::Pool;
-use super::body::{Body, Claimed};
-use super::full::PoolFull;
+use super::body::Claimed;
+use super::hold::Held;
 use super::key::Key;
 use super::shard::count;
-use super::slot::Slot;
+use super::{Pool, PoolFull};
 
 /// A slot of a [`Pool`] and its key, before there is a value: what refers to the value may be built first.
 ///
@@ -35,43 +34,37 @@ use super::slot::Slot;
 /// # Ok::<(), sharded_arena::PoolFull<()>>(())
 /// ```
 #[must_use = "a reservation that is dropped is cancelled"]
-pub struct Reservation<'a, T> {
-    pub(super) pool: &'a Pool<T>,
-    pub(super) body: &'a Body<T>,
-    pub(super) slot: &'a Slot<T>,
-    pub(super) key: Key<T>,
-}
+pub struct Reservation<'a, T>(Held<'a, T>);
 
 impl<T> Reservation<'_, T> {
     /// The key that will name the value.
     #[must_use]
     pub fn key(&self) -> Key<T> {
-        self.key
+        self.0.key
     }
 
     /// Puts the value into the slot: from now on its key names it. No atomic exchange.
     pub fn fill(self, value: T) -> Key<T> {
-        let this = ManuallyDrop::new(self);
-        let (index, generation) = (this.key.slot(), this.key.generation());
-        this.pool.on_shard(this.body, |shard| count(&shard.counts.settled));
+        let Held { pool, body, slot, key } = ManuallyDrop::new(self).0;
+        pool.on_shard(body, |shard| count(&shard.counts.settled));
         // SAFETY: a reservation holds its slot, with nothing in it, until it is filled or dropped.
-        unsafe { this.pool.fill(Claimed::new(this.slot, index, generation), value) }
+        unsafe { pool.fill(Claimed::new(slot, key.slot(), key.generation()), value) }
     }
 }
 
 impl<T> fmt::Debug for Reservation<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Reservation").field(&self.key).finish()
+        f.debug_tuple("Reservation").field(&self.0.key).finish()
     }
 }
 
 impl<T> Drop for Reservation<'_, T> {
     /// Cancels it.
     fn drop(&mut self) {
-        self.pool.on_shard(self.body, |shard| {
+        self.0.pool.on_shard(self.0.body, |shard| {
             count(&shard.counts.settled);
             // SAFETY: a reservation holds its slot, with nothing in it.
-            unsafe { self.body.release(shard, self.slot, self.key.slot(), self.key.generation()) };
+            unsafe { self.0.release_on(shard) };
         });
     }
 }
@@ -94,7 +87,7 @@ impl<T> Pool<T> {
         let (slot, index, generation) = claimed.into_parts();
         let key = Key::new(self.id.get(), index, generation);
         self.on_shard(body, |shard| count(&shard.counts.reserved));
-        Ok(Reservation { pool: self, body, slot, key })
+        Ok(Reservation(Held { pool: self, body, slot, key }))
     }
 
     /// Takes `N` slots, all of them or none. Of several threads that do this at the same time, and for which there are not

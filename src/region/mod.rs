@@ -12,10 +12,10 @@
 //! Layer rule: heaps and arenas stand above the region; it reaches what they have cached through the list of `sets.rs`.
 #![expect(unsafe_code, reason = "the mapping's base; sends the list of shard sets")]
 
-use core::fmt;
 use core::mem::{ManuallyDrop, MaybeUninit};
 use core::ptr::NonNull;
 
+use crate::base::debug::debug_figures;
 use crate::base::error::RegionError;
 use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
@@ -115,15 +115,7 @@ struct State {
 // sets they lead to are Sync.
 unsafe impl Send for State {}
 
-impl fmt::Debug for Region {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Region")
-            .field("capacity", &self.capacity())
-            .field("limit", &self.limit())
-            .field("memory_usage", &self.memory_usage())
-            .finish_non_exhaustive()
-    }
-}
+debug_figures! { [] Region: capacity, limit, memory_usage }
 
 impl Region {
     /// Reserves a region of `bytes` bytes (rounded up to the page), which is also its limit.

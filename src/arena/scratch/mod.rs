@@ -5,8 +5,7 @@
 //! everything. `stack.rs` is the memory, `scope.rs` the handle inside a scope, `checkpoint.rs` tells which checkpoints
 //! still hold.
 
-use core::fmt;
-
+use crate::base::debug::debug_figures;
 use crate::base::error::{RegionError, RewindError};
 use crate::bump::blocks::Blocks;
 use crate::region::Region;
@@ -54,11 +53,7 @@ pub struct Scratch {
     timeline: Timeline,
 }
 
-impl fmt::Debug for Scratch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scratch").field("memory_usage", &self.memory_usage()).finish_non_exhaustive()
-    }
-}
+debug_figures! { [] Scratch: memory_usage }
 
 impl Default for Scratch {
     fn default() -> Self {

@@ -5,9 +5,10 @@
 //! sees and cannot leak.
 
 use core::cell::Cell;
-use core::fmt;
 use core::marker::PhantomData;
 
+use crate::base::debug::debug_figures;
+use crate::base::unwind::Then;
 use crate::bump::blocks::Blocks;
 
 use super::stack::Mark;
@@ -27,11 +28,7 @@ pub struct Scope<'s, Outside: 's = &'static ()> {
     brand: PhantomData<(Cell<&'s ()>, Cell<&'s Outside>)>,
 }
 
-impl<Outside> fmt::Debug for Scope<'_, Outside> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scope").field("memory_usage", &self.stack.held()).finish_non_exhaustive()
-    }
-}
+debug_figures! { [<Outside>] Scope<'_, Outside>: memory_usage }
 
 impl<'s, Outside> Scope<'s, Outside> {
     fn on(stack: &'s Stack) -> Self {
@@ -76,21 +73,14 @@ impl<'s, Outside> Scope<'s, Outside> {
     }
 }
 
-/// Goes back to a place when it goes, a panic included.
-struct Undo<'x> {
-    stack: &'x Stack,
-    mark: Mark,
-}
-
-impl Drop for Undo<'_> {
-    fn drop(&mut self) {
-        self.stack.rewind(self.mark);
-    }
+/// Goes back to where `stack` is now when it is dropped, also if that is by a panic.
+fn undo(stack: &Stack) -> Then<Mark, impl FnMut(&mut Mark)> {
+    Then(stack.mark(), |mark| stack.rewind(*mark))
 }
 
 /// Runs `f` with a scope on `stack`, which the caller has exclusively.
 pub(super) fn scope<'e, R>(stack: &Stack, f: impl for<'s> FnOnce(&mut Scope<'s, &'e ()>) -> R) -> R {
-    let _undo = Undo { stack, mark: stack.mark() };
+    let _undo = undo(stack);
     f(&mut Scope::on(stack))
 }
 
@@ -99,7 +89,7 @@ pub(super) fn stage<'x, 'e: 'x, T: ?Sized, E>(
     stack: &'x Stack,
     f: impl for<'s> FnOnce(&mut Scope<'s, &'e ()>) -> Result<&'s mut T, E>,
 ) -> Result<&'x mut T, E> {
-    let undo = Undo { stack, mark: stack.mark() };
+    let undo = undo(stack);
     let kept = f(&mut Scope::on(stack))?;
     core::mem::forget(undo);
     Ok(kept)

@@ -2,9 +2,9 @@
 
 use allocator_api2::alloc::Allocator;
 
-use super::super::reserve::granted;
 use super::super::{ReserveError, Vec};
 use super::String;
+use crate::base::error::granted;
 
 impl<A: Allocator> String<A> {
     /// Adds a character.

@@ -10,13 +10,13 @@ mod drain;
 mod edit;
 mod traits;
 
-use core::fmt;
 use core::str::Utf8Error;
 
 use allocator_api2::alloc::Allocator;
 
-use super::reserve::{granted, reserve};
+use super::reserve::reserve;
 use super::{ReserveError, Vec};
+use crate::base::error::{gives_back, granted};
 use crate::boxed::Box;
 
 pub use drain::Drain;
@@ -318,20 +318,4 @@ impl<A: Allocator> FromUtf8Error<A> {
     }
 }
 
-impl<A: Allocator> fmt::Debug for FromUtf8Error<A> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FromUtf8Error").field("error", &self.error).finish_non_exhaustive()
-    }
-}
-
-impl<A: Allocator> fmt::Display for FromUtf8Error<A> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
-    }
-}
-
-impl<A: Allocator> std::error::Error for FromUtf8Error<A> {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
-    }
-}
+gives_back! { FromUtf8Error<A: Allocator> }

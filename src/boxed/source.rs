@@ -1,0 +1,53 @@
+//! Every allocator as a source of blocks.
+#![expect(unsafe_code, reason = "implements an unsafe trait over an allocator's")]
+
+use core::alloc::Layout;
+use core::ptr::NonNull;
+
+use allocator_api2::alloc::Allocator;
+
+use super::BlockError;
+use crate::alloc::block::Source;
+use crate::base::layout::dangling;
+
+// SAFETY: the trait's contract is `Allocator`'s; a block of no size is none of the allocator's.
+unsafe impl<A: Allocator> Source for A {
+    type Error = BlockError;
+
+    #[inline]
+    fn alloc(&self, layout: Layout) -> Result<NonNull<u8>, BlockError> {
+        if layout.size() == 0 {
+            return Ok(dangling(layout));
+        }
+        self.allocate(layout).map(NonNull::cast).map_err(|_| BlockError::of(layout))
+    }
+
+    #[inline]
+    unsafe fn resize(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, BlockError> {
+        if old.size() == 0 || new.size() == 0 {
+            // SAFETY: the caller's contract. One of the two has no memory, so the other's refusal changes nothing.
+            unsafe { Source::free(self, ptr, old) };
+            return Source::alloc(self, new);
+        }
+        let moved = if new.size() > old.size() {
+            // SAFETY: a live block of the old layout, by the caller's contract; the new one is longer and aligned alike.
+            unsafe { self.grow(ptr, old, new) }
+        } else {
+            // SAFETY: as above; the new one is shorter.
+            unsafe { self.shrink(ptr, old, new) }
+        };
+        moved.map(NonNull::cast).map_err(|_| BlockError::of(new))
+    }
+
+    #[inline]
+    unsafe fn free(&self, ptr: NonNull<u8>, layout: Layout) {
+        if layout.size() != 0 {
+            // SAFETY: the caller's contract.
+            unsafe { self.deallocate(ptr, layout) };
+        }
+    }
+
+    fn too_long(&self, requested: usize, align: usize) -> BlockError {
+        BlockError { requested, align }
+    }
+}
