@@ -1,0 +1,6 @@
+//! Guard mode: freed memory that faults.
+
+mod exhausted;
+mod faults;
+mod limits;
+mod quarantine;
