@@ -1,4 +1,4 @@
-//! What must not compile: one file a case in `tests/ui/`.
+//! What must not compile: one file a case in `tests/ui/`, and [`RESULTS`], a table of cases that differ by one line.
 //!
 //! A case's first line says with which error (`// error: E0505`, or the message of one without a code, or `none`), and
 //! one line of it is marked `//~ offending`. Each case is compiled twice, all of them by one `cargo check` of a project
@@ -28,7 +28,10 @@ struct Case {
 impl Case {
     fn read(path: &Path) -> Case {
         let name = path.file_stem().and_then(|stem| stem.to_str()).expect("a name in ASCII").to_owned();
-        let text = fs::read_to_string(path).expect("a readable case");
+        Case::new(name, fs::read_to_string(path).expect("a readable case"))
+    }
+
+    fn new(name: String, text: String) -> Case {
         let says = text.lines().next().and_then(|line| line.strip_prefix("// error: "));
         let error = says.unwrap_or_else(|| panic!("{name}: the first line names the error")).to_owned();
         let marked: Vec<_> = (1..).zip(text.lines()).filter(|(_, line)| line.ends_with(MARK)).collect();
@@ -41,6 +44,43 @@ impl Case {
     fn good(&self) -> String {
         self.text.lines().filter(|line| !line.ends_with(MARK)).fold(String::new(), |text, line| text + line + "\n")
     }
+}
+
+/// Who hands out results: name, type, how it is made, and on what the methods are called.
+const OWNERS: [[&str; 4]; 3] = [
+    ["arena", "Arena", "new()", "arena"],
+    ["local", "Arena", "new()", "arena.local()"],
+    ["bump_region", "BumpRegion", "with_capacity(4096).unwrap()", "arena"],
+];
+
+/// Every kind of result: its method, a call of that, and a use of what it returns.
+const RESULTS: [[&str; 3]; 5] = [
+    ["alloc", "alloc(7u64)", "*result += 1"],
+    ["alloc_str", "alloc_str(\"seven\")", "result.make_ascii_uppercase()"],
+    ["alloc_slice_copy", "alloc_slice_copy(&[7u8; 3])", "result[0] = 1"],
+    ["alloc_from_iter", "alloc_from_iter(0..7u32)", "result[6] = 1"],
+    ["alloc_uninit", "alloc_uninit::<u64>()", "result.write(1)"],
+];
+
+/// What ends every result: name, error, how the owner is bound, and the line that ends it.
+const ENDS: [[&str; 4]; 2] =
+    [["after_drop", "E0505", "arena", "drop(arena)"], ["after_reset", "E0502", "mut arena", "arena.reset()"]];
+
+/// Every result, of every owner, used after each of its ends.
+fn ended_results() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for [owner, of, new, handle] in OWNERS {
+        for [method, call, using] in RESULTS {
+            for [when, error, binding, end] in ENDS {
+                let text = format!(
+                    "// error: {error}\nuse sharded_arena::{of};\n\nfn main() {{\n    let {binding} = {of}::{new};\n    \
+                     let result = {handle}.{call};\n    {end}; {MARK}\n    {using};\n}}\n"
+                );
+                cases.push(Case::new(format!("{owner}_{method}_{when}"), text));
+            }
+        }
+    }
+    cases
 }
 
 /// An error of the compiler: line, and code or message.
@@ -58,7 +98,7 @@ static VERDICT: LazyLock<Verdict> = LazyLock::new(|| {
     let mut paths: Vec<PathBuf> =
         fs::read_dir(folder).expect("the folder of cases").map(|entry| entry.expect("an entry").path()).collect();
     paths.sort();
-    let cases: Vec<_> = paths.iter().map(|path| Case::read(path)).collect();
+    let cases: Vec<_> = paths.iter().map(|path| Case::read(path)).chain(ended_results()).collect();
     let output = check(&cases);
     let mut found: BTreeMap<String, Vec<Found>> = BTreeMap::new();
     for (program, error) in output.lines().filter_map(parse) {

@@ -102,3 +102,26 @@ fn unsafe_is_only_where_a_file_says_so() {
     }
     assert!(files > 5, "the ledger was found");
 }
+
+/// A file that no `mod` line names would not be compiled, and none of its tests run.
+#[test]
+fn every_test_file_has_a_mod_line() {
+    let text = |path: &Path| fs::read_to_string(path).unwrap_or_default();
+    for root in ["tests/it", "tests/alloc"].map(|root| Path::new(env!("CARGO_MANIFEST_DIR")).join(root)) {
+        for path in sources("tests").into_iter().filter(|path| path.starts_with(&root)) {
+            let mut module = path.as_path();
+            if path.ends_with("main.rs") {
+                continue;
+            }
+            if path.ends_with("mod.rs") {
+                module = path.parent().expect("a folder");
+            }
+            let (folder, name) = (module.parent().expect("a folder"), module.file_stem().expect("a name"));
+            let line = format!("mod {};", name.display());
+            let declared = [folder.join("mod.rs"), folder.join("main.rs")].iter().any(|parent| {
+                text(parent).lines().any(|found| found == line || found.strip_prefix("pub(crate) ") == Some(&line))
+            });
+            assert!(declared, "{} is not compiled: no `{line}`", path.display());
+        }
+    }
+}
