@@ -101,7 +101,7 @@ fn aligned_blocks_of_several_threads_lie_apart() {
 }
 
 #[test]
-fn remaining_is_exact() {
+pub(crate) fn remaining_is_exact() {
     let mut region = BumpRegion::over(odd_memory(100)).expect("memory");
     let base = region.alloc_slice_uninit::<u8>(100).as_ptr().addr();
     assert_eq!((region.capacity(), region.remaining()), (100, 0));
@@ -119,7 +119,9 @@ fn remaining_is_exact() {
         region.alloc_layout(layout(size, align));
         assert_eq!(region.remaining(), end - base, "{size} bytes aligned to {align}");
     }
-    let error = region.try_alloc_layout(layout(region.remaining() + 1, 1)).expect_err("one too many");
+    let left = region.remaining();
+    let error = region.try_alloc_layout(layout(left + 1, 1)).expect_err("one too many");
+    assert_eq!(region.remaining(), left, "a refusal takes nothing");
     assert_eq!((error.usage + error.largest_free, error.limit), (100, 100));
     region.alloc_slice_uninit::<u8>(region.remaining());
     assert_eq!(region.remaining(), 0);

@@ -1,7 +1,7 @@
 //! Arenas, scratch stacks, and what else bumps.
 
 mod blocks;
-mod bump_region;
+pub(crate) mod bump_region;
 mod checkpoints;
 mod edges;
 mod figures;

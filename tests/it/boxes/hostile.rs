@@ -51,6 +51,9 @@ macro_rules! suite {
                 let text = panic_text(|| drop(Owner::new_in((log.make(), [7u8; 10_000]), alloc.clone())));
                 assert_eq!(text, format!("the allocator refused a box of {size} bytes (alignment 8)"));
                 log.assert_all_dropped(2);
+                let (size, align) = (10_000 + HEAD, HEAD.max(1));
+                let text = panic_text(|| drop(Owner::new_in([0u8; 10_000], alloc.clone())));
+                assert_eq!(text, format!("the allocator refused a box of {size} bytes (alignment {align})"));
             }
 
             #[test]

@@ -3,6 +3,7 @@
 
 use std::ptr::NonNull;
 
+use super::assert_rest_is_quarantined;
 use crate::support::{Block, give, give_each, layout, take, try_give};
 use sharded_arena::{FreeError, Heap, Region, RegionBuilder};
 
@@ -14,17 +15,6 @@ fn guarded(capacity: usize) -> RegionBuilder {
 
 fn region(capacity: usize) -> Region {
     guarded(capacity).build().expect("a region")
-}
-
-/// Usage is what is quarantined, and all of that comes back.
-fn assert_rest_is_quarantined(region: &Region) {
-    region.verify().expect("every byte is in one place");
-    let stats = region.stats();
-    assert_eq!((stats.usage, stats.leased), (stats.quarantined, 0), "{stats}");
-    assert_eq!(region.flush_quarantine(), stats.quarantined);
-    region.verify().expect("every byte is in one place");
-    let stats = region.stats();
-    assert_eq!((stats.usage, stats.quarantined, stats.extents_free, stats.free), (0, 0, 1, stats.capacity), "{stats}");
 }
 
 /// Whether the process may read the byte at `at`, by the system's list of its mappings.

@@ -2,7 +2,7 @@
 //! has room for; never more than the limit, whoever else is in the region.
 
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
 use crate::support::{
@@ -38,6 +38,12 @@ fn exact(slots: usize, threads: usize) {
         assert!(matches!(pool.insert(0), Err(PoolFull { value: 0, capacity }) if capacity == slots));
         assert!(keys.iter().enumerate().all(|(id, keys)| keys.iter().all(|key| *pool.get(*key).unwrap() == id)));
         assert_eq!(pool.memory_usage(), *usage.get_or_insert(pool.memory_usage()), "all slots were made at once");
+        // A slot that is free again takes one value, under another key.
+        let (id, key) = keys.iter_mut().enumerate().find_map(|(id, keys)| Some((id, keys.last_mut()?))).unwrap();
+        assert!(pool.remove(*key));
+        let again = pool.insert(id).unwrap();
+        assert!(again != *key && pool.insert(0).is_err());
+        *key = again;
         keys.rotate_left(1);
     }
     assert!(pool.memory_usage() >= slots * size_of::<usize>());
@@ -46,6 +52,7 @@ fn exact(slots: usize, threads: usize) {
 
 #[test]
 fn capacity_is_exact_on_one_thread_and_on_eight() {
+    exact(1000, 1);
     for slots in 1..=200 {
         exact(slots, 1);
         if !cfg!(debug_assertions) || slots < 10 || slots % 8 < 2 {
@@ -268,4 +275,69 @@ fn two_pools_a_heap_and_an_arena_keep_the_limit_together() {
     region.verify().unwrap();
     drop((small, large, heap, arena));
     assert_returned(&region);
+}
+
+#[test]
+fn threads_that_together_hold_no_more_than_the_capacity_are_never_refused() {
+    const THREADS: usize = 8;
+    const EACH: usize = 50;
+    let pool = Pool::with_capacity(THREADS * EACH).unwrap();
+    let moved = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for id in 0..THREADS {
+            let (pool, moved) = (&pool, &moved);
+            scope.spawn(move || {
+                for round in 0..400 {
+                    let keys: Vec<_> = (0..EACH).map(|n| pool.insert((id, round, n)).unwrap()).collect();
+                    for (n, key) in keys.iter().enumerate() {
+                        assert_eq!(*pool.get(*key).unwrap(), (id, round, n));
+                        assert!(pool.remove(*key));
+                        moved.fetch_add(1, Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(moved.load(Relaxed), THREADS * EACH * 400);
+    assert!(pool.is_empty());
+}
+
+#[test]
+fn slots_that_another_thread_has_freed_are_found_while_it_lives() {
+    let pool = Pool::with_capacity(100).unwrap();
+    let (freed, go_on) = (Barrier::new(2), Barrier::new(2));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let keys: Vec<_> = (0..100).map(|n| pool.insert(n).unwrap()).collect();
+            for key in &keys {
+                assert!(pool.remove(*key));
+            }
+            freed.wait();
+            go_on.wait();
+        });
+        freed.wait();
+        let keys: Vec<_> = (0..100).map(|n| pool.insert(n).unwrap()).collect();
+        assert!(pool.insert(0).is_err() && keys.len() == 100);
+        go_on.wait();
+    });
+}
+
+#[test]
+fn all_memory_returns_with_the_pool() {
+    let region = Region::with_capacity(1 << 20).unwrap();
+    let pool = Pool::in_region(&region);
+    let mut count = 0;
+    while pool.insert([0u64; 7]).is_ok() {
+        count += 1;
+    }
+    assert!(count * 64 > (1 << 20) - 8192, "{count}");
+    assert_eq!(pool.memory_usage(), region.memory_usage());
+    drop(pool);
+    assert_eq!(region.memory_usage(), 0);
+    region.verify().unwrap();
+}
+
+#[test]
+fn no_slots_is_an_error() {
+    assert!(matches!(Pool::<u8>::with_capacity(0), Err(RegionError::ZeroCapacity)));
 }

@@ -176,3 +176,16 @@ fn no_key_is_issued_twice() {
 fn a_key_and_perhaps_a_key_take_sixteen_bytes() {
     assert_eq!((size_of::<Key<String>>(), size_of::<Option<Key<[u64; 100]>>>()), (16, 16));
 }
+
+#[test]
+fn a_value_is_found_by_its_key_until_it_is_removed() {
+    let pool = Pool::new();
+    let keys: Vec<Key<String>> = (0..1000).map(|n| pool.insert(format!("value {n}")).unwrap()).collect();
+    assert_eq!(pool.len(), 1000);
+    for (n, key) in keys.iter().enumerate() {
+        assert_eq!(*pool.get(*key).unwrap(), format!("value {n}"));
+        assert!(pool.remove(*key));
+        assert!(!pool.remove(*key) && pool.get(*key).is_none() && pool.take(*key).is_none());
+    }
+    assert!(pool.is_empty());
+}

@@ -12,4 +12,3 @@ mod scripts;
 mod stress;
 mod threads;
 mod types;
-mod values;

@@ -136,6 +136,7 @@ fn bitcoin_arena__after_all_frees_one_free_chunk() {
         }
         let stats = arena.stats();
         assert_eq!((stats.used, stats.chunks_used, stats.chunks_free, stats.largest_free), (0, 0, 1, 1 << 20));
+        assert_eq!(arena.walk().count(), 1);
     }
 }
 
