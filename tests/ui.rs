@@ -181,7 +181,7 @@ fn assert_cases(least: usize, chosen: impl Fn(&str) -> bool) {
 
 /// Cargo says of each program that it could not be compiled, and of nothing else, so a case without errors was compiled.
 #[test]
-fn the_compiler_has_seen_every_case() {
+fn compiler_has_checked_every_case() {
     const REFUSED: &str = "error: could not compile `ui-cases` (bin ";
     let Verdict { cases, found, output } = &*VERDICT;
     let bad = cases.iter().filter(|case| case.error.is_some()).count();
@@ -195,12 +195,12 @@ fn the_compiler_has_seen_every_case() {
 }
 
 #[test]
-fn nothing_outlives_a_reset_or_its_arena() {
+fn results_end_with_reset_or_arena() {
     assert_cases(36, |name| ["arena", "local", "bump_region"].iter().any(|kind| name.starts_with(kind)));
 }
 
 #[test]
-fn nothing_outlives_a_rewind_or_its_stack() {
+fn results_end_with_rewind_or_stack() {
     assert_cases(9, |name| name.starts_with("scratch") || name.starts_with("checkpoint"));
 }
 
@@ -229,12 +229,12 @@ fn bump_scope__a_collection_of_an_outer_scope_cannot_grow_in_an_inner_one() {
 }
 
 #[test]
-fn collections_end_where_their_memory_does_and_go_where_their_values_may() {
+fn collections_obey_lifetimes_and_send() {
     assert_cases(9, |name| name.contains("_vec") || name.contains("_string") || name.contains("_table"));
 }
 
 #[test]
-fn boxes_go_where_their_values_and_heaps_do_and_no_further() {
+fn boxes_obey_lifetimes_and_send() {
     assert_cases(25, |name| name.starts_with("boxed"));
 }
 

@@ -7,7 +7,7 @@ use sharded_arena::{AllocErrorKind, BlockArena};
 const POINTER: usize = size_of::<*mut u8>();
 
 #[test]
-fn without_memory_for_the_list_or_the_account_a_request_is_refused_and_the_next_one_served() {
+fn request_is_refused_without_table_memory() {
     let region = region(256 << 10);
     let mut arena = BlockArena::in_region(&region);
     // The list is the first thing that needs memory, the account the second.

@@ -34,7 +34,7 @@ fn is_out_of_memory(error: &RegionError) -> bool {
 const CAPACITIES: [usize; 3] = [4 << 10, 64 << 10, 1 << 20];
 
 #[test]
-fn construction_ends_in_a_typed_error() {
+fn construction_failure_is_a_typed_error() {
     for capacity in CAPACITIES {
         let mut errors = 0;
         let calls = for_every_failure(|n| match refusing(Zeroed, n, || Region::with_capacity(capacity)) {
@@ -56,7 +56,7 @@ fn construction_ends_in_a_typed_error() {
 }
 
 #[test]
-fn first_use_works_uncached() {
+fn first_use_without_tables_works_uncached() {
     for capacity in CAPACITIES {
         let mut uncached = 0;
         let calls = for_every_failure(|n| {
@@ -76,7 +76,7 @@ fn first_use_works_uncached() {
 }
 
 #[test]
-fn verify_ends_in_a_typed_error_and_changes_nothing() {
+fn verify_failure_changes_nothing() {
     let heap = Heap::with_capacity(256 << 10).expect("a region");
     let live = churn(&heap, &mut Random::seeded(0xFB), 5_000, 100);
     let (stats, region) = (heap.stats(), heap.region().stats());
@@ -94,7 +94,7 @@ fn verify_ends_in_a_typed_error_and_changes_nothing() {
 }
 
 #[test]
-fn nothing_after_the_first_use_needs_the_allocator() {
+fn running_heap_needs_no_table() {
     for checked in [false, true] {
         let heap = support::heap(512 << 10, checked);
         give(&heap, take(&heap, layout(1, 1)).expect("empty"));
@@ -113,7 +113,7 @@ fn nothing_after_the_first_use_needs_the_allocator() {
 }
 
 #[test]
-fn every_thread_of_a_heap_without_shards_works() {
+fn heap_without_shards_serves_every_thread() {
     let region = Region::with_capacity(1 << 20).expect("a region");
     let heap = Heap::in_region(&region);
     let first = refusing(Zeroed, 0, || take(&heap, layout(10, 1))).expect("uncached");
@@ -134,7 +134,7 @@ fn every_thread_of_a_heap_without_shards_works() {
 
 /// An arena has no uncached form: without its tables a request is refused, and the next one tries again.
 #[test]
-fn an_arena_s_first_use_is_refused_cleanly() {
+fn arena_first_use_is_refused_cleanly() {
     for capacity in CAPACITIES {
         let mut refusals = 0;
         let calls = for_every_failure(|n| {
@@ -165,7 +165,7 @@ fn an_arena_s_first_use_is_refused_cleanly() {
 }
 
 #[test]
-fn running_arenas_and_stacks_need_no_table() {
+fn running_arena_needs_no_table() {
     let region = Region::with_capacity(512 << 10).expect("a region");
     let mut arena = Arena::in_region(&region);
     take(&arena, layout(1, 1)).expect("empty");

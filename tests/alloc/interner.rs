@@ -18,7 +18,7 @@ fn text(index: usize, room: &mut [u8; 24]) -> &str {
 }
 
 #[test]
-fn beside_the_region_it_holds_little_and_asks_for_nothing_more() {
+fn running_interner_allocates_nothing_outside_region() {
     let region = Region::with_capacity(256 << 20).expect("a region");
     let before = live();
     reset_peak();
@@ -47,7 +47,7 @@ fn beside_the_region_it_holds_little_and_asks_for_nothing_more() {
 }
 
 #[test]
-fn a_first_use_that_is_refused_changes_nothing_and_is_tried_again() {
+fn refused_first_use_is_retried() {
     for given in [true, false] {
         let mut refused = 0;
         for failure in 0.. {

@@ -9,9 +9,9 @@ use sharded_arena::allocator_api2::vec::Vec as ArenaVec;
 use sharded_arena::{BestFitArena, BlockArena, Heap, Region};
 
 #[test]
-fn layouts_are_kept_and_every_byte_returns() {
+fn every_free_passes_the_allocated_layout() {
     if child::task().is_none() {
-        assert_eq!(child::signal_of(child::this_test!(layouts_are_kept_and_every_byte_returns), "all"), None);
+        assert_eq!(child::signal_of(child::this_test!(every_free_passes_the_allocated_layout), "all"), None);
         return;
     }
     eprintln!("seeds 0x1b, 0x1c");

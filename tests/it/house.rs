@@ -51,7 +51,7 @@ fn is_sync_door(path: &Path) -> bool {
 }
 
 #[test]
-fn the_primitives_of_concurrency_have_one_door() {
+fn primitives_come_only_from_sync() {
     const FORBIDDEN: [&str; 11] = [
         "std::sync",
         "core::sync",
@@ -77,7 +77,7 @@ fn the_primitives_of_concurrency_have_one_door() {
 }
 
 #[test]
-fn files_are_at_most_four_hundred_lines() {
+fn files_have_at_most_400_lines() {
     for folder in ["src", "tests", "loom_tests"] {
         for path in sources(folder) {
             let lines = fs::read_to_string(&path).expect("a readable source").lines().count();
@@ -87,7 +87,7 @@ fn files_are_at_most_four_hundred_lines() {
 }
 
 #[test]
-fn unsafe_is_only_where_a_file_says_so() {
+fn unsafe_code_is_declared_by_file() {
     let mut files = 0;
     for path in sources("src") {
         let text = fs::read_to_string(&path).expect("a readable source");

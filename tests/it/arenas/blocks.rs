@@ -40,7 +40,7 @@ impl Model {
 }
 
 #[test]
-fn every_address_is_where_the_policy_puts_it() {
+fn addresses_follow_the_block_policy() {
     for seed in 0..4 {
         let mut random = Random::seeded(0xB10C + seed);
         let (mut arena, mut model, mut live) =
@@ -72,7 +72,7 @@ fn every_address_is_where_the_policy_puts_it() {
 }
 
 #[test]
-fn what_no_region_could_serve_is_an_error_with_figures_and_changes_nothing() {
+fn unservable_request_changes_nothing() {
     let shared = region(64 << 10);
     for mut arena in [BlockArena::new(), BlockArena::in_region(&shared)] {
         for used in [false, true] {
@@ -101,7 +101,7 @@ fn what_no_region_could_serve_is_an_error_with_figures_and_changes_nothing() {
 }
 
 #[test]
-fn a_full_region_refuses_a_block_and_still_serves_the_rest_of_the_current_one() {
+fn full_region_still_serves_current_block() {
     let mut arena = BlockArena::with_capacity(12 << 10).expect("a region");
     let region = arena.region().expect("its own");
     let first = arena.allocate(1000).expect("the first block").addr().get();
@@ -124,7 +124,7 @@ fn a_full_region_refuses_a_block_and_still_serves_the_rest_of_the_current_one() 
 }
 
 #[test]
-fn memory_that_lies_idle_in_heaps_is_given_back_before_a_refusal() {
+fn idle_heap_memory_is_reclaimed_first() {
     for whole in [4096, 1 << 20] {
         let region = region(1 << 20);
         let heap = Heap::in_region(&region);
@@ -149,7 +149,7 @@ fn memory_that_lies_idle_in_heaps_is_given_back_before_a_refusal() {
 
 /// The region asks its sets whether threads have ended; an arena of blocks, which is asked first, does not know.
 #[test]
-fn memory_of_ended_threads_is_found_beside_a_block_arena() {
+fn memory_of_exited_threads_is_reclaimed() {
     let region = region(1 << 20);
     let heap = Heap::in_region(&region);
     let mut arena = BlockArena::in_region(&region);
@@ -173,7 +173,7 @@ fn memory_of_ended_threads_is_found_beside_a_block_arena() {
 }
 
 #[test]
-fn a_drop_gives_back_many_batches_and_leaves_the_others_alone() {
+fn drop_frees_only_its_own_blocks() {
     let region = region(8 << 20);
     let heap = Heap::in_region(&region);
     let mut arenas: Vec<BlockArena> = (0..3).map(|_| BlockArena::in_region(&region)).collect();
@@ -201,7 +201,7 @@ fn a_drop_gives_back_many_batches_and_leaves_the_others_alone() {
 }
 
 #[test]
-fn the_last_one_takes_its_region_along_and_handles_of_it_may_live_on() {
+fn usage_handles_outlive_arena_and_region() {
     let mut arena = BlockArena::with_capacity(1 << 20).expect("a region");
     arena.allocate(100_000).expect("room");
     let kept = arena.region().expect("made");
@@ -221,7 +221,7 @@ fn the_last_one_takes_its_region_along_and_handles_of_it_may_live_on() {
 }
 
 #[test]
-fn other_threads_read_the_usage_while_the_arena_works() {
+fn usage_is_read_from_other_threads() {
     let mut arena = BlockArena::with_capacity(4 << 20).expect("a region");
     let readers: Vec<_> = (0..2)
         .map(|_| {
@@ -247,7 +247,7 @@ fn other_threads_read_the_usage_while_the_arena_works() {
 }
 
 #[test]
-fn a_region_that_wipes_what_is_freed_wipes_blocks() {
+fn freed_blocks_are_wiped() {
     for (zero, byte) in [(true, 0), (false, 0xDE)] {
         let builder = Region::builder().capacity(64 << 10);
         let region =
@@ -269,7 +269,7 @@ fn a_region_that_wipes_what_is_freed_wipes_blocks() {
 }
 
 #[test]
-fn nothing_is_reserved_before_the_first_use() {
+fn region_is_made_at_first_use() {
     let mut arena = BlockArena::new();
     assert!(arena.region().is_none());
     arena.allocate(0).expect_err("zero bytes are no use");

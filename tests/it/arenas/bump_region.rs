@@ -91,7 +91,7 @@ fn every_byte_is_handed_out_once() {
 }
 
 #[test]
-fn aligned_blocks_of_several_threads_lie_apart() {
+fn aligned_blocks_of_threads_are_disjoint() {
     for threads in [1, 2, 4, 8] {
         let region = BumpRegion::over(odd_memory(300_001)).expect("memory");
         let handed_out = exhaust_on(threads, &region, |turn| (1 + turn * 7 % 300, 1 << (turn % 10)));
@@ -128,7 +128,7 @@ pub(crate) fn remaining_is_exact() {
 }
 
 #[test]
-fn a_refusal_names_the_figures_and_changes_nothing() {
+fn refusal_changes_nothing() {
     let region = BumpRegion::with_capacity(64).expect("memory");
     region.alloc([0u8; 24]);
     let error = region.try_alloc([0u64; 6]).expect_err("48 of 40").error;
@@ -146,7 +146,7 @@ fn a_refusal_names_the_figures_and_changes_nothing() {
 }
 
 #[test]
-fn reset_gives_everything_back_and_drops_nothing() {
+fn reset_frees_all_and_drops_nothing() {
     struct Never;
     impl Drop for Never {
         fn drop(&mut self) {
@@ -165,7 +165,7 @@ fn reset_gives_everything_back_and_drops_nothing() {
 }
 
 #[test]
-fn over_any_memory() {
+fn any_memory_can_be_a_region() {
     for (skip, len) in (0..17).flat_map(|skip| [(skip, 16), (skip, 17), (skip, 61), (skip, 64)]) {
         let memory = &mut odd_memory(128)[skip..skip + len];
         let (base, end) = (memory.as_ptr().addr(), memory.as_ptr().addr() + len);
@@ -183,7 +183,7 @@ fn over_any_memory() {
 }
 
 #[test]
-fn what_cannot_be_a_region() {
+fn invalid_capacities_are_errors() {
     for bytes in 0..16 {
         assert!(matches!(BumpRegion::with_capacity(bytes), Err(RegionError::ZeroCapacity)), "{bytes}");
         assert!(matches!(BumpRegion::over(odd_memory(bytes)), Err(RegionError::ZeroCapacity)), "{bytes}");
@@ -199,7 +199,7 @@ fn what_cannot_be_a_region() {
 }
 
 #[test]
-fn a_refused_giant_never_refuses_what_fits() {
+fn huge_request_never_blocks_small_ones() {
     const BYTES: usize = 1 << 18;
     let region = BumpRegion::with_capacity(BYTES).expect("memory");
     let (done, start) = (AtomicBool::new(false), Barrier::new(2));
@@ -222,7 +222,7 @@ fn a_refused_giant_never_refuses_what_fits() {
 }
 
 #[test]
-fn threads_that_grow_and_shrink_blocks_keep_them() {
+fn concurrent_resizes_keep_contents() {
     const THREADS: usize = 4;
     let region = BumpRegion::with_capacity(1 << 20).expect("memory");
     let start = Barrier::new(THREADS);
@@ -244,7 +244,7 @@ fn threads_that_grow_and_shrink_blocks_keep_them() {
 }
 
 #[test]
-fn debug_shows_the_figures() {
+fn debug_output_shows_the_figures() {
     let region = BumpRegion::with_capacity(100).expect("memory");
     region.alloc(1u8);
     assert_eq!(format!("{region:?}"), "BumpRegion { capacity: 100, remaining: 99, .. }");

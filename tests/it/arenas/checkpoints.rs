@@ -56,7 +56,7 @@ fn go_back(region: &Region, make: impl Fn(&Scratch, &Cell<Option<Checkpoint>>)) 
 }
 
 #[test]
-fn in_a_closure_that_fails() {
+fn checkpoint_in_failing_closure_is_valid() {
     for region in regions() {
         go_back(&region, |scratch, place| {
             let failed: Result<&mut [u8; 3900], ()> = scratch.alloc_try_with(|| {
@@ -69,7 +69,7 @@ fn in_a_closure_that_fails() {
 }
 
 #[test]
-fn live_bytes_are_those_of_the_place_without_the_block_that_failed() {
+fn live_bytes_exclude_the_failed_block() {
     let mut scratch = Scratch::new();
     scratch.alloc(0u8);
     let place = Cell::new(None);
@@ -85,7 +85,7 @@ fn live_bytes_are_those_of_the_place_without_the_block_that_failed() {
 }
 
 #[test]
-fn in_an_iterator_whose_block_grows_and_shrinks() {
+fn checkpoint_in_iterator_is_valid() {
     for region in regions() {
         go_back(&region, |scratch, place| {
             let values = (0..700u32).inspect(|n| {
@@ -99,7 +99,7 @@ fn in_an_iterator_whose_block_grows_and_shrinks() {
 }
 
 #[test]
-fn in_a_display() {
+fn checkpoint_in_display_is_valid() {
     struct Marks<'a>(&'a Scratch, &'a Cell<Option<Checkpoint>>);
     impl fmt::Display for Marks<'_> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

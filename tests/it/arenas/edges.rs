@@ -44,7 +44,7 @@ fn edges(source: &impl Source) {
 }
 
 #[test]
-fn alignments_and_sizes() {
+fn extreme_layouts_are_served_or_refused() {
     let region = Region::with_capacity(256 << 20).expect("a region");
     let mut arena = Arena::in_region(&region);
     edges(&arena);
@@ -63,7 +63,7 @@ fn alignments_and_sizes() {
 }
 
 #[test]
-fn over_aligned_types_and_lengths_that_no_layout_has() {
+fn over_aligned_types_and_overflowing_lengths() {
     #[derive(Clone, Copy, PartialEq, Debug)]
     #[repr(align(4096))]
     struct Page(u8);
@@ -134,7 +134,7 @@ impl std::fmt::Display for Comes<'_> {
 }
 
 #[test]
-fn closures_may_come_back_in() {
+fn reentrant_closures_get_memory() {
     let mut sums = Vec::new();
     for (capacity, max_shards) in [(256 << 10, 4), (256 << 10, 1), (2 << 20, 4)] {
         let region = Region::with_capacity(capacity).expect("a region");
@@ -154,7 +154,7 @@ fn closures_may_come_back_in() {
 }
 
 #[test]
-fn what_was_made_in_vain_is_given_back() {
+fn failed_initialisation_frees_its_memory() {
     for max_shards in [1, 4] {
         let arena = Arena::builder().capacity(1 << 20).max_shards(max_shards).build().expect("an arena");
         take(&arena, layout(64, 8)).expect("the first shard");
@@ -198,7 +198,7 @@ impl Drop for Noted {
 }
 
 #[test]
-fn values_are_dropped_once_on_the_thread_that_resets() {
+fn reset_drops_each_value_once() {
     const THREADS: u64 = 8;
     const EACH: u64 = 200;
     for max_shards in [1, 3, 16] {
@@ -240,7 +240,7 @@ fn values_are_dropped_once_on_the_thread_that_resets() {
 }
 
 #[test]
-fn destructors_may_use_and_end_other_arenas() {
+fn destructors_use_and_drop_other_arenas() {
     let region = Region::with_capacity(4 << 20).expect("a region");
     let log = Log::default();
     let noted = |name, then: Box<dyn FnOnce() + Send>| Noted { name, log: Arc::clone(&log), then: Some(then) };
@@ -277,7 +277,7 @@ fn destructors_may_use_and_end_other_arenas() {
 
 /// Values whose destructors panic: all others are dropped, everything is freed, the first panic goes on.
 #[test]
-fn a_destructor_that_panics_keeps_nothing() {
+fn panicking_destructor_leaks_nothing() {
     for (panics, ends) in [(0, false), (5, false), (9, false), (0, true), (5, true), (9, true)] {
         let region = Region::with_capacity(1 << 20).expect("a region");
         let log = Log::default();
@@ -306,7 +306,7 @@ fn a_destructor_that_panics_keeps_nothing() {
 }
 
 #[test]
-fn dropped_values_of_any_layout() {
+fn dropped_values_have_any_layout() {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     struct Empty;
     #[repr(align(512))]
@@ -338,7 +338,7 @@ fn dropped_values_of_any_layout() {
 }
 
 #[test]
-fn a_thread_s_blocks_outlive_it_in_every_handle() {
+fn blocks_outlive_their_thread() {
     let arena = Arena::with_capacity(1 << 20).expect("an arena");
     let ended = Cell::new(0);
     let blocks: Vec<Block> = thread::scope(|scope| {

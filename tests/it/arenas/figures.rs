@@ -15,7 +15,7 @@ use sharded_arena::allocator_api2::vec::Vec as ArenaVec;
 use sharded_arena::{AllocErrorKind, Arena, Region};
 
 #[test]
-fn figures_are_exact_whoever_frees() {
+fn figures_are_exact_across_threads() {
     for (capacity, max_shards) in [(64 << 10, 4), (1 << 20, 1), (1 << 20, 16), (32 << 20, 2)] {
         let region = Region::with_capacity(capacity).expect("a region");
         let mut arena = Arena::builder().region(&region).max_shards(max_shards).build().expect("an arena");
@@ -61,7 +61,7 @@ fn figures_are_exact_whoever_frees() {
 
 /// Each thread its own collections, all threads at once, dropped on another thread than they were made on.
 #[test]
-fn collections_count_for_what_they_hold() {
+fn collections_count_their_capacity() {
     let region = Region::with_capacity(32 << 20).expect("a region");
     let mut arena = Arena::in_region(&region);
     {
@@ -101,7 +101,7 @@ fn collections_count_for_what_they_hold() {
 }
 
 #[test]
-fn peak_is_the_greatest_usage_and_survives_a_reset() {
+fn peak_usage_survives_reset() {
     let mut arena = Arena::with_capacity(1 << 20).expect("an arena");
     take(&arena, layout(100_000, 8)).expect("room");
     take(&arena, layout(300_000, 8)).expect("room");
@@ -113,7 +113,7 @@ fn peak_is_the_greatest_usage_and_survives_a_reset() {
 }
 
 #[test]
-fn a_refusal_changes_no_figure() {
+fn refusal_changes_no_figure() {
     for limit in [4 << 10, 100 << 10, 1 << 20] {
         let region = Region::with_capacity(1 << 20).expect("a region");
         let mut arena = Arena::builder().region(&region).limit(limit).build().expect("an arena");
@@ -143,7 +143,7 @@ fn a_refusal_changes_no_figure() {
 }
 
 #[test]
-fn the_allocator_keeps_its_contract() {
+fn allocator_contract_holds() {
     for max_shards in [1, 8] {
         let arena = Arena::builder().capacity(256 << 20).max_shards(max_shards).build().expect("an arena");
         take(&arena, layout(1, 1)).expect("this thread has the first shard");

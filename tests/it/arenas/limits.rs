@@ -16,7 +16,7 @@ use sharded_arena::{AllocErrorKind, Arena, Heap, Region, Scratch};
 const OVERHEAD: usize = 32;
 
 #[test]
-fn an_observer_never_sees_usage_above_a_limit() {
+fn observer_never_sees_usage_above_limit() {
     const LIMIT: usize = 512 << 10;
     let region = Region::with_capacity(LIMIT).expect("a region");
     let build = |limit| Arena::builder().region(&region).limit(limit).build().expect("an arena");
@@ -94,7 +94,7 @@ fn in_chunk(size: usize) -> usize {
 }
 
 #[test]
-fn idle_memory_of_the_same_thread_refuses_nothing() {
+fn idle_memory_of_thread_is_reclaimed() {
     for capacity in [64 << 10, 1 << 20] {
         let own = |what: &str, idle: &dyn Fn(&Region) -> Box<dyn std::any::Any>, held: usize| {
             let region = roomy(capacity);
@@ -137,7 +137,7 @@ fn idle_memory_of_the_same_thread_refuses_nothing() {
 }
 
 #[test]
-fn idle_memory_of_ended_threads_refuses_nothing() {
+fn memory_of_exited_threads_is_reclaimed() {
     let region = roomy(1 << 20);
     let (arena, other, heap) = (Arena::in_region(&region), Arena::in_region(&region), Heap::in_region(&region));
     let arenas = Arc::new((arena, other));
@@ -156,7 +156,7 @@ fn idle_memory_of_ended_threads_refuses_nothing() {
 }
 
 #[test]
-fn idle_memory_of_the_shared_chunk_refuses_nothing() {
+fn idle_shared_chunk_is_reclaimed() {
     for by_itself in [true, false] {
         let region = roomy(1 << 20);
         let arena = Arena::builder().region(&region).max_shards(1).build().expect("an arena");
@@ -172,7 +172,7 @@ fn idle_memory_of_the_shared_chunk_refuses_nothing() {
 
 /// A thread that came too late for a shard has idle memory elsewhere.
 #[test]
-fn idle_memory_of_a_thread_without_a_shard_refuses_nothing() {
+fn idle_memory_without_shard_is_reclaimed() {
     let region = roomy(1 << 20);
     let arena = Arena::builder().region(&region).max_shards(1).build().expect("an arena");
     take(&arena, layout(8, 8)).expect("this thread has the only shard");
@@ -192,7 +192,7 @@ fn idle_memory_of_a_thread_without_a_shard_refuses_nothing() {
 }
 
 #[test]
-fn huge_requests_in_a_loop_never_refuse_small_ones_that_fit() {
+fn huge_requests_never_refuse_small_ones() {
     let mut arena = Arena::with_capacity(1 << 20).expect("an arena");
     let region = arena.region().expect("given");
     for _ in 0..3 {
@@ -221,7 +221,7 @@ fn huge_requests_in_a_loop_never_refuse_small_ones_that_fit() {
 }
 
 #[test]
-fn small_arenas_and_no_room_at_all() {
+fn smallest_arena_and_zero_limit() {
     let mut small = Arena::with_capacity(4 << 10).expect("the least");
     let region = small.region().expect("given");
     for _ in 0..3 {
@@ -248,7 +248,7 @@ fn small_arenas_and_no_room_at_all() {
 }
 
 #[test]
-fn the_region_s_limit_is_lowered_below_what_is_used() {
+fn region_limit_is_lowered_below_usage() {
     let region = Region::with_capacity(1 << 20).expect("a region");
     let mut arena = Arena::in_region(&region);
     let blocks: Vec<_> = (0..300).map(|_| take(&arena, layout(1_000, 8)).expect("room")).collect();
@@ -275,7 +275,7 @@ fn the_region_s_limit_is_lowered_below_what_is_used() {
 
 /// Threads that have allocated once and wait, and the share of the limit that one thread still gets.
 #[test]
-fn parked_threads_hold_a_sixteenth_at_most() {
+fn parked_threads_hold_a_sixteenth() {
     const THREADS: usize = 64;
     for (capacity, max_shards) in [(1 << 20, 8), (8 << 20, 64), (8 << 20, 200)] {
         let region = Region::with_capacity(capacity).expect("a region");
@@ -305,7 +305,7 @@ fn parked_threads_hold_a_sixteenth_at_most() {
 }
 
 #[test]
-fn a_thousand_arenas_in_a_region_are_bounded_together() {
+fn thousand_arenas_share_one_bound() {
     let region = roomy(4 << 20);
     let mut arenas: Vec<_> = (0..1_000).map(|_| Arena::in_region(&region)).collect();
     assert_eq!(region.memory_usage(), 0, "nothing until used");

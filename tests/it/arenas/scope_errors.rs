@@ -11,7 +11,7 @@ fn any<'s, 'e>(scope: &mut Scope<'s, &'e ()>, words: &'e [String]) -> &'s mut [&
 }
 
 #[test]
-fn references_to_what_is_outside() {
+fn scope_values_may_refer_outside() {
     let words: Vec<String> = ["b", "a"].map(String::from).into();
     let text = String::from("text");
     let mut scratch = Scratch::new();
@@ -34,7 +34,7 @@ fn references_to_what_is_outside() {
 }
 
 #[test]
-fn a_scope_that_is_named_plainly() {
+fn scope_type_needs_no_error_parameter() {
     let arena = Arena::new();
     let copied = arena.scratch().scope(|scope| longest(scope, b"abc").len());
     assert_eq!(copied, 3);

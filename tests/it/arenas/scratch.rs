@@ -11,7 +11,7 @@ use crate::support::{
 use sharded_arena::{Arena, Region, RewindError, Scope, Scratch};
 
 #[test]
-fn checkpoints_foreign_stale_and_out_of_order_change_nothing() {
+fn invalid_rewinds_change_nothing() {
     let region = Region::with_capacity(1 << 20).expect("a region");
     let (mut one, mut other) = (Scratch::in_region(&region), Scratch::in_region(&region));
     let start = one.checkpoint();
@@ -50,7 +50,7 @@ fn checkpoints_foreign_stale_and_out_of_order_change_nothing() {
 
 /// Checkpoints and rewinds at random against a model that keeps the live blocks of every checkpoint.
 #[test]
-fn random_checkpoints_agree_with_a_model() {
+fn random_checkpoints_agree_with_model() {
     for capacity in [8 << 10, 64 << 10, 4 << 20] {
         let region = Region::with_capacity(capacity).expect("a region");
         let mut scratch = Scratch::in_region(&region);
@@ -115,7 +115,7 @@ fn random_checkpoints_agree_with_a_model() {
 }
 
 #[test]
-fn loops_of_stages_do_not_grow() {
+fn repeated_stages_use_constant_memory() {
     let region = Region::with_capacity(4 << 20).expect("a region");
     let mut scratch = Scratch::in_region(&region);
     take(&scratch, layout(3_000, 8)).expect("room");
@@ -160,7 +160,7 @@ fn nested(scope: &mut Scope<'_>, depth: usize, panic_at: usize) {
 }
 
 #[test]
-fn scopes_nest_and_panics_leave_them_as_they_were() {
+fn panics_unwind_nested_scopes() {
     let region = Region::with_capacity(1 << 20).expect("a region");
     let mut scratch = Scratch::in_region(&region);
     let outer = take(&scratch, layout(2_000, 8)).expect("room");
@@ -185,7 +185,7 @@ fn scopes_nest_and_panics_leave_them_as_they_were() {
 }
 
 #[test]
-fn stages_keep_or_undo() {
+fn stage_keeps_on_ok_and_undoes() {
     let mut scratch = Scratch::with_capacity(1 << 20).expect("a stack");
     let (mut live, mut usage) = (0, scratch.memory_usage());
     for len in [1, 100, 5_000, 100_000] {
@@ -209,7 +209,7 @@ fn stages_keep_or_undo() {
 }
 
 #[test]
-fn guards_of_one_thread_have_memory_of_their_own() {
+fn guards_of_one_thread_are_independent() {
     let region = Region::with_capacity(4 << 20).expect("a region");
     let mut arena = Arena::in_region(&region);
     for round in 0..20 {
@@ -240,7 +240,7 @@ fn guards_of_one_thread_have_memory_of_their_own() {
 }
 
 #[test]
-fn stacks_change_places() {
+fn stacks_can_be_swapped() {
     let (first, second) =
         (Region::with_capacity(1 << 20).expect("a region"), Region::with_capacity(1 << 20).expect("a region"));
     for round in 0..4 {
@@ -302,7 +302,7 @@ fn stacks_change_places() {
 }
 
 #[test]
-fn a_stack_goes_from_thread_to_thread_half_used() {
+fn used_stack_moves_between_threads() {
     let region = Region::with_capacity(1 << 20).expect("a region");
     let mut scratch = Scratch::in_region(&region);
     let mut blocks = Vec::new();
@@ -330,7 +330,7 @@ fn a_stack_goes_from_thread_to_thread_half_used() {
 }
 
 #[test]
-fn a_recycled_stack_is_warm_until_the_limit_presses() {
+fn recycled_stack_keeps_memory_until_pressure() {
     let region = Region::with_capacity(1 << 20).expect("a region");
     let mut arena = Arena::in_region(&region);
     let address = |arena: &Arena| {

@@ -72,7 +72,7 @@ enum Step {
 }
 
 #[test]
-fn destructors_of_thread_locals_may_use_the_arena() {
+fn thread_local_destructors_use_the_arena() {
     use Step::{Allocate, Register, Scratch};
     let region = Region::with_capacity(4 << 20).expect("a region");
     let arena = Arc::new(Arena::builder().region(&region).max_shards(2).build().expect("an arena"));
@@ -142,7 +142,7 @@ impl Drop for LocalAtEnd {
 }
 
 #[test]
-fn a_kept_handle_outlives_its_thread_s_guard() {
+fn kept_handle_outlives_its_thread() {
     for arena_first in [false, true] {
         let region = Region::with_capacity(1 << 20).expect("a region");
         let arena: &'static Arena = Box::leak(Box::new(Arena::in_region(&region)));
@@ -175,7 +175,7 @@ fn a_kept_handle_outlives_its_thread_s_guard() {
 }
 
 #[test]
-fn leaked_handles_cost_a_shard_until_the_reset() {
+fn leaked_handle_costs_shard_until_reset() {
     let region = Region::with_capacity(1 << 20).expect("a region");
     let mut arena = Arena::builder().region(&region).max_shards(4).build().expect("an arena");
     for _ in 0..2 {
@@ -207,7 +207,7 @@ fn leaked_handles_cost_a_shard_until_the_reset() {
 }
 
 #[test]
-fn leaked_guards_cost_their_stacks() {
+fn leaked_guard_costs_its_stack() {
     const COUNT: usize = 5_000;
     let region = Region::with_capacity(16 << 20).expect("a region");
     let mut arena = Arena::in_region(&region);
@@ -252,7 +252,7 @@ impl Drop for Late {
 /// An arena with one shard: once its owner's identity has ended another thread has it, and the owner must not touch it.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_thread_past_its_end_leaves_its_shard_alone() {
+fn exiting_thread_leaves_its_shard_alone() {
     let region = Region::with_capacity(1 << 20).expect("a region");
     let arena = Arc::new(Arena::builder().region(&region).max_shards(1).build().expect("an arena"));
     let (ending, at_end) = channel();

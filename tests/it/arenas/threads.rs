@@ -11,7 +11,7 @@ use crate::support::{
 use sharded_arena::{Arena, Heap, Local, Region};
 
 #[test]
-fn a_stampede_on_an_empty_arena_takes_a_chunk_each_at_most() {
+fn stampede_takes_one_chunk_per_thread() {
     const THREADS: usize = 64;
     // With address space and shards for all, and for a few.
     for (capacity, max_shards, each) in [(256 << 20, 64, 4_096), (256 << 20, 4, 4_096), (1 << 20, 16, 1_024)] {
@@ -42,7 +42,7 @@ fn a_stampede_on_an_empty_arena_takes_a_chunk_each_at_most() {
 }
 
 #[test]
-fn short_threads_keep_shards_and_memory_bounded() {
+fn short_threads_keep_memory_bounded() {
     const AT_ONCE: usize = 8;
     let region = Region::with_capacity(64 << 20).expect("a region");
     let mut arena = Arena::in_region(&region);
@@ -67,7 +67,7 @@ fn short_threads_keep_shards_and_memory_bounded() {
 }
 
 #[test]
-fn a_chunk_of_an_ended_thread_is_adopted() {
+fn chunk_of_exited_thread_is_adopted() {
     let region = Region::with_capacity(16 << 20).expect("a region");
     let arena = Arc::new(Arena::builder().region(&region).max_shards(2).build().expect("an arena"));
     let mut blocks = Vec::new();
@@ -85,7 +85,7 @@ fn a_chunk_of_an_ended_thread_is_adopted() {
 }
 
 #[test]
-fn arenas_move_and_are_reset_and_dropped_elsewhere() {
+fn arena_is_reset_and_dropped_elsewhere() {
     let region = Region::with_capacity(4 << 20).expect("a region");
     let mut arena = Arena::in_region(&region);
     for round in 0..20 {
@@ -118,7 +118,7 @@ fn arenas_move_and_are_reset_and_dropped_elsewhere() {
 static SHARED: LazyLock<Arena> = LazyLock::new(|| Arena::with_capacity(8 << 20).expect("an arena"));
 
 #[test]
-fn a_static_arena_gives_static_references() {
+fn static_arena_returns_static_references() {
     let words: Vec<&'static str> = (0..16)
         .map(|n| thread::spawn(move || &*SHARED.alloc_fmt(format_args!("word {n}"))))
         .map(|thread| thread.join().expect("no panic"))
@@ -129,7 +129,7 @@ fn a_static_arena_gives_static_references() {
 }
 
 #[test]
-fn ten_thousand_arenas_at_one_address_never_touch_a_neighbour() {
+fn arenas_reusing_an_address_are_independent() {
     let region = Region::with_capacity(1 << 20).expect("a region");
     let neighbour = Arena::in_region(&region);
     let canaries: Vec<_> = (0..100).map(|i| take(&neighbour, layout(16 + i * 7, 8)).expect("room")).collect();
@@ -158,7 +158,7 @@ fn ten_thousand_arenas_at_one_address_never_touch_a_neighbour() {
 
 /// More arenas and heaps than a thread remembers, used in turn.
 #[test]
-fn a_thread_may_use_many_arenas_and_heaps_in_turn() {
+fn thread_alternates_between_many_arenas() {
     let region = Region::with_capacity(16 << 20).expect("a region");
     let mut arenas: Vec<_> = (0..10).map(|_| Arena::in_region(&region)).collect();
     let heaps: Vec<_> = (0..3).map(|_| Heap::in_region(&region)).collect();
@@ -195,7 +195,7 @@ fn a_thread_may_use_many_arenas_and_heaps_in_turn() {
 
 /// Arenas, heaps and stacks of one region are made, used and dropped by threads that know nothing of each other.
 #[test]
-fn arenas_and_heaps_come_and_go_beside_each_other() {
+fn arenas_and_heaps_come_and_go() {
     let region = Region::with_capacity(2 << 20).expect("a region");
     let threads = (0..6)
         .map(|seed| {

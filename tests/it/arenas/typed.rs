@@ -27,7 +27,7 @@ macro_rules! suite {
             use super::*;
 
             #[test]
-            fn one_value() {
+            fn single_values_are_stored() {
                 $with!(4096, arena => {
                     let (a, b, c) = (arena.alloc(1u8), arena.alloc(2u64), arena.alloc([3u16; 5]));
                     *a += 10;
@@ -46,7 +46,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn copies_of_texts() {
+            fn strings_are_copied_and_formatted() {
                 $with!(4096, arena => {
                     let text = arena.alloc_str("Übermut");
                     text.make_ascii_uppercase();
@@ -63,7 +63,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn what_a_text_did_not_need_comes_back() {
+            fn unused_string_capacity_is_returned() {
                 $with!(4096, arena => {
                     let before = arena.used();
                     let text = arena.alloc_fmt(format_args!("{:>100}", 5));
@@ -72,7 +72,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn slices() {
+            fn slices_are_copied_and_filled() {
                 $with!(4096, arena => {
                     let names = [String::from("a"), String::from("b")];
                     assert_eq!(arena.alloc_slice_copy(&[1u16, 2, 3]), [1, 2, 3]);
@@ -100,7 +100,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn values_that_fail() {
+            fn failed_initialiser_frees_its_memory() {
                 $with!(4096, arena => {
                     // Padding in front of a first block would stay.
                     arena.alloc(0u64);
@@ -118,7 +118,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn a_refusal_changes_nothing_and_runs_nothing() {
+            fn refusal_changes_and_runs_nothing() {
                 $with!(4096, arena => {
                     let keeps = arena.alloc(5u64);
                     let (before, runs) = (arena.figures(), Cell::new(0));
@@ -157,7 +157,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn a_refused_value_comes_back() {
+            fn refused_value_is_returned() {
                 $with!(4096, arena => {
                     let log = Log::leaked();
                     let refused = arena.try_alloc((log.make(), [0u8; TOO_MANY])).expect_err("too large");
@@ -169,7 +169,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn a_length_that_no_layout_expresses_is_an_error() {
+            fn overflowing_length_is_an_error() {
                 $with!(4096, arena => {
                     let before = arena.used();
                     for len in [usize::MAX, usize::MAX / 8, usize::MAX / 8 + 1, usize::MAX / 8 + 2, (1 << 60)] {
@@ -192,7 +192,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn iterators_that_lie() {
+            fn lying_iterators_are_safe() {
                 $with!(4096, arena => {
                     let mut rest = 0..10u8;
                     assert_eq!(arena.alloc_slice_fill_iter(Lying { says: 4, values: rest.by_ref() }), [0, 1, 2, 3]);
@@ -206,7 +206,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn an_endless_iterator_ends_in_a_refusal() {
+            fn endless_iterator_is_refused() {
                 $with!(1 << 14, arena => {
                     arena.alloc(0u64);
                     let (log, before) = (Log::leaked(), arena.used());
@@ -218,7 +218,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn a_collected_slice_takes_what_it_needs() {
+            fn collected_slice_has_no_slack() {
                 $with!(4096, arena => {
                     let before = arena.used();
                     let values = arena.alloc_from_iter((0..777u64).filter(|n| n % 2 == 0).map(|_| 7u8));
@@ -286,7 +286,7 @@ macro_rules! exact_suite {
     ($with:ident) => {
         mod $with {
             #[test]
-            fn a_length_that_doubles_past_the_end_finds_the_last_byte() {
+            fn doubling_finds_the_last_byte() {
                 $with!(3001, arena => {
                     let values = arena.try_alloc_from_iter((0..3001u16).map(|_| 7u8).filter(|_| true));
                     assert_eq!(values.map(|values| values.len()), Ok(3001));

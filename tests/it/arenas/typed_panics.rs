@@ -121,7 +121,7 @@ macro_rules! suite {
             use super::*;
 
             #[test]
-            fn a_panic_at_every_step() {
+            fn panic_at_any_step_frees_all() {
                 $with!(4096, arena => {
                     // Padding in front of a first block would stay.
                     arena.alloc(0u64);
@@ -144,7 +144,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn a_clone_that_panics_at_every_step() {
+            fn panicking_clone_frees_all() {
                 $with!(4096, arena => {
                     arena.alloc(0u64);
                     for at in 0..LEN {
@@ -162,7 +162,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn a_default_that_panics_at_every_step() {
+            fn panicking_default_frees_all() {
                 $with!(4096, arena => {
                     arena.alloc(0u64);
                     for at in 0..LEN {
@@ -177,7 +177,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn one_value_that_panics() {
+            fn panicking_initialiser_frees_its_memory() {
                 $with!(4096, arena => {
                     arena.alloc(0u64);
                     let before = arena.used();
@@ -188,7 +188,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn a_destructor_that_panics_while_values_are_undone() {
+            fn panicking_destructor_during_undo_frees_all() {
                 $with!(4096, arena => {
                     arena.alloc(0u64);
                     for panicking in 0..LEN {
@@ -207,7 +207,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn an_iterator_that_panics_when_dropped() {
+            fn iterator_panicking_on_drop_frees_all() {
                 $with!(4096, arena => {
                     arena.alloc(0u64);
                     let (log, before) = (Log::leaked(), arena.used());
@@ -221,7 +221,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn an_iterator_that_yields_too_few() {
+            fn short_iterator_panics_and_frees_all() {
                 $with!(4096, arena => {
                     arena.alloc(0u64);
                     let (log, before) = (Log::leaked(), arena.used());
@@ -237,7 +237,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn a_refused_collection_is_undone() {
+            fn refused_collection_is_undone() {
                 $with!(1024, arena => {
                     arena.alloc(0u64);
                     let (log, before) = (Log::leaked(), arena.used());
@@ -250,7 +250,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn infallible_methods_panic_with_the_text_of_the_error() {
+            fn infallible_methods_panic_with_error_text() {
                 $with!(256, arena => {
                     let text = arena.try_alloc_layout(std::alloc::Layout::new::<[u64; 100]>()).unwrap_err().to_string();
                     assert!(text.contains("800 bytes (alignment 8)"), "{text}");
@@ -279,7 +279,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn formatting_that_fails_panics_or_swallows() {
+            fn failing_display_panics_or_is_ignored() {
                 $with!(256, arena => {
                     let before = arena.used();
                     let failed = "a formatting trait implementation returned an error";
@@ -292,7 +292,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn what_makes_values_may_allocate_here() {
+            fn initialisers_may_allocate_from_the_arena() {
                 $with!(1 << 14, arena => {
                     let outer = arena.alloc_with(|| arena.alloc(1u64));
                     **outer += 1;
@@ -313,7 +313,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn a_panic_after_an_allocation_within_leaves_that_one_alone() {
+            fn panic_leaves_inner_allocation_alone() {
                 $with!(4096, arena => {
                     let (log, kept) = (Log::leaked(), Cell::new(None));
                     let text = panic_text(|| arena.alloc_slice_fill_with(3, |index| {

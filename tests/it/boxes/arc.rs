@@ -13,7 +13,7 @@ use sharded_arena::{Arena, Heap};
 const THREADS: usize = 8;
 
 #[test]
-fn handles_share_one_value_and_the_last_drops_it() {
+fn last_handle_drops_the_value() {
     fn shared(alloc: impl Allocator + Clone + Figures) {
         let (log, before) = (Log::default(), alloc.live());
         let one = Arc::new_in(log.make(), alloc.clone());
@@ -33,7 +33,7 @@ fn handles_share_one_value_and_the_last_drops_it() {
 }
 
 #[test]
-fn values_of_no_size_have_a_count_each() {
+fn zero_sized_values_have_own_counts() {
     let heap = support::heap(1 << 14, false);
     let (one, two) = (Arc::new_in((), &heap), Arc::new_in((), &heap));
     assert!(!Arc::ptr_eq(&one, &two));
@@ -43,7 +43,7 @@ fn values_of_no_size_have_a_count_each() {
 }
 
 #[test]
-fn only_the_only_handle_changes_the_value_or_takes_it_out() {
+fn only_a_sole_handle_is_mutable() {
     fn alone(alloc: impl Allocator + Clone + Figures) {
         let (log, before) = (Log::default(), alloc.live());
         let mut one = Arc::new_in((1, log.make()), alloc.clone());
@@ -67,7 +67,7 @@ fn only_the_only_handle_changes_the_value_or_takes_it_out() {
 }
 
 #[test]
-fn to_change_a_shared_value_is_to_clone_it() {
+fn make_mut_clones_a_shared_value() {
     fn changed(alloc: impl Allocator + Clone + Figures) {
         let (log, before) = (Log::default(), alloc.live());
         let mut one = Arc::new_in((1, log.make()), alloc.clone());
@@ -85,7 +85,7 @@ fn to_change_a_shared_value_is_to_clone_it() {
 }
 
 #[test]
-fn a_clone_that_is_refused_or_panics_changes_nothing() {
+fn refused_clone_changes_nothing() {
     fn refused(alloc: impl Allocator + Clone + Figures) {
         let (log, left) = (Log::default(), std::cell::Cell::new(1));
         let value = (support::boxes::ClonesUntil(log.make(), &left), [7u8; 7000]);
@@ -114,7 +114,7 @@ impl Clone for Leaves<'_> {
 }
 
 #[test]
-fn the_value_that_make_mut_leaves_may_panic_when_it_goes() {
+fn value_left_by_make_mut_panics() {
     let (heap, log) = (support::heap(1 << 14, false), Log::default());
     let kept = std::rc::Rc::default();
     let mut one = Arc::new_in(Leaves(log.make_panicking(), std::rc::Rc::clone(&kept)), heap.clone());
@@ -127,7 +127,7 @@ fn the_value_that_make_mut_leaves_may_panic_when_it_goes() {
 }
 
 #[test]
-fn leaked_handles_count_for_ever() {
+fn leaked_handles_stay_counted() {
     let heap = support::heap(1 << 14, false);
     let one = Arc::new_in(String::from("leaked"), heap.clone());
     let leaked: &'static String = Arc::leak(one.clone());
@@ -138,7 +138,7 @@ fn leaked_handles_count_for_ever() {
 }
 
 #[test]
-fn a_raw_handle_is_coerced_by_hand() {
+fn raw_handle_is_unsized() {
     let (heap, log) = (support::heap(1 << 14, true), Log::default());
     let other = Arc::new_in([(); 3].map(|()| log.make()), &heap);
     let (raw, alloc) = Arc::into_raw_with_allocator(other.clone());
@@ -186,7 +186,7 @@ fn storm<A: Allocator + Clone + Send + Sync>(alloc: A, rounds: usize) {
 }
 
 #[test]
-fn eight_threads_clone_and_drop_and_one_drops_the_value() {
+fn concurrent_clones_drop_value_once() {
     let rounds = support::steps(80);
     for checked in [false, true] {
         let heap = support::heap(1 << 20, checked);
@@ -202,7 +202,7 @@ fn eight_threads_clone_and_drop_and_one_drops_the_value() {
 
 /// Two threads that meet at every value, many values long: their takes overlap again and again.
 #[test]
-fn of_two_takers_at_once_one_gets_the_value() {
+fn two_concurrent_takers_share_one_value() {
     let (heap, rounds) = (support::heap(8 << 20, false), support::steps(40_000));
     let (taken, met) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let ones: Vec<_> = (0..rounds).map(|n| Arc::new_in(n, &heap)).collect();
@@ -236,7 +236,7 @@ fn of_two_takers_at_once_one_gets_the_value() {
 }
 
 #[test]
-fn of_eight_takers_one_gets_the_value() {
+fn eight_concurrent_takers_share_one_value() {
     let heap = support::heap(1 << 20, true);
     for _ in 0..support::steps(400) {
         let (log, taken, start) = (Log::default(), AtomicUsize::new(0), Barrier::new(THREADS));

@@ -32,7 +32,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn a_value_is_dropped_once_and_its_block_comes_back() {
+            fn value_is_dropped_and_block_freed() {
                 everywhere!(1 << 16, dropped);
             }
 
@@ -57,7 +57,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn a_refused_value_comes_back_and_nothing_changes() {
+            fn refused_value_is_returned() {
                 everywhere!(8192, refused);
             }
 
@@ -89,12 +89,12 @@ macro_rules! suite {
             }
 
             #[test]
-            fn a_destructor_may_use_the_heap_that_its_value_is_in() {
+            fn destructor_uses_its_own_heap() {
                 everywhere!(1 << 16, nested);
             }
 
             #[test]
-            fn the_last_to_drop_drops_the_value_where_it_is() {
+            fn value_is_dropped_on_last_thread() {
                 for checked in [false, true] {
                     let (heap, log) = (support::heap(1 << 16, checked), Log::default());
                     let arena = Arena::with_capacity(1 << 16).expect("an arena");
@@ -118,7 +118,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn who_is_forgotten_leaks_one_block() {
+            fn forgotten_owner_leaks_one_block() {
                 for checked in [false, true] {
                     let (heap, log) = (support::heap(1 << 16, checked), Log::default());
                     let others: Vec<_> = (0..9).map(|_| Owner::new_in(log.make(), &heap)).collect();
@@ -132,7 +132,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn it_outlives_every_name_of_its_heap() {
+            fn owner_outlives_other_heap_handles() {
                 let (log, other) = (Log::default(), support::heap(1 << 16, false));
                 let region = other.region().clone();
                 let heap = Heap::in_region(&region);
@@ -152,7 +152,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn raw_parts_there_and_back() {
+            fn raw_parts_round_trip() {
                 fn round(alloc: impl Allocator + Clone + Figures) {
                     let (log, before) = (Log::default(), alloc.live());
                     let (raw, alloc) =
@@ -169,7 +169,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn it_does_what_its_value_does() {
+            fn owner_forwards_traits_to_value() {
                 let heap = support::heap(1 << 14, false);
                 let (one, two) = (Owner::new_in(1, &heap), Owner::new_in(2, &heap));
                 assert!(one < two && one != two && one == one.clone() && one.cmp(&two).is_lt());
@@ -193,7 +193,7 @@ suite! { in_a_box, Box, 0 }
 suite! { in_an_arc, Arc, size_of::<usize>() }
 
 #[test]
-fn a_cloned_box_has_clones_in_a_block_of_its_own() {
+fn cloned_box_has_its_own_block() {
     fn clones(alloc: impl Allocator + Clone + Figures) {
         let (log, before) = (Log::default(), alloc.live());
         let values = boxed::Box::from_fn_in(3, |_| log.make(), alloc.clone());
@@ -210,7 +210,7 @@ fn a_cloned_box_has_clones_in_a_block_of_its_own() {
 }
 
 #[test]
-fn a_box_becomes_a_vector_and_goes_on_growing() {
+fn box_becomes_a_growing_vector() {
     fn grows(alloc: impl Allocator + Clone + Figures) {
         let (log, before) = (Log::default(), alloc.live());
         for len in [0, 1, 7] {
@@ -251,7 +251,7 @@ unsafe impl Allocator for &Stubborn {
 }
 
 #[test]
-fn a_vector_comes_back_where_its_values_find_no_block() {
+fn vector_is_returned_when_refused() {
     let (stubborn, log) = (Stubborn::default(), Log::default());
     let mut values = sharded_arena::allocator_api2::vec::Vec::with_capacity_in(9, &stubborn);
     values.extend((0..3).map(|_| log.make()));
@@ -269,7 +269,7 @@ fn a_vector_comes_back_where_its_values_find_no_block() {
 }
 
 #[test]
-fn a_text_that_may_not_be_shortened_is_a_panic() {
+fn refused_string_shrink_panics() {
     let stubborn = Stubborn::default();
     let mut text = sharded_arena::collections::String::with_capacity_in(9, &stubborn);
     text.push_str("text");

@@ -54,7 +54,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn each_way_makes_the_values_in_order() {
+            fn every_constructor_keeps_the_order() {
                 everywhere!(1 << 20, contents);
             }
 
@@ -98,7 +98,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn a_panic_at_every_step_drops_what_was_made() {
+            fn panic_at_any_step_drops_all() {
                 everywhere!(1 << 20, at_every_step);
             }
 
@@ -116,7 +116,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn a_destructor_that_panics_leaves_no_other_value_and_no_block() {
+            fn panicking_destructor_leaks_nothing() {
                 for at in 0..LEN {
                     everywhere!(8192, dropping_panics, at);
                 }
@@ -144,7 +144,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn an_iterator_may_lie_about_its_length_and_panic_when_it_goes_as_a_closure_may() {
+            fn lying_iterators_are_safe() {
                 everywhere!(1 << 14, lies);
             }
 
@@ -168,7 +168,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn a_refusal_has_the_figures_and_changes_nothing() {
+            fn refusal_changes_nothing() {
                 everywhere!(8192, refused);
             }
 
@@ -182,7 +182,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn an_endless_iterator_is_refused_at_last() {
+            fn endless_iterator_is_refused() {
                 everywhere!(8192, endless);
             }
 
@@ -205,12 +205,12 @@ macro_rules! suite {
             }
 
             #[test]
-            fn the_values_of_a_vector() {
+            fn vector_values_move_into_slice() {
                 everywhere!(1 << 14, vectors);
             }
 
             #[test]
-            fn values_of_no_size() {
+            fn zero_sized_values_take_no_memory() {
                 thread_local!(static DROPS: Cell<usize> = const { Cell::new(0) });
                 #[repr(align(64))]
                 #[derive(Clone)]
@@ -235,7 +235,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn over_aligned_values() {
+            fn over_aligned_values_are_aligned() {
                 #[repr(align(128))]
                 #[derive(Clone, Copy, PartialEq, Debug)]
                 struct Line(u8);
@@ -273,7 +273,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn room_that_is_filled_or_not() {
+            fn uninit_slices_are_filled_later() {
                 everywhere!(1 << 14, room);
             }
 
@@ -292,7 +292,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn trait_objects_and_back() {
+            fn trait_objects_are_cast_back() {
                 for checked in [false, true] {
                     let heap = support::heap(1 << 14, checked);
                     objects(heap.clone());
@@ -317,7 +317,7 @@ macro_rules! suite {
             }
 
             #[test]
-            fn trait_objects_are_dropped_as_what_they_are() {
+            fn trait_objects_drop_their_value() {
                 everywhere!(1 << 14, objects_dropped);
             }
         }

@@ -39,7 +39,7 @@ impl Drop for Panics {
 }
 
 #[test]
-fn a_destructor_that_panics_gives_the_block_back() {
+fn panicking_destructor_frees_the_block() {
     let heap = heap();
     let drop_panics = |run: &dyn Fn()| catch_unwind(AssertUnwindSafe(run)).expect_err("the destructor's panic passes");
     drop_panics(&|| drop(Box::new_in(Panics(1), &heap)));
@@ -56,7 +56,7 @@ fn a_destructor_that_panics_gives_the_block_back() {
 }
 
 #[test]
-fn into_inner_gives_the_value_and_frees_the_block() {
+fn into_inner_frees_the_block() {
     let (heap, drops) = (heap(), Cell::new(0));
     let value = Box::into_inner(Box::new_in(Counts(&drops, 9), &heap));
     assert_eq!((value.1, drops.get()), (9, 0));
@@ -68,7 +68,7 @@ fn into_inner_gives_the_value_and_frees_the_block() {
 }
 
 #[test]
-fn leaked_and_raw() {
+fn leaked_and_raw_boxes_are_recovered() {
     let (heap, drops) = (heap(), Cell::new(0));
     let leaked: &mut Counts = Box::leak(Box::new_in(Counts(&drops, 1), &heap));
     leaked.1 = 2;
@@ -85,7 +85,7 @@ fn leaked_and_raw() {
 }
 
 #[test]
-fn a_leaked_handle_keeps_its_heap() {
+fn leaked_handle_keeps_its_heap() {
     let kept: &'static mut [u64; 64] = Box::leak(Box::new_in([5; 64], heap()));
     let other = Box::new_in([6u64; 64], heap());
     kept[63] = 7;
@@ -93,7 +93,7 @@ fn a_leaked_handle_keeps_its_heap() {
 }
 
 #[test]
-fn a_box_owns_its_heap() {
+fn box_keeps_its_heap_alive() {
     let boxed = Box::new_in(String::from("outlives the name of its heap"), heap());
     let clone = boxed.clone();
     drop(boxed);
@@ -102,7 +102,7 @@ fn a_box_owns_its_heap() {
 }
 
 #[test]
-fn dropped_on_another_thread() {
+fn boxes_are_dropped_on_other_threads() {
     let heap = heap();
     let boxes: Vec<_> = (0..100u64).map(|n| Box::new_in([n; 9], heap.clone())).collect();
     let borrowed = Box::new_in(String::from("borrowed"), &heap);
@@ -134,7 +134,7 @@ unsafe impl Allocator for &Asked {
 }
 
 #[test]
-fn values_of_no_size_ask_for_nothing_and_are_dropped() {
+fn zero_sized_values_take_no_memory() {
     thread_local!(static DROPS: Cell<u32> = const { Cell::new(0) });
     #[repr(align(128))]
     struct Nothing;
@@ -153,7 +153,7 @@ fn values_of_no_size_ask_for_nothing_and_are_dropped() {
 }
 
 #[test]
-fn blocks_are_freed_with_the_layout_they_were_asked_for() {
+fn frees_pass_the_allocated_layout() {
     #[repr(align(512))]
     struct Aligned(u8);
     let asked = Asked::default();
@@ -164,7 +164,7 @@ fn blocks_are_freed_with_the_layout_they_were_asked_for() {
 }
 
 #[test]
-fn unsized_values() {
+fn unsized_values_are_owned() {
     let (heap, drops) = (heap(), Cell::new(0));
     let (raw, allocator) = Box::into_raw_with_allocator(Box::new_in([1, 2, 3].map(|n| Counts(&drops, n)), &heap));
     // SAFETY: given away above; the slice is the whole array.
@@ -191,7 +191,7 @@ fn unsized_values() {
 }
 
 #[test]
-fn a_box_does_what_its_value_does() {
+fn box_forwards_traits_to_value() {
     let heap = heap();
     let one = Box::new_in(1u64, &heap);
     assert_eq!(heap.live_bytes(), size_of::<u64>());
@@ -217,7 +217,7 @@ fn a_box_does_what_its_value_does() {
 }
 
 #[test]
-fn pinned_and_polled() {
+fn boxed_futures_are_polled() {
     struct Third(u32);
     impl Future for Third {
         type Output = &'static str;
@@ -236,7 +236,7 @@ fn pinned_and_polled() {
 
 /// What the owner's expression makes on its way lives to the end of the statement, as in a call of a function.
 #[test]
-fn a_coerced_box_may_refer_to_a_temporary() {
+fn unsized_box_may_borrow_a_temporary() {
     let heap = heap();
     let shown = unsize!(Box::new_in(&String::from("temporary"), &heap), dyn std::fmt::Display).to_string();
     assert_eq!(shown, "temporary");

@@ -57,7 +57,7 @@ fn works(alloc: &(impl Allocator + Clone)) {
 }
 
 #[test]
-fn the_later_version_s_vector_grows_shrinks_and_zeroes() {
+fn later_vector_grows_shrinks_and_zeroes() {
     for checked in [false, true] {
         let heap = heap(4 << 20, checked);
         works(&heap);
@@ -74,7 +74,7 @@ type Both<'a> = (Vec<u64, &'a Heap>, LaterVec<u64, &'a Heap>, LaterVec<u64, &'a 
 
 /// A block belongs to the heap, whichever version it came through.
 #[test]
-fn both_versions_are_used_on_one_heap_at_once() {
+fn both_versions_share_one_heap() {
     let (heap, arena) = (heap(4 << 20, true), Arena::new());
     let earlier = |number: u64| collections::collect_in(0..number, &heap);
     let mut both: std::vec::Vec<Both<'_>> = std::vec::Vec::new();
@@ -97,7 +97,7 @@ fn both_versions_are_used_on_one_heap_at_once() {
 
 /// Beside the old one no other block of the new length fits: it has to grow where it is.
 #[test]
-fn a_block_grows_zeroed_up_to_the_limit_in_place() {
+fn block_grows_zeroed_in_place() {
     macro_rules! grows {
         ($version:path, $alloc:expr) => {{
             use $version as Version;

@@ -65,7 +65,7 @@ fn join<T>(thread: JoinHandle<T>) -> T {
 }
 
 #[test]
-fn every_collection_in_everything_that_hands_out_memory() {
+fn every_collection_works_in_every_allocator() {
     let count = steps(2_000) as u64;
     for checked in [false, true] {
         let heap = heap(8 << 20, checked);
@@ -100,7 +100,7 @@ fn every_collection_in_everything_that_hands_out_memory() {
 
 /// Built on one thread, read on another, dropped on a third.
 #[test]
-fn collections_go_to_other_threads() {
+fn collections_move_to_other_threads() {
     let count = steps(1_000) as u64;
     let heap = heap(8 << 20, false);
     let own = heap.clone();
@@ -138,7 +138,7 @@ fn join_scoped<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
 
 /// A vector in a scope that grows beside others of it, again and again; what was leaked from it stays.
 #[test]
-fn a_vector_in_a_scope_grows_beside_others() {
+fn vectors_grow_in_one_scope() {
     let mut scratch = Scratch::new();
     scratch.scope(|scope| {
         let mut vectors: std::vec::Vec<Vec<u64, _>> = (0..8).map(|_| Vec::new_in(&*scope)).collect();
@@ -190,7 +190,7 @@ fn refused_in<A: Allocator + Clone>(alloc: &A) {
 }
 
 #[test]
-fn a_refusal_leaves_every_collection_as_it_was() {
+fn refusal_changes_no_collection() {
     for checked in [false, true] {
         let heap = heap(64 << 10, checked);
         refused_in(&&heap);
@@ -203,7 +203,7 @@ fn a_refusal_leaves_every_collection_as_it_was() {
 }
 
 #[test]
-fn a_capacity_that_no_layout_has_is_a_panic_with_its_text() {
+fn overflowing_capacity_panics() {
     let heap = heap(64 << 10, false);
     for bytes in [usize::MAX, isize::MAX.unsigned_abs() + 1] {
         let text =
@@ -274,7 +274,7 @@ fn panics<R>(call: impl FnOnce() -> R) {
 }
 
 #[test]
-fn a_vector_whose_values_panic_gives_its_memory_back() {
+fn vector_of_panicking_values_frees_memory() {
     for checked in [false, true] {
         let heap = heap(1 << 20, checked);
         // A destructor: the others run too.
@@ -301,7 +301,7 @@ fn a_vector_whose_values_panic_gives_its_memory_back() {
 }
 
 #[test]
-fn a_table_whose_keys_panic_is_whole() {
+fn map_survives_panicking_keys() {
     let heap = heap(1 << 20, true);
     let mut table: HashMap<Value, String<&Heap>, &Heap> = collections::hash_map_in(&heap);
     for number in 0..7 {
@@ -320,7 +320,7 @@ fn a_table_whose_keys_panic_is_whole() {
 
 /// It is hashbrown's: the table's own memory stays in use; nothing is freed twice, and the heap's end takes it.
 #[test]
-fn a_table_whose_value_panics_when_dropped_keeps_its_memory() {
+fn map_survives_panicking_destructor() {
     let heap = heap(1 << 20, true);
     let mut table: HashMap<u32, Value, &Heap> = collections::hash_map_in(&heap);
     table.insert(1, Value { number: 1, panics: true });

@@ -29,7 +29,7 @@ impl Drop for Counted<'_> {
 }
 
 #[test]
-fn the_order_is_the_iterator_s_in_any_allocator() {
+fn parallel_collect_keeps_the_order() {
     let count = steps(40_000);
     let check = |values: &[usize], from: usize, step: usize| {
         assert!(values.iter().copied().eq((from..count).step_by(step)), "in order");
@@ -61,7 +61,7 @@ fn the_order_is_the_iterator_s_in_any_allocator() {
 
 /// What is collected is made in the same arena and the same heap, by all threads, while the vector is being filled.
 #[test]
-fn values_are_made_in_what_they_are_collected_in() {
+fn values_are_made_in_their_allocator() {
     let count = steps(20_000);
     let (heap, arena) = (heap(16 << 20, true), Arena::new());
     let in_heap: Vec<String<&Heap>, &Heap> =
@@ -76,7 +76,7 @@ fn values_are_made_in_what_they_are_collected_in() {
 
 /// An item panics: every other is dropped once, and the block comes back.
 #[test]
-fn an_item_that_panics_leaves_nothing_behind() {
+fn panicking_item_leaks_nothing() {
     let (heap, arena, live) = (heap(8 << 20, true), Arena::new(), AtomicUsize::new(0));
     for at in [0, 1, 700, 998, 999] {
         let make = |number: usize| {
@@ -100,7 +100,7 @@ fn an_item_that_panics_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_refusal_yields_nothing_and_changes_nothing() {
+fn refusal_changes_nothing() {
     let (heap, live) = (heap(64 << 10, true), AtomicUsize::new(0));
     let made = AtomicUsize::new(0);
     let all = || {
@@ -192,7 +192,7 @@ impl<'c> ParallelIterator for Lies<'c> {
 }
 
 #[test]
-fn an_iterator_that_lies_is_a_panic_and_loses_nothing() {
+fn lying_iterator_panics_without_leaks() {
     let (heap, live) = (heap(64 << 10, true), AtomicUsize::new(0));
     let lies = |how| panic_text(|| collections::par_collect_in(Lies { how, live: &live }, &heap).len());
     let wrong = |built| format!("the parallel iterator said it had 8 values and yielded {built} in order");

@@ -27,7 +27,7 @@ struct Point {
 }
 
 #[test]
-fn what_is_written_is_as_std_s() {
+fn serialised_form_equals_that_of_std() {
     let (heap, arena) = (heap(1 << 20, true), Arena::new());
     let text = format_in!(&heap, "{}\n\"quoted\" ß", 7);
     assert_eq!(serde_json::to_string(&text).expect("json"), serde_json::to_string(text.as_str()).expect("json"));
@@ -73,7 +73,7 @@ fn returns<A: sharded_arena::allocator_api2::alloc::Allocator + Clone>(alloc: &A
 }
 
 #[test]
-fn what_was_written_is_read_into_any_allocator() {
+fn input_is_read_into_any_allocator() {
     for checked in [false, true] {
         let heap = heap(1 << 20, checked);
         returns(&&heap);
@@ -85,7 +85,7 @@ fn what_was_written_is_read_into_any_allocator() {
 }
 
 #[test]
-fn what_is_no_text_or_breaks_off_is_the_format_s_error() {
+fn malformed_input_is_a_format_error() {
     let heap = heap(1 << 20, true);
     let table = || HashMapIn(StringIn(&heap), VecIn(StringIn(&heap), &heap), &heap);
     let error = |json| read(table(), json).expect_err("no table").to_string();
@@ -103,7 +103,7 @@ fn what_is_no_text_or_breaks_off_is_the_format_s_error() {
 }
 
 #[test]
-fn a_refusal_is_an_error_with_its_figures_and_leaves_nothing() {
+fn refusal_is_an_error_without_leaks() {
     let heap = heap(12 << 10, true);
     let long = format!("\"{}\"", "x".repeat(20_000));
     let error = read(StringIn(&heap), &long).expect_err("too long");
@@ -169,7 +169,7 @@ fn empties() -> impl serde::Deserializer<'static, Error = ValueError> {
 }
 
 #[test]
-fn what_the_input_says_of_its_length_is_hardly_believed() {
+fn length_hint_of_input_is_capped() {
     let heap = heap(1 << 20, true);
     // More than there is, and what there would be room for.
     for says in [1 << 60, 30_000] {

@@ -144,7 +144,7 @@ fn run<A: Allocator + Clone>(ours: &mut String<A>, theirs: &mut StdString, step:
 }
 
 #[test]
-fn any_script_does_what_it_does_to_std_s() {
+fn random_edits_agree_with_std() {
     let cases = if cfg!(debug_assertions) { 150 } else { 2_000 };
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
@@ -165,7 +165,7 @@ fn any_script_does_what_it_does_to_std_s() {
 }
 
 #[test]
-fn a_place_inside_of_a_character_is_a_panic_with_its_numbers() {
+fn index_inside_character_panics() {
     let heap = heap(1 << 20, false);
     let mut text = Text::from_str_in("aß€", &heap);
     let inside = "byte 4 is inside of '€', bytes 3 to 6 of 6";
@@ -188,7 +188,7 @@ fn a_place_inside_of_a_character_is_a_panic_with_its_numbers() {
 
 /// Every way to grow a text, refused: each fails by its figures and leaves the text and the heap as they were.
 #[test]
-fn a_refusal_leaves_the_text_as_it_was() {
+fn refusal_leaves_string_unchanged() {
     let heap = heap(4096, false);
     let mut text = Text::from_str_in("an ß", &heap);
     text.shrink_to_fit();
@@ -229,7 +229,7 @@ fn a_refusal_leaves_the_text_as_it_was() {
 
 /// Nearly all of a heap whose length is no power of two: what is twice as long does not fit, what is needed does.
 #[test]
-fn a_text_grows_to_the_limit() {
+fn string_grows_to_the_limit() {
     for checked in [false, true] {
         let heap = heap(1_000_000, checked);
         let mut text = Text::new_in(&heap);
@@ -242,7 +242,7 @@ fn a_text_grows_to_the_limit() {
 }
 
 #[test]
-fn a_closure_that_panics_loses_nothing_it_has_not_seen() {
+fn panicking_retain_keeps_unvisited_characters() {
     let heap = heap(1 << 20, true);
     let mut text = Text::from_str_in("äbcdé", &heap);
     let panicked = catch_unwind(AssertUnwindSafe(|| text.retain(|c| if c == 'd' { panic!("at d") } else { c == 'b' })));
@@ -251,7 +251,7 @@ fn a_closure_that_panics_loses_nothing_it_has_not_seen() {
 }
 
 #[test]
-fn bytes_become_a_text_and_come_back() {
+fn bytes_round_trip() {
     let heap = heap(1 << 20, true);
     let bytes = vec_in![&heap; 0xE2, 0x82, 0xAC, b'!'];
     let at = bytes.as_ptr();
@@ -277,7 +277,7 @@ fn bytes_become_a_text_and_come_back() {
 /// It is found, compared and ordered as the `str` is.
 #[test]
 #[expect(clippy::mutable_key_type, reason = "a text hashes its bytes, not its heap")]
-fn a_text_is_as_its_str() {
+fn string_behaves_like_its_str() {
     let (heap, arena) = (heap(1 << 20, true), Arena::new());
     let (text, other) = (Text::from_str_in("été", &heap), String::from_str_in("été", &arena));
     let (owned, borrowed) = ("été".to_owned(), std::borrow::Cow::Borrowed("été"));
@@ -315,7 +315,7 @@ impl std::fmt::Display for Reenters<'_> {
 }
 
 #[test]
-fn a_display_may_use_the_same_arena_and_heap() {
+fn display_may_use_the_same_allocator() {
     let (arena, heap) = (Arena::new(), heap(1 << 20, true));
     let again = Reenters(&arena, &heap);
     // So long that it grows while others' blocks lie beside it.
@@ -352,7 +352,7 @@ impl std::fmt::Display for GoesOn {
 }
 
 #[test]
-fn a_display_that_swallows_the_refusal_is_refused() {
+fn refusal_ignored_by_display_is_reported() {
     let heap = heap(4096, true);
     let refused = try_format_in!(&heap, "<{}>", GoesOn("long".repeat(5_000)));
     assert_eq!(refused, Err(ReserveError::Refused { requested: 20_001, align: 1 }));
@@ -361,7 +361,7 @@ fn a_display_that_swallows_the_refusal_is_refused() {
 }
 
 #[test]
-fn a_display_that_breaks_leaves_nothing() {
+fn failing_display_leaks_nothing() {
     let heap = heap(1 << 20, true);
     for fails in [false, true] {
         let broken = catch_unwind(AssertUnwindSafe(|| format_in!(&heap, "{}", Breaks(fails))));

@@ -55,7 +55,7 @@ fn map_agrees<A: Allocator + Clone>(alloc: A, seed: u64, operations: usize) {
 }
 
 #[test]
-fn maps_over_a_handle_or_a_reference_agree_with_std() {
+fn maps_agree_with_std() {
     let with_reference = heap(64 << 20, false);
     map_agrees(&with_reference, 0x31, steps(1_000_000));
     assert_empty(&with_reference);
@@ -72,7 +72,7 @@ fn maps_over_a_handle_or_a_reference_agree_with_std() {
 }
 
 #[test]
-fn a_map_that_is_refused_is_as_it_was() {
+fn refused_map_is_unchanged() {
     for checked in [false, true] {
         let heap = heap(64 << 10, checked);
         let mut map: HashMap<u32, [u8; 32], DefaultHashBuilder, &Heap> = HashMap::new_in(&heap);
@@ -91,7 +91,7 @@ fn a_map_that_is_refused_is_as_it_was() {
 /// Doubling from 16 bytes to more than half of the limit: beyond a third of it old and new do not fit side by side, so
 /// the block has to grow where it is.
 #[test]
-fn a_vector_doubles_up_to_the_limit_in_place() {
+fn vector_doubles_in_place_to_limit() {
     for checked in [false, true] {
         let heap = Heap::builder().capacity(1 << 20).checked(checked).quarantine(8).build().expect("a heap");
         let mut bytes = ArenaVec::new_in(&heap);
@@ -118,7 +118,7 @@ fn a_vector_doubles_up_to_the_limit_in_place() {
 
 /// A region of three thirds; the middle one grows into a free neighbour that is behind it, before it, or both.
 #[test]
-fn a_large_block_grows_right_left_and_both_ways() {
+fn large_block_grows_in_both_directions() {
     let third = layout(1 << 20, 16);
     for (free_low, free_high, size) in [(false, true, 2 << 20), (true, false, 2 << 20), (true, true, 3 << 20)] {
         let heap = heap(3 << 20, false);
@@ -142,7 +142,7 @@ fn a_large_block_grows_right_left_and_both_ways() {
 
 /// Blocks of any size and alignment, grown and shrunk at random; every block is checked at every change.
 #[test]
-fn growing_and_shrinking_at_random_keeps_every_byte() {
+fn random_resizes_keep_contents() {
     for (checked, capacity) in [(false, 1 << 20), (true, 1 << 20), (false, 64 << 20)] {
         let heap = heap(capacity, checked);
         let mut random = Random::seeded(0x6A0);
@@ -172,7 +172,7 @@ fn growing_and_shrinking_at_random_keeps_every_byte() {
 
 /// The same operations on a vector in the heap and on the standard library's.
 #[test]
-fn a_vector_agrees_with_std() {
+fn vector_agrees_with_std() {
     for checked in [false, true] {
         let heap = heap(256 << 10, checked);
         let mut random = Random::seeded(0x5EC);
@@ -207,7 +207,7 @@ fn a_vector_agrees_with_std() {
 }
 
 #[test]
-fn collections_are_dropped_on_another_thread() {
+fn collections_are_dropped_on_other_threads() {
     for checked in [false, true] {
         let heap = heap(8 << 20, checked);
         for _ in 0..10 {

@@ -70,7 +70,7 @@ fn all_mappings_used() {
 }
 
 #[test]
-fn a_process_without_mappings_left_is_served_all_the_same() {
+fn requests_succeed_without_free_mappings() {
     let most = std::fs::read_to_string("/proc/sys/vm/max_map_count").expect("procfs");
     if most.trim().parse::<usize>().expect("a number") > 100_000 {
         return;
@@ -78,7 +78,7 @@ fn a_process_without_mappings_left_is_served_all_the_same() {
     if child::task().is_some() {
         all_mappings_used();
     } else {
-        let test = child::this_test!(a_process_without_mappings_left_is_served_all_the_same);
+        let test = child::this_test!(requests_succeed_without_free_mappings);
         assert_eq!(child::signal_of(test, "all"), None);
     }
 }

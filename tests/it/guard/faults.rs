@@ -180,7 +180,7 @@ const CASES: [(&str, Case); 16] = [
 ];
 
 #[test]
-fn a_stale_read_faults_and_without_guard_mode_does_not() {
+fn stale_read_faults_only_when_guarded() {
     if let Some(task) = child::task() {
         let (name, mode) = task.split_once(' ').expect("two words");
         let region = Region::builder().capacity(4 << 20).huge_pages(false).guard_pages(mode == "guarded");
@@ -191,7 +191,7 @@ fn a_stale_read_faults_and_without_guard_mode_does_not() {
         let _byte = unsafe { at.read_volatile() };
         return;
     }
-    let test = child::this_test!(a_stale_read_faults_and_without_guard_mode_does_not);
+    let test = child::this_test!(stale_read_faults_only_when_guarded);
     for (name, _) in CASES {
         assert_eq!(child::signal_of(test, &format!("{name} guarded")), Some(SIGSEGV), "{name}");
         assert_eq!(child::signal_of(test, &format!("{name} open")), None, "{name}");

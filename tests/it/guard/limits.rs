@@ -25,7 +25,7 @@ fn assert_little_is_quarantined(region: &Region) {
 
 /// What an interner has taken for a string that is refused after all was nobody's: it does not wait.
 #[test]
-fn a_refused_string_leaves_nothing_in_the_quarantine() {
+fn refused_string_quarantines_nothing() {
     let region = region(1 << 20);
     let names = Interner::in_region(&region);
     // All slots of a segment: the next string needs another one.
@@ -111,7 +111,7 @@ const CLIENTS: [Client; 11] = [
 ];
 
 #[test]
-fn each_gets_as_much_again_and_after_others_all_that_is_left() {
+fn quarantined_memory_is_reused_at_limit() {
     for (at, client) in CLIENTS.iter().enumerate() {
         let region = region(1 << 20);
         let first = client(&region);
@@ -133,7 +133,7 @@ fn each_gets_as_much_again_and_after_others_all_that_is_left() {
 }
 
 #[test]
-fn an_arena_that_is_reset_gets_as_much_again() {
+fn reset_arena_reuses_quarantined_memory() {
     for size in [100, 1_000, 60_000] {
         let region = region(1 << 20);
         let mut arena = Arena::in_region(&region);
@@ -151,7 +151,7 @@ fn an_arena_that_is_reset_gets_as_much_again() {
 }
 
 #[test]
-fn a_lowered_limit_counts_what_waits_as_free() {
+fn quarantined_bytes_count_as_free() {
     let region = region(4 << 20);
     let heap = Heap::in_region(&region);
     let blocks: Vec<Block> = (0..8).map(|_| take(&heap, layout(128 << 10, 1)).expect("room")).collect();
@@ -164,7 +164,7 @@ fn a_lowered_limit_counts_what_waits_as_free() {
 }
 
 #[test]
-fn a_block_grows_into_what_waits_beside_it() {
+fn block_grows_into_quarantined_neighbours() {
     let region = region(1 << 20);
     let heap = Heap::in_region(&region);
     let mut block = take(&heap, layout(512 << 10, 1)).expect("room");
@@ -216,7 +216,7 @@ fn share_of_either(region: &Region) {
 }
 
 #[test]
-fn nobody_is_refused_its_share() {
+fn no_thread_is_refused_its_share() {
     each_has_its_share(2, steps(2_000), share_of_a_heap);
     each_has_its_share(8, steps(300), share_of_a_heap);
     each_has_its_share(2, steps(500), share_of_an_arena);
@@ -224,7 +224,7 @@ fn nobody_is_refused_its_share() {
 }
 
 #[test]
-fn nobody_of_sixty_four_is_refused_its_share() {
+fn sixty_four_threads_get_their_share() {
     each_has_its_share(64, steps(120), share_of_a_heap);
     each_has_its_share(64, steps(40), share_of_either);
 }
@@ -260,7 +260,7 @@ fn churn(region: &Region, seed: u64, rounds: usize) {
 }
 
 #[test]
-fn what_threads_hold_at_the_limit_is_theirs_alone() {
+fn blocks_are_disjoint_at_the_limit() {
     // Less than one of them alone would take.
     let region = region(512 << 10);
     let over = Arc::new(AtomicBool::new(false));
@@ -287,7 +287,7 @@ fn what_threads_hold_at_the_limit_is_theirs_alone() {
 }
 
 #[test]
-fn one_arena_of_many_threads_is_whole_again_after_a_reset() {
+fn reset_recovers_arena_of_many_threads() {
     let region = region(2 << 20);
     let mut arena = Arena::in_region(&region);
     for round in 0..20 {

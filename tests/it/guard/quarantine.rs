@@ -40,7 +40,7 @@ fn free_in_order(heap: &Heap, count: usize, bytes: usize) -> Vec<NonNull<u8>> {
 }
 
 #[test]
-fn what_waits_is_usage_and_a_quarter_of_the_limit_at_most() {
+fn quarantine_is_capped_usage() {
     let region = region(4 << 20);
     let heap = Heap::in_region(&region);
     let places = free_in_order(&heap, 24, 64 << 10);
@@ -60,7 +60,7 @@ fn what_waits_is_usage_and_a_quarter_of_the_limit_at_most() {
 }
 
 #[test]
-fn a_thousand_and_twenty_four_wait() {
+fn quarantine_holds_1024_extents() {
     let region = region(64 << 20);
     let heap = Heap::builder().region(&region).checked(true).build().expect("a heap");
     let places = free_in_order(&heap, 1_500, 2 * PAGE);
@@ -70,7 +70,7 @@ fn a_thousand_and_twenty_four_wait() {
 }
 
 #[test]
-fn the_oldest_gives_way_and_no_more_than_needed() {
+fn oldest_extents_leave_as_needed() {
     let region = region(1 << 20);
     let heap = Heap::in_region(&region);
     let kept = take(&heap, layout(768 << 10, 1)).expect("room");
@@ -90,7 +90,7 @@ fn the_oldest_gives_way_and_no_more_than_needed() {
 }
 
 #[test]
-fn a_request_that_nothing_would_help_leaves_the_quarantine_alone() {
+fn hopeless_request_keeps_the_quarantine() {
     let region = region(1 << 20);
     let heap = Heap::builder().region(&region).limit(512 << 10).build().expect("a heap");
     let kept = take(&heap, layout(384 << 10, 1)).expect("room");
@@ -108,7 +108,7 @@ fn a_request_that_nothing_would_help_leaves_the_quarantine_alone() {
 }
 
 #[test]
-fn a_second_free_is_found() {
+fn double_free_is_detected() {
     for checked in [false, true] {
         let region = region(4 << 20);
         let heap = Heap::builder().region(&region).checked(checked).build().expect("a heap");
@@ -144,7 +144,7 @@ fn a_second_free_is_found() {
 // ---- beside other options -------------------------------------------------------------------------------------------
 
 #[test]
-fn what_waits_holds_no_memory_and_is_whole_again_afterwards() {
+fn quarantined_pages_hold_no_memory() {
     for (zero, poison, byte) in [(false, false, 0), (true, false, 0), (false, true, 0xDE)] {
         let region = guarded(1 << 20).zero_on_free(zero).poison_on_free(poison).build().expect("a region");
         let heap = Heap::in_region(&region);
@@ -161,7 +161,7 @@ fn what_waits_holds_no_memory_and_is_whole_again_afterwards() {
 }
 
 #[test]
-fn memory_that_is_locked_is_guarded_too() {
+fn locked_memory_is_guarded() {
     let Ok(region) = guarded(256 << 10).lock_memory(true).build() else { return };
     let heap = Heap::in_region(&region);
     for _ in 0..20 {
@@ -182,7 +182,7 @@ fn asked_for_huge_pages(region: &Region) -> bool {
 }
 
 #[test]
-fn huge_pages_are_parted_only_where_they_were_asked_for() {
+fn huge_pages_split_only_on_request() {
     assert!(!asked_for_huge_pages(&region(8 << 20)));
     let region = guarded(8 << 20).huge_pages(true).build().expect("a region");
     assert!(asked_for_huge_pages(&region) || !std::path::Path::new("/sys/kernel/mm/transparent_hugepage").exists());
@@ -195,7 +195,7 @@ fn huge_pages_are_parted_only_where_they_were_asked_for() {
 }
 
 #[test]
-fn trim_returns_what_is_free_and_leaves_what_waits() {
+fn trim_keeps_the_quarantine() {
     let region = region(4 << 20);
     let heap = Heap::in_region(&region);
     let places = free_in_order(&heap, 4, 64 << 10);
@@ -209,7 +209,7 @@ fn trim_returns_what_is_free_and_leaves_what_waits() {
 }
 
 #[test]
-fn the_caller_s_memory_and_other_regions_are_not_guarded() {
+fn borrowed_memory_is_not_guarded() {
     let memory = vec![std::mem::MaybeUninit::<u8>::uninit(); 1 << 20].leak();
     for region in [Region::over(memory).expect("a region"), Region::with_capacity(1 << 20).expect("a region")] {
         let heap = Heap::in_region(&region);
@@ -220,7 +220,7 @@ fn the_caller_s_memory_and_other_regions_are_not_guarded() {
 }
 
 #[test]
-fn blocks_of_a_page_and_more_begin_on_pages_where_there_is_room() {
+fn long_blocks_begin_on_pages() {
     let region = region(64 << 10);
     let heap = Heap::builder().region(&region).checked(true).quarantine(0).build().expect("a heap");
     let _aside = take(&heap, layout(16, 1)).expect("room");

@@ -46,7 +46,7 @@ fn reported_everywhere(heap: &Heap, ptr: NonNull<u8>, layout: Layout, error: Fre
 }
 
 #[test]
-fn a_double_free_is_reported_on_any_thread() {
+fn double_free_is_reported() {
     for size in [1, 24, 600, 8_000, 100_000] {
         let heap = heap(1 << 20, true);
         let block = take(&heap, layout(size, 8)).expect("empty");
@@ -60,7 +60,7 @@ fn a_double_free_is_reported_on_any_thread() {
 }
 
 #[test]
-fn a_free_inside_a_block_is_reported() {
+fn interior_free_is_reported() {
     let heap = heap(1 << 20, true);
     for (size, step) in [(100, 1), (100, 16), (8_000, 4_096), (100_000, 99_984)] {
         let block = take(&heap, layout(size, 16)).expect("empty");
@@ -73,7 +73,7 @@ fn a_free_inside_a_block_is_reported() {
 }
 
 #[test]
-fn a_free_of_a_foreign_address_is_reported() {
+fn foreign_free_is_reported() {
     let (heap, other) = (heap(1 << 20, true), heap(1 << 20, false));
     let foreign = take(&other, layout(64, 8)).expect("empty");
     let on_the_stack = 0_u64;
@@ -88,7 +88,7 @@ fn a_free_of_a_foreign_address_is_reported() {
 }
 
 #[test]
-fn a_wrong_layout_is_reported() {
+fn wrong_layout_is_reported() {
     let heap = heap(1 << 20, true);
     let block = take(&heap, layout(100, 8)).expect("empty");
     for size in [1, 96, 113, 200, 8_193, 1 << 19, isize::MAX as usize / 2] {
@@ -103,7 +103,7 @@ fn a_wrong_layout_is_reported() {
 }
 
 #[test]
-fn try_free_is_exact_whatever_the_mode() {
+fn try_free_is_exact() {
     for checked in [false, true] {
         let heap = heap(1 << 20, checked);
         let blocks: Vec<_> = (0..50).map(|i| take(&heap, layout(1 + i * 97, 8)).expect("room")).collect();
@@ -126,7 +126,7 @@ fn try_free_is_exact_whatever_the_mode() {
 }
 
 #[test]
-fn without_checks_a_double_free_is_counted_at_the_flush_at_the_latest() {
+fn unchecked_double_free_is_counted() {
     let heap = heap(1 << 20, false);
     let block = take(&heap, layout(40, 8)).expect("empty");
     let (ptr, layout) = (block.ptr(), block.layout());
@@ -139,7 +139,7 @@ fn without_checks_a_double_free_is_counted_at_the_flush_at_the_latest() {
 }
 
 #[test]
-fn the_quarantine_gives_way_before_a_refusal() {
+fn quarantine_is_released_before_refusal() {
     let heap = heap(1 << 20, true);
     let piece = layout(4_096, 16);
     for _round in 0..3 {
@@ -155,7 +155,7 @@ fn the_quarantine_gives_way_before_a_refusal() {
 
 /// As memory in a depot, memory in quarantine is idle: whoever shares the region is not refused beside it.
 #[test]
-fn another_heap_s_quarantine_gives_way_too() {
+fn quarantines_of_other_heaps_are_released() {
     for checked in [false, true] {
         let region = Region::with_capacity(1 << 20).expect("a region");
         let waiting = Heap::builder().region(&region).checked(true).build().expect("a heap");
@@ -170,7 +170,7 @@ fn another_heap_s_quarantine_gives_way_too() {
 }
 
 #[test]
-fn the_oldest_leave_the_quarantine_first() {
+fn oldest_blocks_leave_quarantine_first() {
     let heap = Heap::builder().capacity(1 << 20).checked(true).quarantine(4).build().expect("a heap");
     let blocks: Vec<_> = (0..6).map(|_| take(&heap, layout(64, 8)).expect("room")).collect();
     let usage = heap.memory_usage();
@@ -188,7 +188,7 @@ fn the_oldest_leave_the_quarantine_first() {
 }
 
 #[test]
-fn scripts_on_many_threads_meet_no_false_report() {
+fn concurrent_scripts_get_no_false_report() {
     for quarantine in [0, 1, 256, 5_000] {
         let heap = Heap::builder().capacity(2 << 20).checked(true).quarantine(quarantine).build().expect("a heap");
         let threads: Vec<_> = (0..4)

@@ -10,7 +10,7 @@ use crate::support::{
 use sharded_arena::{AllocErrorKind, Heap, Region};
 
 #[test]
-fn an_observer_never_sees_usage_above_the_limit() {
+fn observer_never_sees_usage_above_limit() {
     for checked in [false, true] {
         let region = Region::with_capacity(512 << 10).expect("a region");
         let heaps: Vec<_> = (0..2)
@@ -56,7 +56,7 @@ fn an_observer_never_sees_usage_above_the_limit() {
 }
 
 #[test]
-fn a_refusal_changes_no_figure() {
+fn refusal_changes_no_figure() {
     for checked in [false, true] {
         let heap = heap(1 << 20, checked);
         let region = heap.region().clone();
@@ -79,7 +79,7 @@ fn a_refusal_changes_no_figure() {
 }
 
 #[test]
-fn huge_requests_in_a_loop_never_refuse_small_ones_that_fit() {
+fn huge_requests_never_refuse_small_ones() {
     for checked in [false, true] {
         let heap = heap(1 << 20, checked);
         let held = take(&heap, layout(256 << 10, 16)).expect("empty");
@@ -109,7 +109,7 @@ fn huge_requests_in_a_loop_never_refuse_small_ones_that_fit() {
 }
 
 #[test]
-fn limits_are_lowered_and_raised_under_use() {
+fn limit_changes_apply_under_use() {
     for checked in [false, true] {
         let region = Region::builder().capacity(1 << 20).limit(512 << 10).build().expect("a region");
         let heap = Heap::builder().region(&region).checked(checked).build().expect("a heap");
@@ -141,7 +141,7 @@ fn limits_are_lowered_and_raised_under_use() {
 }
 
 #[test]
-fn heaps_in_one_region_have_limits_of_their_own() {
+fn heaps_in_one_region_limited_separately() {
     for checked in [false, true] {
         let region = Region::with_capacity(1 << 20).expect("a region");
         let build = |limit| Heap::builder().region(&region).limit(limit).checked(checked).build().expect("a heap");
@@ -166,7 +166,7 @@ fn heaps_in_one_region_have_limits_of_their_own() {
 }
 
 #[test]
-fn two_heaps_at_the_limit_are_not_refused_beside_idle_memory() {
+fn other_heaps_idle_memory_is_reclaimed() {
     let region = Region::with_capacity(4 << 20).expect("a region");
     let heaps = [Heap::in_region(&region), Heap::in_region(&region)];
     for round in 0..20 {
@@ -191,7 +191,7 @@ fn two_heaps_at_the_limit_are_not_refused_beside_idle_memory() {
 }
 
 #[test]
-fn a_reservation_is_charged_drawn_down_and_returned() {
+fn reservation_is_charged_and_returned() {
     for checked in [false, true] {
         let heap = heap(1 << 20, checked);
         let region = heap.region().clone();
@@ -229,7 +229,7 @@ fn a_reservation_is_charged_drawn_down_and_returned() {
 
 /// Idle memory of the heap itself must not fail a reserved request either.
 #[test]
-fn a_reserved_request_is_not_refused_beside_idle_memory() {
+fn reserving_reclaims_idle_memory() {
     for round in 0..4 {
         let heap = heap(4 << 20, false);
         let high = take(&heap, layout(2 << 20, 16)).expect("empty");
@@ -252,7 +252,7 @@ fn a_reserved_request_is_not_refused_beside_idle_memory() {
 }
 
 #[test]
-fn extreme_layouts() {
+fn extreme_layouts_are_served_or_refused() {
     for checked in [false, true] {
         let heap = heap(16 << 20, checked);
         for shift in 0..=22 {

@@ -44,7 +44,7 @@ fn held_share(size: usize, checked: bool) -> f64 {
 }
 
 #[test]
-fn parked_threads_leave_the_limit_to_the_others() {
+fn parked_threads_leave_memory_to_others() {
     for checked in [false, true] {
         assert!(held_share(1_024, checked) >= 0.92);
         assert!(held_share(600, checked) >= 0.90);

@@ -145,7 +145,7 @@ impl World {
 }
 
 #[test]
-fn any_script_leaves_every_byte_in_one_place() {
+fn random_scripts_lose_no_byte() {
     let cases = if cfg!(debug_assertions) { 300 } else { 2_000 };
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));

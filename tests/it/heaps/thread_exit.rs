@@ -39,7 +39,7 @@ thread_local! {
 }
 
 #[test]
-fn destructors_of_thread_locals_may_use_the_heap() {
+fn thread_local_destructors_use_the_heap() {
     for checked in [false, true] {
         let heap = heap(1 << 20, checked);
         for heap_first in [false, true] {
@@ -60,7 +60,7 @@ fn destructors_of_thread_locals_may_use_the_heap() {
 
 /// A thread whose only use of a heap is inside a destructor.
 #[test]
-fn the_first_use_may_be_in_a_destructor() {
+fn first_use_in_a_destructor_works() {
     let heap = heap(1 << 20, false);
     for _ in 0..50 {
         let heap = heap.clone();
@@ -91,7 +91,7 @@ impl Drop for LocalAtEnd {
 }
 
 #[test]
-fn a_local_handle_outlives_its_thread_s_guard() {
+fn local_handle_outlives_its_thread() {
     for heap_first in [false, true] {
         let heap: &'static Heap = Box::leak(Box::new(heap(1 << 20, false)));
         let (ending, at_end) = channel();
@@ -124,7 +124,7 @@ fn a_local_handle_outlives_its_thread_s_guard() {
 }
 
 #[test]
-fn a_leaked_local_handle_costs_at_most_a_shard() {
+fn leaked_local_handle_costs_one_shard() {
     let region = Region::with_capacity(1 << 20).expect("a region");
     let heap = Heap::in_region(&region);
     for _ in 0..3 {
@@ -180,7 +180,7 @@ thread_local! {
 /// A heap with one shard: once its owner's identity has ended another thread has it, and the owner must not touch it.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_thread_past_its_end_leaves_its_shard_alone() {
+fn exiting_thread_leaves_its_shard_alone() {
     let heap = heap(64 << 10, false);
     let (ending, at_end) = channel();
     let (go_on, proceed) = channel();

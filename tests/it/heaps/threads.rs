@@ -16,7 +16,7 @@ fn slack(heap: &Heap) -> usize {
 }
 
 #[test]
-fn a_hundred_thousand_short_threads_leave_nothing_behind() {
+fn short_threads_leave_nothing_behind() {
     const AT_ONCE: usize = 8;
     for checked in [false, true] {
         let heap = heap(4 << 20, checked);
@@ -46,7 +46,7 @@ fn a_hundred_thousand_short_threads_leave_nothing_behind() {
 }
 
 #[test]
-fn blocks_of_an_ended_thread_are_freed_by_another_and_reused_by_a_third() {
+fn blocks_of_exited_threads_are_reused() {
     for checked in [false, true] {
         let heap = heap(1 << 20, checked);
         for seed in 0..20 {
@@ -64,7 +64,7 @@ fn blocks_of_an_ended_thread_are_freed_by_another_and_reused_by_a_third() {
 }
 
 #[test]
-fn a_thread_that_only_frees_does_not_hoard() {
+fn free_only_thread_hoards_nothing() {
     for checked in [false, true] {
         let heap = heap(16 << 20, checked);
         let (blocks, to_free): (Sender<Vec<Block>>, Receiver<_>) = channel();
@@ -93,7 +93,7 @@ fn a_thread_that_only_frees_does_not_hoard() {
 }
 
 #[test]
-fn a_stampede_on_an_empty_region_takes_what_it_needs() {
+fn stampede_takes_only_needed_memory() {
     const THREADS: usize = 64;
     for checked in [false, true] {
         let region = Region::with_capacity(4 << 20).expect("a region");
@@ -122,7 +122,7 @@ fn a_stampede_on_an_empty_region_takes_what_it_needs() {
 }
 
 #[test]
-fn a_heap_is_dropped_by_another_thread_than_its_users() {
+fn heap_is_dropped_by_another_thread() {
     for checked in [false, true] {
         let region = Region::with_capacity(1 << 20).expect("a region");
         for round in 0..100 {
@@ -157,7 +157,7 @@ fn a_heap_is_dropped_by_another_thread_than_its_users() {
 }
 
 #[test]
-fn ten_thousand_heaps_at_one_address_never_touch_a_neighbour() {
+fn heaps_reusing_an_address_are_independent() {
     let region = Region::with_capacity(1 << 20).expect("a region");
     let neighbour = Heap::in_region(&region);
     let canaries: Vec<_> = (0..200).map(|i| take(&neighbour, layout(16 + i * 7, 8)).expect("room")).collect();
@@ -183,7 +183,7 @@ fn ten_thousand_heaps_at_one_address_never_touch_a_neighbour() {
 
 /// More heaps than a thread remembers, used in turn.
 #[test]
-fn a_thread_may_use_many_heaps_in_turn() {
+fn thread_alternates_between_many_heaps() {
     let region = Region::with_capacity(8 << 20).expect("a region");
     let heaps: Vec<_> = (0..32).map(|_| Heap::in_region(&region)).collect();
     let mut random = Random::seeded(0x3EA9);

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use sharded_arena::{AllocErrorKind, Arena, FrozenInterner, Interner, Symbol};
 
 #[test]
-fn strings_of_every_length_and_alphabet_come_back() {
+fn strings_of_any_length_round_trip() {
     let names = Interner::new();
     let long = "long ".repeat(300_000);
     let mut texts: Vec<String> = (0..=200).map(|len| "x".repeat(len)).collect();
@@ -48,7 +48,7 @@ fn strings_of_every_length_and_alphabet_come_back() {
 }
 
 #[test]
-fn symbols_of_others_and_made_up_ones_give_none_or_a_string() {
+fn foreign_symbols_resolve_safely() {
     let (few, many) = (Interner::new(), Interner::new());
     for index in 0..3 {
         few.intern(&format!("few {index}")).expect("no limit");
@@ -75,7 +75,7 @@ fn symbols_of_others_and_made_up_ones_give_none_or_a_string() {
 }
 
 #[test]
-fn a_symbol_is_four_bytes_ordered_and_shown_as_its_number() {
+fn symbols_are_ordered_four_byte_numbers() {
     assert_eq!((size_of::<Symbol>(), size_of::<Option<Symbol>>()), (4, 4));
     let of = |index| Symbol::from_index(index).expect("small");
     assert!(of(0) < of(1) && of(9) < of(10));
@@ -87,7 +87,7 @@ fn a_symbol_is_four_bytes_ordered_and_shown_as_its_number() {
 }
 
 #[test]
-fn what_is_too_long_is_refused_with_figures_and_changes_nothing() {
+fn too_long_string_changes_nothing() {
     let shared = region(64 << 10);
     let names = Interner::in_region(&shared);
     names.intern("kept").expect("room");
@@ -107,7 +107,7 @@ fn what_is_too_long_is_refused_with_figures_and_changes_nothing() {
 // ---- readers ----------------------------------------------------------------------------------------------------
 
 #[test]
-fn a_frozen_interner_is_the_same_strings_with_less_memory() {
+fn freezing_keeps_strings_and_saves_memory() {
     let shared = region(16 << 20);
     let names = Interner::in_region(&shared);
     let texts: Vec<String> = (0..30_000).map(|index| format!("text {index}")).collect();
@@ -165,7 +165,7 @@ thread_local! {
 }
 
 #[test]
-fn a_thread_interns_while_it_ends() {
+fn exiting_thread_may_intern() {
     for used_before in [false, true] {
         let names = Arc::new(Interner::with_capacity(4 << 20).expect("a region"));
         let (sender, receiver) = mpsc::channel();
@@ -187,7 +187,7 @@ fn a_thread_interns_while_it_ends() {
 /// Threads fill two interners and an arena in one region, to its limit and beyond; nobody ever sees the limit exceeded,
 /// nor a symbol without its string.
 #[test]
-fn two_interners_and_an_arena_share_a_limit_that_holds() {
+fn shared_limit_holds_for_all_clients() {
     for limit in [8 << 10, 40 << 10, 300 << 10] {
         let shared = region(1 << 20);
         shared.set_limit(limit);
@@ -238,7 +238,7 @@ fn two_interners_and_an_arena_share_a_limit_that_holds() {
 
 /// What one thread has interned is found by all who hear of it.
 #[test]
-fn a_symbol_is_known_to_whoever_is_told() {
+fn symbols_resolve_on_every_thread() {
     let names = Arc::new(Interner::new());
     let (sender, receiver) = mpsc::channel::<(Symbol, String)>();
     let reader = std::thread::spawn({
@@ -273,7 +273,7 @@ proptest! {
 
     /// Any strings, many of them equal, under a limit that some of them meet: a map from strings to numbers says the same.
     #[test]
-    fn it_is_a_map_from_strings_to_numbers(
+    fn random_interning_agrees_with_map(
         texts in prop::collection::vec("[a-c]{0,3}|.{0,40}|x{100,900}", 0..300),
         limit in 5_000usize..60_000,
     ) {

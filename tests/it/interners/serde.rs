@@ -19,7 +19,7 @@ struct Document {
 }
 
 #[test]
-fn symbols_written_beside_their_interner_lead_to_the_same_strings() {
+fn symbols_survive_a_round_trip() {
     let names = Interner::new();
     let text = "a rose is a rose is a \"rose\" é 日 ";
     let words: Vec<Symbol> = text.split(' ').map(|word| names.intern(word).expect("no limit")).collect();
@@ -35,7 +35,7 @@ fn symbols_written_beside_their_interner_lead_to_the_same_strings() {
 }
 
 #[test]
-fn strings_come_behind_those_that_are_there() {
+fn input_is_appended_to_existing_strings() {
     let names = Interner::new();
     names.intern("first").expect("no limit");
     let names = read_into(names, r#"["second", "th\u0069rd"]"#).expect("new strings");
@@ -45,7 +45,7 @@ fn strings_come_behind_those_that_are_there() {
 }
 
 #[test]
-fn what_is_wrong_is_the_format_s_error_and_leaves_nothing_behind() {
+fn malformed_input_leaks_nothing() {
     let region = Region::with_capacity(64 << 10).expect("a region");
     for (wrong, why) in [
         (r#"["a", 1]"#, "expected a string"),
@@ -67,7 +67,7 @@ fn what_is_wrong_is_the_format_s_error_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_symbol_is_an_index() {
+fn symbol_is_written_as_index() {
     let symbol = |index| Symbol::from_index(index).expect("small");
     assert_eq!(serde_json::from_str::<Symbol>("7").expect("an index"), symbol(7));
     assert_eq!(json(&symbol(u32::MAX as usize - 1)), "4294967294");
@@ -81,7 +81,7 @@ fn a_symbol_is_an_index() {
 
 /// What is written while others intern is a beginning of what there is in the end.
 #[test]
-fn an_interner_is_written_while_threads_intern() {
+fn interner_serialises_during_interning() {
     let names = Interner::new();
     let written = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..3)

@@ -23,7 +23,7 @@ fn assert_whole(names: &Interner) {
 }
 
 #[test]
-fn equal_strings_are_one_symbol_and_lead_back() {
+fn equal_strings_share_a_symbol() {
     let names = Interner::new();
     assert!(names.is_empty() && names.region().is_none());
     assert_eq!((names.get("a"), names.resolve(symbol(0)), names.memory_usage()), (None, None, 0));
@@ -45,7 +45,7 @@ const STRINGS: usize = 10_000;
 
 /// 64 threads intern the same 10,000 strings and 10,000 of their own, each in an order of its own.
 #[test]
-fn sixty_four_threads_agree() {
+fn concurrent_threads_agree_on_symbols() {
     let names = Interner::new();
     let begin = Barrier::new(THREADS);
     let shared: Vec<String> = (0..STRINGS).map(|index| format!("shared/{index}")).collect();
@@ -80,7 +80,7 @@ fn sixty_four_threads_agree() {
 }
 
 #[test]
-fn what_is_refused_changes_nothing_and_leaves_no_hole() {
+fn refused_string_leaves_no_gap() {
     let shared = region(1 << 20);
     let names = Interner::in_region(&shared);
     assert_eq!((names.memory_usage(), shared.memory_usage()), (0, 0), "nothing is taken before the first use");
@@ -118,7 +118,7 @@ fn what_is_refused_changes_nothing_and_leaves_no_hole() {
 
 /// The least region, which also is its own limit: the text, the table and the numbers share its 4 KiB.
 #[test]
-fn the_least_region_has_room_for_dozens_of_strings() {
+fn smallest_region_holds_dozens_of_strings() {
     let names = Interner::with_capacity(4 << 10).expect("a region");
     let error = (0..).find_map(|index| names.intern(&format!("{index}")).err()).expect("a full region");
     assert_eq!((error.limit, error.usage), (4 << 10, names.memory_usage()));
@@ -127,7 +127,7 @@ fn the_least_region_has_room_for_dozens_of_strings() {
 }
 
 #[test]
-fn a_drop_gives_everything_back_and_leaves_the_others_alone() {
+fn drop_frees_only_its_own_strings() {
     let shared = region(8 << 20);
     let heap = Heap::in_region(&shared);
     let names: Vec<Interner> = (0..3).map(|_| Interner::in_region(&shared)).collect();

@@ -51,7 +51,7 @@ fn exact(slots: usize, threads: usize) {
 }
 
 #[test]
-fn capacity_is_exact_on_one_thread_and_on_eight() {
+fn capacity_is_exact_on_eight_threads() {
     exact(1000, 1);
     for slots in 1..=200 {
         exact(slots, 1);
@@ -62,7 +62,7 @@ fn capacity_is_exact_on_one_thread_and_on_eight() {
 }
 
 #[test]
-fn capacity_is_exact_on_more_threads_than_have_hints() {
+fn capacity_is_exact_without_hints() {
     for slots in [1, 2, 31, 32, 33, 63, 64, 65, 100, 127, 128, 129, 200] {
         exact(slots, 64);
         exact(slots, 80);
@@ -71,7 +71,7 @@ fn capacity_is_exact_on_more_threads_than_have_hints() {
 
 /// As many threads as slots, each with one value at a time at most.
 #[test]
-fn threads_with_a_slot_each_are_never_refused() {
+fn threads_with_own_slot_never_refused() {
     for threads in [2, 8, 64] {
         let pool = Pool::with_capacity(threads).unwrap();
         thread::scope(|scope| {
@@ -94,7 +94,7 @@ fn threads_with_a_slot_each_are_never_refused() {
 }
 
 #[test]
-fn a_pool_of_most_slots_says_so() {
+fn slot_limit_is_reported() {
     let most = u32::MAX as usize;
     let pool = Pool::<()>::with_capacity(most).unwrap();
     assert_eq!(pool.capacity(), most);
@@ -114,7 +114,7 @@ type Small = [u64; 3];
 const SEGMENT: usize = 4096;
 
 #[test]
-fn a_pool_is_refused_exactly_when_its_region_has_no_room_for_a_segment() {
+fn pool_grows_while_region_has_room() {
     let mut random = Random::seeded(0x5E6);
     for _ in 0..support::steps(200) {
         let region = Region::with_capacity(1 << 17).unwrap();
@@ -151,7 +151,7 @@ fn a_pool_is_refused_exactly_when_its_region_has_no_room_for_a_segment() {
 }
 
 #[test]
-fn a_pool_that_was_refused_goes_on_when_memory_comes_back() {
+fn refused_pool_grows_after_frees() {
     let region = Region::with_capacity(1 << 17).unwrap();
     let pool = Pool::<Small>::in_region(&region);
     let heap = Heap::in_region(&region);
@@ -188,7 +188,7 @@ fn heap_free(heap: &Heap, block: std::ptr::NonNull<[u8]>, layout: std::alloc::La
 }
 
 #[test]
-fn a_limit_that_is_lowered_and_raised_is_kept() {
+fn changed_limit_is_kept() {
     let (region, pool) = pool_alone::<Small>(1 << 17);
     region.set_limit(3 * SEGMENT + SEGMENT / 2);
     let first = fill_up(&pool, &[1; 3]);
@@ -204,7 +204,7 @@ fn a_limit_that_is_lowered_and_raised_is_kept() {
 }
 
 #[test]
-fn a_region_too_small_for_a_segment_holds_nothing() {
+fn too_small_region_holds_nothing() {
     let region = Region::with_capacity(1 << 17).unwrap();
     region.set_limit(SEGMENT - 16);
     let pool = Pool::<Small>::in_region(&region);
@@ -218,7 +218,7 @@ fn a_region_too_small_for_a_segment_holds_nothing() {
 }
 
 #[test]
-fn two_pools_a_heap_and_an_arena_keep_the_limit_together() {
+fn shared_limit_holds_for_all_clients() {
     const LIMIT: usize = 400_000;
     let region = Region::builder().capacity(1 << 20).limit(LIMIT).build().unwrap();
     let (small, large) = (Pool::<Small>::in_region(&region), Pool::<[u64; 400]>::in_region(&region));
@@ -278,7 +278,7 @@ fn two_pools_a_heap_and_an_arena_keep_the_limit_together() {
 }
 
 #[test]
-fn threads_that_together_hold_no_more_than_the_capacity_are_never_refused() {
+fn threads_within_capacity_never_refused() {
     const THREADS: usize = 8;
     const EACH: usize = 50;
     let pool = Pool::with_capacity(THREADS * EACH).unwrap();
@@ -303,7 +303,7 @@ fn threads_that_together_hold_no_more_than_the_capacity_are_never_refused() {
 }
 
 #[test]
-fn slots_that_another_thread_has_freed_are_found_while_it_lives() {
+fn slots_freed_elsewhere_are_found() {
     let pool = Pool::with_capacity(100).unwrap();
     let (freed, go_on) = (Barrier::new(2), Barrier::new(2));
     thread::scope(|scope| {
@@ -323,7 +323,7 @@ fn slots_that_another_thread_has_freed_are_found_while_it_lives() {
 }
 
 #[test]
-fn all_memory_returns_with_the_pool() {
+fn dropped_pool_frees_all_memory() {
     let region = Region::with_capacity(1 << 20).unwrap();
     let pool = Pool::in_region(&region);
     let mut count = 0;
@@ -338,6 +338,6 @@ fn all_memory_returns_with_the_pool() {
 }
 
 #[test]
-fn no_slots_is_an_error() {
+fn zero_slots_is_an_error() {
     assert!(matches!(Pool::<u8>::with_capacity(0), Err(RegionError::ZeroCapacity)));
 }

@@ -14,7 +14,7 @@ use sharded_arena::{Key, Pool, PoolFull};
 const LEN: usize = 150;
 
 #[test]
-fn a_destructor_that_panics_in_remove_leaves_its_slot_free() {
+fn panic_in_remove_frees_the_slot() {
     let (pool, ledger) = (Pool::with_capacity(1).unwrap(), Log::shared());
     let mut before = None;
     for id in 0..100 {
@@ -29,7 +29,7 @@ fn a_destructor_that_panics_in_remove_leaves_its_slot_free() {
 }
 
 #[test]
-fn a_destructor_that_panics_in_the_last_guard_leaves_its_slot_free() {
+fn panic_in_last_guard_frees_slot() {
     let (pool, ledger) = (Pool::with_capacity(1).unwrap(), Log::shared());
     for id in 0..100 {
         let key = pool.insert(ledger.make_owning_panicking()).unwrap();
@@ -47,7 +47,7 @@ fn a_destructor_that_panics_in_the_last_guard_leaves_its_slot_free() {
 }
 
 #[test]
-fn values_that_are_taken_or_refused_panic_in_their_owner_s_hands() {
+fn taken_values_panic_in_the_caller() {
     let (pool, ledger) = (Pool::with_capacity(1).unwrap(), Log::shared());
     let key = pool.insert(ledger.make_owning_panicking()).unwrap();
     let PoolFull { value: refused, .. } = pool.insert(ledger.make_owning_panicking()).unwrap_err();
@@ -79,7 +79,7 @@ fn assert_afresh(pool: &mut Pool<Owning>, keys: &[Key<Owning>], ledger: &Log) {
 }
 
 #[test]
-fn one_destructor_that_panics_at_any_step_keeps_no_other_from_running() {
+fn panicking_destructor_stops_no_other() {
     for at in 0..LEN {
         let ledger = Log::shared();
         let (mut pool, keys) = filled(&ledger, |n| n == at);
@@ -106,7 +106,7 @@ fn one_destructor_that_panics_at_any_step_keeps_no_other_from_running() {
 }
 
 #[test]
-fn a_loop_over_drained_values_that_panics_drops_the_rest() {
+fn panic_in_drain_loop_drops_rest() {
     for at in (0..LEN).step_by(7) {
         let ledger = Log::shared();
         let (mut pool, keys) = filled(&ledger, |n| n == at);
@@ -116,7 +116,7 @@ fn a_loop_over_drained_values_that_panics_drops_the_rest() {
 }
 
 #[test]
-fn of_many_destructors_that_panic_the_first_goes_on() {
+fn first_of_many_panics_resumes() {
     for from in [0, 1, 127, 128, 140, LEN - 1] {
         let ledger = Log::shared();
         let (mut pool, keys) = filled(&ledger, |n| n >= from);
@@ -134,7 +134,7 @@ fn of_many_destructors_that_panic_the_first_goes_on() {
 
 /// The slots of leaked reservations are free when a clearing panics, as when it does not.
 #[test]
-fn a_clearing_that_panics_recovers_all_slots() {
+fn panicking_clear_recovers_all_slots() {
     let ends: [fn(&mut Pool<Owning>); 2] = [|pool| pool.clear(), |pool| drop(pool.drain())];
     for end in ends {
         let ledger = Log::shared();
@@ -150,7 +150,7 @@ fn a_clearing_that_panics_recovers_all_slots() {
 }
 
 #[test]
-fn a_panic_whose_payload_panics_in_turn_keeps_nothing_from_running() {
+fn panicking_payload_stops_no_destructor() {
     struct Payload;
     impl Drop for Payload {
         fn drop(&mut self) {
@@ -176,7 +176,7 @@ fn a_panic_whose_payload_panics_in_turn_keeps_nothing_from_running() {
 }
 
 #[test]
-fn leaked_guards_panic_with_the_others_at_the_end() {
+fn leaked_values_panic_at_the_end() {
     let ledger = Log::shared();
     let (pool, keys) = filled(&ledger, |n| n % 3 == 0);
     for key in &keys {
@@ -190,7 +190,7 @@ fn leaked_guards_panic_with_the_others_at_the_end() {
 // ---- on which thread ------------------------------------------------------------------------------------------------
 
 #[test]
-fn a_value_is_dropped_on_the_thread_of_its_last_guard() {
+fn last_guard_drops_the_value() {
     let (pool, ledger) = (Pool::new(), Log::shared());
     for rounds in 0..50 {
         let key = pool.insert(ledger.make_owning()).unwrap();
@@ -235,7 +235,7 @@ fn a_value_is_dropped_on_the_thread_of_its_last_guard() {
 }
 
 #[test]
-fn a_value_that_nobody_looks_at_is_dropped_by_its_remover() {
+fn unguarded_value_is_dropped_by_remover() {
     let (pool, ledger) = (Pool::new(), Log::shared());
     let key = pool.insert(ledger.make_owning()).unwrap();
     drop(pool.get(key));
@@ -250,7 +250,7 @@ fn a_value_that_nobody_looks_at_is_dropped_by_its_remover() {
 }
 
 #[test]
-fn a_destructor_that_panics_in_another_thread_s_guard_ends_that_thread() {
+fn panic_in_guard_ends_its_thread() {
     let (pool, ledger) = (Pool::with_capacity(1).unwrap(), Log::shared());
     let key = pool.insert(ledger.make_owning_panicking()).unwrap();
     thread::scope(|scope| {

@@ -16,7 +16,7 @@ fn assert_no_key<T>(pool: &mut Pool<T>, key: Key<T>) {
 }
 
 #[test]
-fn keys_of_another_pool_name_nothing() {
+fn foreign_keys_name_nothing() {
     let region = Region::with_capacity(1 << 20).unwrap();
     let mut pools = [(); 4].map(|()| Pool::in_region(&region));
     // The same slots and generations in all of them, and one that was never used.
@@ -40,7 +40,7 @@ fn keys_of_another_pool_name_nothing() {
 }
 
 #[test]
-fn stale_keys_name_nothing_whatever_has_their_slot() {
+fn stale_keys_name_nothing() {
     let mut pool = Pool::with_capacity(1).unwrap();
     let mut stale = Vec::new();
     for n in 0..200 {
@@ -72,7 +72,7 @@ fn stale_keys_name_nothing_whatever_has_their_slot() {
 }
 
 #[test]
-fn ten_thousand_pools_at_one_address_have_keys_of_their_own() {
+fn pools_at_one_address_differ() {
     let region = Region::with_capacity(1 << 20).unwrap();
     let mut place = None;
     let (mut old, mut addresses): (Vec<Key<u64>>, HashSet<_>) = (Vec::new(), HashSet::new());
@@ -97,7 +97,7 @@ fn ten_thousand_pools_at_one_address_have_keys_of_their_own() {
 
 /// Two threads that have their shards of each pool cached when the next one is made at its address.
 #[test]
-fn what_a_thread_remembers_of_a_pool_is_not_taken_for_another_at_its_address() {
+fn cached_hints_belong_to_one_pool() {
     use std::sync::{Barrier, RwLock};
     let region = Region::with_capacity(1 << 20).unwrap();
     let pool = RwLock::new(Pool::in_region(&region));
@@ -131,7 +131,7 @@ fn what_a_thread_remembers_of_a_pool_is_not_taken_for_another_at_its_address() {
 }
 
 #[test]
-fn a_key_names_its_value_wherever_the_pool_moves() {
+fn keys_survive_a_move_of_pool() {
     let pool = Pool::new();
     let keys: Vec<_> = (0..100).map(|n| pool.insert(n).unwrap()).collect();
     let boxed = Box::new(pool);
@@ -140,7 +140,7 @@ fn a_key_names_its_value_wherever_the_pool_moves() {
 }
 
 #[test]
-fn no_key_is_issued_twice() {
+fn keys_are_never_issued_twice() {
     const THREADS: usize = 4;
     let (pool, steps) = (Pool::with_capacity(THREADS).unwrap(), support::steps(100_000));
     let keys: Vec<Vec<Key<usize>>> = thread::scope(|scope| {
@@ -173,12 +173,12 @@ fn no_key_is_issued_twice() {
 }
 
 #[test]
-fn a_key_and_perhaps_a_key_take_sixteen_bytes() {
+fn key_and_option_take_sixteen_bytes() {
     assert_eq!((size_of::<Key<String>>(), size_of::<Option<Key<[u64; 100]>>>()), (16, 16));
 }
 
 #[test]
-fn a_value_is_found_by_its_key_until_it_is_removed() {
+fn key_finds_value_until_removal() {
     let pool = Pool::new();
     let keys: Vec<Key<String>> = (0..1000).map(|n| pool.insert(format!("value {n}")).unwrap()).collect();
     assert_eq!(pool.len(), 1000);

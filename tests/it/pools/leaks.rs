@@ -38,7 +38,7 @@ fn assert_afresh(pool: &mut Pool<Owning>, keys: &[Key<Owning>], ledger: &Log) {
 }
 
 #[test]
-fn values_of_leaked_guards_stay_until_the_end() {
+fn leaked_guards_keep_values_until_drop() {
     for end in ENDS {
         let ledger = Log::shared();
         let (mut pool, keys) = filled(&ledger);
@@ -63,7 +63,7 @@ fn values_of_leaked_guards_stay_until_the_end() {
 }
 
 #[test]
-fn a_guard_that_goes_while_others_were_leaked_is_not_the_last() {
+fn leaked_guard_outlasts_dropped_ones() {
     let ledger = Log::shared();
     let (pool, keys) = filled(&ledger);
     let guard = pool.get(keys[7]).unwrap();
@@ -103,7 +103,7 @@ fn leaked_reservations_are_recovered_by_clear() {
 }
 
 #[test]
-fn what_a_leaked_drain_has_not_come_to_stays() {
+fn leaked_drain_keeps_unvisited_values() {
     for came in [0, 1, 31, 32, 33, 100, LEN - 1, LEN] {
         for end in ENDS {
             let ledger = Log::shared();
@@ -122,7 +122,7 @@ fn what_a_leaked_drain_has_not_come_to_stays() {
 }
 
 #[test]
-fn an_iterator_that_ends_early_or_is_leaked_keeps_no_value_but_the_leaked() {
+fn abandoned_iterators_keep_no_value() {
     let ledger = Log::shared();
     let (mut pool, keys) = filled(&ledger);
     // Nothing is to be undone where it ends early: it has no destructor.
@@ -139,7 +139,7 @@ fn an_iterator_that_ends_early_or_is_leaked_keeps_no_value_but_the_leaked() {
 }
 
 #[test]
-fn a_drain_finds_what_leaked_guards_keep_by_its_old_key() {
+fn drain_returns_values_of_leaked_guards() {
     let ledger = Log::shared();
     let (mut pool, keys) = filled(&ledger);
     for key in &keys {
@@ -159,7 +159,7 @@ fn a_drain_finds_what_leaked_guards_keep_by_its_old_key() {
 
 /// Threads that end with leaked guards and reservations, beside one that goes on.
 #[test]
-fn leaks_of_ended_threads_are_recovered_too() {
+fn leaks_of_exited_threads_are_recovered() {
     let ledger = Log::shared();
     let mut pool = Pool::with_capacity(LEN).unwrap();
     let region = pool.region().unwrap();

@@ -80,7 +80,7 @@ const WAYS: [Way; 4] = [
 ];
 
 #[test]
-fn a_list_is_removed_from_its_head_on() {
+fn destructors_remove_a_list() {
     let world = World::new(200);
     for (round, way) in WAYS.iter().cycle().take(40).enumerate() {
         let keys = world.list(200);
@@ -93,7 +93,7 @@ fn a_list_is_removed_from_its_head_on() {
 }
 
 #[test]
-fn a_list_that_somebody_looks_at_goes_on_when_he_does() {
+fn guarded_list_is_removed_later() {
     let world = World::new(100);
     let keys = world.list(100);
     let looks_at: Vec<_> = [30, 60].iter().map(|n| world.pool.get(keys[*n]).unwrap()).collect();
@@ -107,7 +107,7 @@ fn a_list_that_somebody_looks_at_goes_on_when_he_does() {
 }
 
 #[test]
-fn a_destructor_finds_its_own_key_stale_and_all_others_good() {
+fn destructor_finds_own_key_stale() {
     for way in WAYS {
         let world = World::new(3);
         let other = world.pool.insert(world.node(|_| {})).unwrap_or_else(|_| panic!("room"));
@@ -129,7 +129,7 @@ fn a_destructor_finds_its_own_key_stale_and_all_others_good() {
 }
 
 #[test]
-fn a_destructor_inserts_and_removes_what_it_inserted() {
+fn destructor_inserts_and_removes() {
     for way in WAYS {
         let world = World::new(4);
         let bare = { move |pool: Weak<Pool<Node>>, drops| Node { pool, act: None, drops } };
@@ -169,7 +169,7 @@ fn heir(pool: &Weak<Pool<Node>>, drops: &Arc<AtomicUsize>, left: usize) -> Node 
 }
 
 #[test]
-fn a_value_that_is_refused_is_its_caller_s_also_in_a_destructor() {
+fn destructor_gets_refused_value_back() {
     for way in WAYS {
         let world = World::new(1);
         let key = world.pool.insert(heir(&Arc::downgrade(&world.pool), &world.drops, 20)).unwrap_or_else(|_| panic!());
@@ -196,7 +196,7 @@ fn a_value_that_is_refused_is_its_caller_s_also_in_a_destructor() {
 }
 
 #[test]
-fn several_threads_remove_lists_of_one_pool() {
+fn threads_remove_lists_concurrently() {
     const THREADS: usize = 4;
     const LEN: usize = 60;
     let world = World::new(THREADS * LEN);
@@ -238,7 +238,7 @@ thread_local! {
 /// A thread that ends has no shard of its own any more, and shares one with others under a lock: which must not be held
 /// when a destructor runs.
 #[test]
-fn destructors_run_unlocked_also_where_a_thread_ends() {
+fn thread_exit_runs_destructors_unlocked() {
     let pool = Arc::new(Pool::with_capacity(1000).unwrap());
     for round in 1..=20 {
         for pool_first in [false, true] {

@@ -11,7 +11,7 @@ use crate::support::{
 use sharded_arena::{Key, Pool, PoolFull, Reservation};
 
 #[test]
-fn a_key_names_nothing_until_its_value_is_there() {
+fn reserved_key_names_nothing_until_filled() {
     let mut pool = Pool::with_capacity(2).unwrap();
     let first = pool.reserve().unwrap();
     let key = first.key();
@@ -29,7 +29,7 @@ fn a_key_names_nothing_until_its_value_is_there() {
 }
 
 #[test]
-fn a_cancelled_key_names_nothing_whoever_has_its_slot() {
+fn cancelled_key_names_nothing() {
     let pool = Pool::with_capacity(1).unwrap();
     let mut cancelled: Vec<Key<i32>> = Vec::new();
     for n in 0..100 {
@@ -72,7 +72,7 @@ fn reservations_are_filled_in_any_order() {
 }
 
 #[test]
-fn reservations_may_be_used_by_other_threads_than_made_them() {
+fn reservations_move_between_threads() {
     let (pool, ledger) = (Pool::with_capacity(90).unwrap(), Log::shared());
     for round in 1..=20 {
         let keys: Vec<_> = thread::scope(|scope| {
@@ -105,7 +105,7 @@ fn reservations_may_be_used_by_other_threads_than_made_them() {
 }
 
 #[test]
-fn a_panic_cancels_what_it_passes() {
+fn panic_cancels_reservations() {
     let pool = Pool::with_capacity(40).unwrap();
     let mut keys = Vec::new();
     let panic = panic_text(|| {
@@ -161,7 +161,7 @@ fn reserve_many_of<const N: usize>(slots: usize, used: usize) {
 }
 
 #[test]
-fn several_are_reserved_at_once_or_none() {
+fn reserve_many_is_all_or_nothing() {
     for slots in [1, 2, 31, 32, 33, 64, 99, 100, 101, 200] {
         for used in [0, 1, slots / 2, slots - 1, slots] {
             reserve_many_of::<0>(slots, used);
@@ -177,7 +177,7 @@ fn several_are_reserved_at_once_or_none() {
 /// Threads that all want so many that there are enough for one of them: one is served, also where nobody used the pool
 /// before.
 #[test]
-fn of_threads_that_want_too_many_together_one_is_served() {
+fn one_of_competing_reservations_succeeds() {
     const THREADS: usize = 4;
     const EACH: usize = 30;
     for round in 0..support::steps(2_000) {
@@ -205,7 +205,7 @@ fn of_threads_that_want_too_many_together_one_is_served() {
 
 /// One thread fills while another looks: nothing, and then the whole value.
 #[test]
-fn a_value_is_seen_whole_or_not_at_all() {
+fn filled_value_is_never_seen_partly() {
     type Long = [usize; 1024];
     let (pool, rounds) = (Pool::<Long>::with_capacity(2).unwrap(), support::steps(16_000));
     let to_fill = Mutex::new(None::<Reservation<'_, Long>>);
@@ -241,7 +241,7 @@ fn a_value_is_seen_whole_or_not_at_all() {
 
 /// What a request for several has of the slots when it is refused does not refuse the others.
 #[test]
-fn nobody_is_refused_beside_several_that_are() {
+fn refused_reserve_many_refuses_no_insert() {
     const ROUNDS: usize = 200_000;
     let pool = Pool::with_capacity(1).unwrap();
     let over = AtomicBool::new(false);

@@ -310,7 +310,7 @@ fn run(region: &Region, acts: &[Act]) {
 }
 
 #[test]
-fn scripts_of_every_method_do_as_the_model() {
+fn random_scripts_agree_with_model() {
     let cases = if cfg!(debug_assertions) { 150 } else { 1_000 };
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
     let seed = TestRng::from_seed(RngAlgorithm::ChaCha, &[0xB0; 32]);

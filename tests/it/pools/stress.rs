@@ -188,7 +188,7 @@ impl World {
 }
 
 #[test]
-fn nobody_ever_finds_another_s_value() {
+fn keys_never_find_other_values() {
     let seed = 0x5712_0001;
     let steps = support::steps(120_000);
     // On a board of two places threads are at the same value most of the time.
@@ -208,7 +208,7 @@ fn nobody_ever_finds_another_s_value() {
 }
 
 #[test]
-fn nobody_does_in_a_region_at_its_limit_either() {
+fn keys_are_exact_at_the_limit() {
     let (region, pool) = pool_alone(1 << 17);
     region.set_limit(3 * 4096);
     let mut world = World::new(pool, 400);
@@ -221,7 +221,7 @@ fn nobody_does_in_a_region_at_its_limit_either() {
 
 /// More threads than have hints of their own, most of which end while others begin.
 #[test]
-fn nobody_does_where_threads_come_and_go() {
+fn keys_are_exact_with_short_threads() {
     let region = Region::with_capacity(1 << 20).unwrap();
     let mut world = World::new(Pool::in_region(&region), 200);
     let mut random = Random::seeded(0x5712_0003);

@@ -14,7 +14,7 @@ use sharded_arena::{Key, Pool, Region};
 const MANY: usize = 100;
 
 #[test]
-fn threads_without_hints_of_their_own_do_all_that_others_do() {
+fn threads_without_hints_do_everything() {
     const EACH: usize = 40;
     let (pool, ledger) = (Pool::with_capacity(MANY * EACH).unwrap(), Log::shared());
     let (begin, half) = (Barrier::new(MANY), Barrier::new(MANY));
@@ -53,7 +53,7 @@ fn threads_without_hints_of_their_own_do_all_that_others_do() {
 
 /// As many threads as there are sets of hints have one each, and live on; four more share what is left.
 #[test]
-fn threads_without_hints_of_their_own_do_not_disturb_each_other() {
+fn threads_without_hints_are_independent() {
     let pool = Pool::with_capacity(64 + 4 * 3).unwrap();
     let (all_have_one, go_on) = (Barrier::new(65), Barrier::new(65));
     thread::scope(|scope| {
@@ -89,7 +89,7 @@ fn threads_without_hints_of_their_own_do_not_disturb_each_other() {
 /// Each thread finds what one that ended before it knew of free slots, or is the first that does with one of the sixty-four
 /// sets of hints there are.
 #[test]
-fn short_threads_find_the_slots_of_those_that_ended() {
+fn slots_of_exited_threads_are_found() {
     let (region, pool) = pool_alone::<[u64; 7]>(1 << 22);
     let bounded = Pool::with_capacity(20).unwrap();
     let mut kept: Vec<Key<usize>> = Vec::new();
@@ -119,7 +119,7 @@ fn short_threads_find_the_slots_of_those_that_ended() {
 
 /// As above with some of them at a time, which never have more than two hundred values together.
 #[test]
-fn short_threads_beside_each_other_keep_memory_bounded() {
+fn short_threads_keep_memory_bounded() {
     let (region, pool) = pool_alone::<[u64; 7]>(1 << 22);
     thread::scope(|scope| {
         for _ in 0..4 {
@@ -174,7 +174,7 @@ thread_local! {
 }
 
 #[test]
-fn destructors_of_thread_locals_may_use_the_pool() {
+fn thread_local_destructors_use_the_pool() {
     let (pool, ledger) = (Arc::new(Pool::with_capacity(2_000).unwrap()), Log::shared());
     for round in 1..=20 {
         // Three at a time, so that they are at their ends together.
@@ -200,7 +200,7 @@ fn destructors_of_thread_locals_may_use_the_pool() {
 }
 
 #[test]
-fn a_pool_may_be_dropped_in_a_thread_s_destructor() {
+fn pool_is_dropped_at_thread_exit() {
     let region = Region::with_capacity(1 << 20).unwrap();
     for pool_first in [false, true] {
         let (ledger, region) = (Log::shared(), region.clone());
@@ -223,7 +223,7 @@ fn a_pool_may_be_dropped_in_a_thread_s_destructor() {
 // ---- from thread to thread ----------------------------------------------------------------------------------------------
 
 #[test]
-fn a_pool_made_and_filled_on_one_thread_ends_on_another() {
+fn pool_is_dropped_on_another_thread() {
     let ledger = Log::shared();
     let values = Arc::clone(&ledger);
     let made = thread::spawn(move || {
@@ -248,7 +248,7 @@ fn a_pool_made_and_filled_on_one_thread_ends_on_another() {
 
 /// Such a pool is one thread's at a time; where it goes its slots go.
 #[test]
-fn a_pool_of_values_that_are_not_shared_goes_round() {
+fn pool_of_unshared_values_moves_around() {
     let mut pool = Pool::with_capacity(100).unwrap();
     let mut keys: Vec<Key<Cell<usize>>> = Vec::new();
     for round in 0..50 {

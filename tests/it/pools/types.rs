@@ -79,7 +79,7 @@ struct Aligned8192(u64);
 struct Aligned65536(u64);
 
 #[test]
-fn values_of_every_length_have_their_slots() {
+fn values_of_every_size_fit() {
     stays_up_to(70, |n| n);
     stays(600, |n| u8::try_from(n % 251).unwrap());
     stays(600, |n| [n; 3]);
@@ -102,7 +102,7 @@ fn over_aligned_values_are_aligned() {
 }
 
 #[test]
-fn values_with_niches_are_themselves() {
+fn values_with_niches_are_unchanged() {
     stays(300, |n| NonZeroU8::new(u8::try_from(n % 255 + 1).unwrap()));
     stays(300, |n| (n % 2 == 0).then(|| Box::new(n)));
     stays(300, |n| n % 2 == 0);
@@ -111,7 +111,7 @@ fn values_with_niches_are_themselves() {
 }
 
 #[test]
-fn values_without_bytes_are_counted_and_dropped() {
+fn zero_sized_values_are_counted() {
     static DROPS: AtomicUsize = AtomicUsize::new(0);
     #[derive(Debug)]
     struct Nothing;
@@ -139,7 +139,7 @@ fn values_without_bytes_are_counted_and_dropped() {
 
 #[test]
 #[expect(clippy::large_stack_arrays, reason = "a stack of its own")]
-fn a_mebibyte_is_a_value() {
+fn mebibyte_values_are_stored() {
     on_a_long_stack(|| {
         let pool = Pool::with_capacity(5).unwrap();
         let region = pool.region().unwrap();
@@ -168,7 +168,7 @@ impl Drop for Logs<'_> {
 }
 
 #[test]
-fn a_slot_longer_than_the_stack_is_made_in_place() {
+fn slot_larger_than_stack_is_filled() {
     type Long = std::mem::MaybeUninit<[u8; 16 << 20]>;
     let reserves = || {
         let pool = Pool::<Long>::with_capacity(1).expect("memory");
@@ -179,7 +179,7 @@ fn a_slot_longer_than_the_stack_is_made_in_place() {
 }
 
 #[test]
-fn values_that_are_not_shared_are_one_thread_s() {
+fn unshared_values_stay_on_one_thread() {
     let (rc, log) = (Rc::new(()), RefCell::new(Vec::new()));
     let pool = Pool::new();
     let keys: Vec<_> = (0..5).map(|n| pool.insert(Logs(n, &log, Rc::clone(&rc), Cell::new(0))).unwrap()).collect();
@@ -196,7 +196,7 @@ fn values_that_are_not_shared_are_one_thread_s() {
 
 /// An exclusive look at each value in turn, all of which live on.
 #[test]
-fn all_values_may_be_changed_at_the_same_time() {
+fn iter_mut_lends_all_values_together() {
     let mut pool = Pool::new();
     let keys: Vec<_> = (0..1_000).map(|n| pool.insert(n).unwrap()).collect();
     assert!(keys.iter().step_by(3).all(|key| pool.remove(*key)));

@@ -12,7 +12,7 @@ fn made_up(base: usize, len: usize, align: usize) -> Result<BestFitArena<'static
 }
 
 #[test]
-fn bitcoin_cores_scenario_on_a_made_up_base() {
+fn bitcoin_core_scenario_passes() {
     const BASE: usize = 0x0800_0000;
     const LEN: usize = 1024 * 1024;
     let mut arena = made_up(BASE, LEN, 16).expect("a valid range");
@@ -41,7 +41,7 @@ fn bitcoin_cores_scenario_on_a_made_up_base() {
 }
 
 #[test]
-fn bases_off_by_a_few_bytes_and_odd_lengths() {
+fn odd_bases_and_lengths_are_exact() {
     for align in [1_usize, 2, 8, 16, 64] {
         for off in 0..64 {
             for len in [1_usize, 63, 64, 65, 1000, 4096, 4097] {
@@ -88,7 +88,7 @@ fn bases_off_by_a_few_bytes_and_odd_lengths() {
 }
 
 #[test]
-fn hostile_sizes_and_alignments_are_refused() {
+fn extreme_sizes_and_alignments_are_refused() {
     for granule in [1, 16, 4096] {
         let mut arena = made_up(0x10_0000, 1 << 20, granule).expect("a valid range");
         for size in [usize::MAX, usize::MAX - 1, usize::MAX - granule, isize::MAX as usize, 1 << 33, (1 << 20) + 1, 0] {
@@ -128,7 +128,7 @@ fn invalid_ranges_are_typed_errors() {
 
 #[cfg(all(target_pointer_width = "64", not(miri)))]
 #[test]
-fn sixty_four_gibibytes_less_four_kibibytes_is_the_greatest() {
+fn greatest_length_is_accepted() {
     const MAX: usize = (64 << 30) - 4096;
     assert!(matches!(made_up(1 << 40, MAX + 16, 16), Err(RegionError::TooLarge)));
     assert!(matches!(made_up(1 << 40, 1 << 60, 16), Err(RegionError::TooLarge)));
@@ -174,7 +174,7 @@ trait NotSync {
 impl<T> NotSync for Probe<T> {}
 
 #[test]
-fn it_moves_between_threads_and_is_not_shared() {
+fn best_fit_is_send_not_sync() {
     fn assert_send<T: Send>() {}
     assert_send::<BestFitArena<'static>>();
     const { assert!(!Probe::<BestFitArena<'static>>::IS_SYNC) };

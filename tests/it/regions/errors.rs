@@ -13,7 +13,7 @@ fn refused() -> AllocValueError<Opaque> {
 }
 
 #[test]
-fn an_error_with_its_value() {
+fn alloc_error_carries_the_value() {
     let error = refused();
     let text = "limit reached: 24 bytes (alignment 8) asked for, 0 of 16 bytes in use, longest free range 16 bytes";
     assert_eq!((error.to_string(), error.error.to_string()), (text.into(), text.into()));
@@ -23,7 +23,7 @@ fn an_error_with_its_value() {
 }
 
 #[test]
-fn memory_or_the_value_itself() {
+fn init_error_is_memory_or_value() {
     let from = AllocOrInitError::<std::num::ParseIntError>::from(refused().error);
     assert!(matches!(from, AllocOrInitError::Alloc(error) if error.requested == 24));
     assert_eq!(from.to_string(), refused().to_string());
@@ -35,7 +35,7 @@ fn memory_or_the_value_itself() {
 }
 
 #[test]
-fn rewinds_say_what_is_wrong() {
+fn rewind_errors_name_the_cause() {
     let texts = [RewindError::Foreign, RewindError::Stale, RewindError::OutOfOrder].map(|error| error.to_string());
     let ends = ["another scratch stack's", "reset since the checkpoint was made", "rewound to before the checkpoint"];
     for (text, end) in texts.iter().zip(ends) {

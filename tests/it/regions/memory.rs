@@ -11,7 +11,7 @@ use sharded_arena::{Heap, Region, RegionBuilder, RegionError};
 const MOST: usize = (64 << 30) - 4096;
 
 #[test]
-fn capacities_at_the_bounds() {
+fn capacity_bounds_are_enforced() {
     for bytes in [0, 1, 16, 4_095] {
         assert!(matches!(Region::with_capacity(bytes), Err(RegionError::ZeroCapacity)), "{bytes}");
         assert!(matches!(Heap::with_capacity(bytes), Err(RegionError::ZeroCapacity)), "{bytes}");
@@ -39,7 +39,7 @@ fn capacities_at_the_bounds() {
 
 #[cfg(not(miri))]
 #[test]
-fn the_greatest_region_is_reserved_only() {
+fn greatest_region_is_only_reserved() {
     for bytes in [MOST, MOST - 1, MOST - 4_096] {
         let heap = Heap::with_capacity(bytes).expect("address space");
         let region = heap.region();
@@ -58,7 +58,7 @@ fn the_greatest_region_is_reserved_only() {
 }
 
 #[test]
-fn over_the_caller_s_memory_whatever_its_alignment() {
+fn borrowed_memory_of_any_alignment_works() {
     let memory: &'static mut [u64] = Box::leak(vec![0x5A5A_5A5A_5A5A_5A5A_u64; 4_096].into_boxed_slice());
     let base = NonNull::from(&mut *memory).cast::<u8>();
     let whole = size_of_val(memory);
@@ -88,7 +88,7 @@ fn over_the_caller_s_memory_whatever_its_alignment() {
 }
 
 #[test]
-fn callers_memory_that_is_no_region() {
+fn unusable_borrowed_memory_is_an_error() {
     for len in [0, 1, 4_095] {
         let memory: &'static mut [MaybeUninit<u8>] = Box::leak(vec![MaybeUninit::uninit(); len].into_boxed_slice());
         assert!(matches!(Region::over(memory), Err(RegionError::ZeroCapacity)), "{len}");
@@ -159,7 +159,7 @@ fn freed_memory_is_poisoned() {
 }
 
 #[test]
-fn zeroed_blocks_are_zero_however_often_they_were_used() {
+fn reused_zeroed_blocks_are_zero() {
     for checked in [false, true] {
         let heap = heap(256 << 10, checked);
         let mut random = Random::seeded(0x2E81);
@@ -182,7 +182,7 @@ fn exact(capacity: usize) -> RegionBuilder {
 
 #[cfg(all(target_os = "linux", not(miri)))]
 #[test]
-fn only_touched_pages_are_resident_and_trim_returns_them() {
+fn trim_returns_touched_pages() {
     let region = exact(32 << 20).build().expect("a region");
     assert_eq!(resident(&region), 0, "reserved is not touched");
     for checked in [false, true] {
@@ -213,7 +213,7 @@ fn only_touched_pages_are_resident_and_trim_returns_them() {
 
 #[cfg(all(target_os = "linux", not(miri)))]
 #[test]
-fn prefaulted_pages_are_resident_from_the_start() {
+fn prefaulted_pages_are_resident_at_start() {
     let region = exact(8 << 20).prefault(true).build().expect("a region");
     assert_eq!(resident(&region), 8 << 20);
     let region = exact(64 << 10).lock_memory(true).build();
@@ -224,7 +224,7 @@ fn prefaulted_pages_are_resident_from_the_start() {
 
 #[cfg(all(unix, not(miri)))]
 #[test]
-fn guard_pages_stop_a_read_past_either_end() {
+fn guard_pages_fault_past_either_end() {
     use crate::support::child::{self, SIGSEGV};
     if let Some(what) = child::task() {
         let region = exact(64 << 10).guard_pages(true).build().expect("a region");
@@ -240,7 +240,7 @@ fn guard_pages_stop_a_read_past_either_end() {
         assert_eq!(byte, 0);
         return;
     }
-    let name = child::this_test!(guard_pages_stop_a_read_past_either_end);
+    let name = child::this_test!(guard_pages_fault_past_either_end);
     assert_eq!(child::signal_of(name, "inside"), None);
     assert_eq!(child::signal_of(name, "behind"), Some(SIGSEGV));
     assert_eq!(child::signal_of(name, "before"), Some(SIGSEGV));

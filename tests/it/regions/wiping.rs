@@ -273,7 +273,7 @@ fn pool(region: &Region) {
 }
 
 #[test]
-fn nothing_is_left_of_what_was_freed() {
+fn freed_bytes_are_wiped() {
     let cases: [fn(&Region); 15] = [
         heap_free,
         heap_batch,
