@@ -1,4 +1,4 @@
-//! What must not compile: one file a case in `tests/ui/`.
+//! What must not compile: one file a case in `tests/ui/`, and [`RESULTS`], a table of cases that differ by one line.
 //!
 //! A case's first line says with which error (`// error: E0505`, or the message of one without a code, or `none`), and
 //! one line of it is marked `//~ offending`. Each case is compiled twice, all of them by one `cargo check` of a project
@@ -28,7 +28,10 @@ struct Case {
 impl Case {
     fn read(path: &Path) -> Case {
         let name = path.file_stem().and_then(|stem| stem.to_str()).expect("a name in ASCII").to_owned();
-        let text = fs::read_to_string(path).expect("a readable case");
+        Case::new(name, fs::read_to_string(path).expect("a readable case"))
+    }
+
+    fn new(name: String, text: String) -> Case {
         let says = text.lines().next().and_then(|line| line.strip_prefix("// error: "));
         let error = says.unwrap_or_else(|| panic!("{name}: the first line names the error")).to_owned();
         let marked: Vec<_> = (1..).zip(text.lines()).filter(|(_, line)| line.ends_with(MARK)).collect();
@@ -41,6 +44,43 @@ impl Case {
     fn good(&self) -> String {
         self.text.lines().filter(|line| !line.ends_with(MARK)).fold(String::new(), |text, line| text + line + "\n")
     }
+}
+
+/// Who hands out results: name, type, how it is made, and on what the methods are called.
+const OWNERS: [[&str; 4]; 3] = [
+    ["arena", "Arena", "new()", "arena"],
+    ["local", "Arena", "new()", "arena.local()"],
+    ["bump_region", "BumpRegion", "with_capacity(4096).unwrap()", "arena"],
+];
+
+/// Every kind of result: its method, a call of that, and a use of what it returns.
+const RESULTS: [[&str; 3]; 5] = [
+    ["alloc", "alloc(7u64)", "*result += 1"],
+    ["alloc_str", "alloc_str(\"seven\")", "result.make_ascii_uppercase()"],
+    ["alloc_slice_copy", "alloc_slice_copy(&[7u8; 3])", "result[0] = 1"],
+    ["alloc_from_iter", "alloc_from_iter(0..7u32)", "result[6] = 1"],
+    ["alloc_uninit", "alloc_uninit::<u64>()", "result.write(1)"],
+];
+
+/// What ends every result: name, error, how the owner is bound, and the line that ends it.
+const ENDS: [[&str; 4]; 2] =
+    [["after_drop", "E0505", "arena", "drop(arena)"], ["after_reset", "E0502", "mut arena", "arena.reset()"]];
+
+/// Every result, of every owner, used after each of its ends.
+fn ended_results() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for [owner, of, new, handle] in OWNERS {
+        for [method, call, using] in RESULTS {
+            for [when, error, binding, end] in ENDS {
+                let text = format!(
+                    "// error: {error}\nuse sharded_arena::{of};\n\nfn main() {{\n    let {binding} = {of}::{new};\n    \
+                     let result = {handle}.{call};\n    {end}; {MARK}\n    {using};\n}}\n"
+                );
+                cases.push(Case::new(format!("{owner}_{method}_{when}"), text));
+            }
+        }
+    }
+    cases
 }
 
 /// An error of the compiler: line, and code or message.
@@ -58,7 +98,7 @@ static VERDICT: LazyLock<Verdict> = LazyLock::new(|| {
     let mut paths: Vec<PathBuf> =
         fs::read_dir(folder).expect("the folder of cases").map(|entry| entry.expect("an entry").path()).collect();
     paths.sort();
-    let cases: Vec<_> = paths.iter().map(|path| Case::read(path)).collect();
+    let cases: Vec<_> = paths.iter().map(|path| Case::read(path)).chain(ended_results()).collect();
     let output = check(&cases);
     let mut found: BTreeMap<String, Vec<Found>> = BTreeMap::new();
     for (program, error) in output.lines().filter_map(parse) {
@@ -141,7 +181,7 @@ fn assert_cases(least: usize, chosen: impl Fn(&str) -> bool) {
 
 /// Cargo says of each program that it could not be compiled, and of nothing else, so a case without errors was compiled.
 #[test]
-fn the_compiler_has_seen_every_case() {
+fn compiler_has_checked_every_case() {
     const REFUSED: &str = "error: could not compile `ui-cases` (bin ";
     let Verdict { cases, found, output } = &*VERDICT;
     let bad = cases.iter().filter(|case| case.error.is_some()).count();
@@ -155,12 +195,12 @@ fn the_compiler_has_seen_every_case() {
 }
 
 #[test]
-fn nothing_outlives_a_reset_or_its_arena() {
+fn results_end_with_reset_or_arena() {
     assert_cases(36, |name| ["arena", "local", "bump_region"].iter().any(|kind| name.starts_with(kind)));
 }
 
 #[test]
-fn nothing_outlives_a_rewind_or_its_stack() {
+fn results_end_with_rewind_or_stack() {
     assert_cases(9, |name| name.starts_with("scratch") || name.starts_with("checkpoint"));
 }
 
@@ -189,12 +229,12 @@ fn bump_scope__a_collection_of_an_outer_scope_cannot_grow_in_an_inner_one() {
 }
 
 #[test]
-fn collections_end_where_their_memory_does_and_go_where_their_values_may() {
+fn collections_obey_lifetimes_and_send() {
     assert_cases(9, |name| name.contains("_vec") || name.contains("_string") || name.contains("_table"));
 }
 
 #[test]
-fn boxes_go_where_their_values_and_heaps_do_and_no_further() {
+fn boxes_obey_lifetimes_and_send() {
     assert_cases(25, |name| name.starts_with("boxed"));
 }
 

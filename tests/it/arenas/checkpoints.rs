@@ -1,0 +1,116 @@
+//! A checkpoint that is taken while a block is being made: by its closure, its iterator, its `Display`.
+
+use std::cell::Cell;
+use std::fmt;
+
+use sharded_arena::{Checkpoint, Heap, Region, Scratch};
+
+fn regions() -> [Region; 2] {
+    [false, true].map(|wipes| Region::builder().capacity(1 << 20).zero_on_free(wipes).build().expect("a region"))
+}
+
+/// Blocks of a heap in the region of a scratch stack: whole as long as nobody else is given a byte of them.
+struct Neighbours<'a>(Vec<sharded_arena::allocator_api2::vec::Vec<u8, &'a Heap>>);
+
+impl<'a> Neighbours<'a> {
+    fn new(heap: &'a Heap) -> Self {
+        let block = |byte| {
+            let mut block = sharded_arena::allocator_api2::vec::Vec::new_in(heap);
+            block.resize(500, byte);
+            block
+        };
+        Self((0..40).map(block).collect())
+    }
+
+    fn check(&self) {
+        for (byte, block) in (0u8..).zip(&self.0) {
+            assert!(block.iter().all(|found| *found == byte), "block {byte} was written to");
+        }
+    }
+}
+
+/// Takes a checkpoint in the making of a block that then fails, shrinks or is refused; goes on; goes back.
+fn go_back(region: &Region, make: impl Fn(&Scratch, &Cell<Option<Checkpoint>>)) {
+    let heap = Heap::in_region(region);
+    let mut scratch = Scratch::in_region(region);
+    scratch.alloc(0u8);
+    let place = Cell::new(None);
+    make(&scratch, &place);
+    let place = place.get().expect("taken in the making");
+    for sizes in [&[3500, 1000][..], &[10, 20], &[100; 100]] {
+        for (byte, size) in (1u8..).zip(sizes) {
+            scratch.alloc_slice_fill_copy(*size, byte);
+        }
+        let neighbours = Neighbours::new(&heap);
+        scratch.rewind(place).expect("of this stack");
+        for _ in 0..30 {
+            scratch.alloc([7u8; 200]);
+        }
+        neighbours.check();
+        scratch.rewind(place).expect("of this stack");
+        neighbours.check();
+        region.verify().expect("every byte is in one place");
+    }
+    scratch.reset();
+    assert_eq!(scratch.live_bytes(), 0);
+}
+
+#[test]
+fn checkpoint_in_failing_closure_is_valid() {
+    for region in regions() {
+        go_back(&region, |scratch, place| {
+            let failed: Result<&mut [u8; 3900], ()> = scratch.alloc_try_with(|| {
+                place.set(Some(scratch.checkpoint()));
+                Err(())
+            });
+            assert_eq!((failed, scratch.live_bytes()), (Err(()), 1));
+        });
+    }
+}
+
+#[test]
+fn live_bytes_exclude_the_failed_block() {
+    let mut scratch = Scratch::new();
+    scratch.alloc(0u8);
+    let place = Cell::new(None);
+    let _: Result<&mut [u8; 900], ()> = scratch.alloc_try_with(|| {
+        place.set(Some(scratch.checkpoint()));
+        Err(())
+    });
+    scratch.alloc([1u8; 100]);
+    scratch.rewind(place.get().expect("taken")).expect("of this stack");
+    assert_eq!(scratch.live_bytes(), 1);
+    scratch.rewind(place.get().expect("taken")).expect("of this stack");
+    assert_eq!(scratch.live_bytes(), 1);
+}
+
+#[test]
+fn checkpoint_in_iterator_is_valid() {
+    for region in regions() {
+        go_back(&region, |scratch, place| {
+            let values = (0..700u32).inspect(|n| {
+                if *n == 500 {
+                    place.set(Some(scratch.checkpoint()));
+                }
+            });
+            assert_eq!(scratch.alloc_from_iter(values.filter(|n| n % 3 == 0)).len(), 234);
+        });
+    }
+}
+
+#[test]
+fn checkpoint_in_display_is_valid() {
+    struct Marks<'a>(&'a Scratch, &'a Cell<Option<Checkpoint>>);
+    impl fmt::Display for Marks<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(&"x".repeat(1500))?;
+            self.1.set(Some(self.0.checkpoint()));
+            f.write_str("y")
+        }
+    }
+    for region in regions() {
+        go_back(&region, |scratch, place| {
+            assert_eq!(scratch.alloc_fmt(format_args!("{}", Marks(scratch, place))).len(), 1501);
+        });
+    }
+}

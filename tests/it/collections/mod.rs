@@ -1,0 +1,11 @@
+//! Vectors, strings, maps and sets over heaps and arenas.
+
+#[cfg(feature = "allocator-api2-04")]
+mod later_allocator;
+mod matrix;
+#[cfg(feature = "rayon")]
+mod parallel;
+#[cfg(feature = "serde")]
+mod serde;
+mod string;
+mod vectors;

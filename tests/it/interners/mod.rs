@@ -1,0 +1,6 @@
+//! Interners.
+
+mod edges;
+#[cfg(feature = "serde")]
+mod serde;
+mod symbols;

@@ -1,0 +1,7 @@
+//! Regions, and what stands beside the typed layer.
+
+mod auto_traits;
+mod best_fit;
+mod errors;
+mod memory;
+mod wiping;
