@@ -9,8 +9,8 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 use std::sync::Mutex;
 
-use super::harness::{BOUNDED, Blocks, LARGE, SMALL, explore, own_memory};
-use super::place::Count;
+use super::support::harness::{BOUNDED, Blocks, LARGE, SMALL, explore, own_memory};
+use super::support::threads::Count;
 use crate::blocks::Blocks as _;
 use crate::bump::BumpRegion;
 use crate::sync::forced_weak_failure;

@@ -6,8 +6,8 @@
 
 use loom::sync::atomic::{AtomicUsize, Ordering};
 
-use super::fixture::Fixture;
-use super::harness::{BOUNDED, Blocks, SMALL, explore, region};
+use super::support::harness::{BOUNDED, Blocks, SMALL, explore, region};
+use super::support::heaps::Fixture;
 use crate::budget::Budget;
 use crate::sync::forced_weak_failure;
 use crate::thread::OwnedShard;

@@ -6,9 +6,9 @@
 //! block, grown), `rule.shared.replaced-twice` (one grower), `rule.shared.take-once` (weak failure),
 //! `rule.shared.replace-unchecked` (drained).
 
-use super::ground::{GRANULE, Ground};
-use super::harness::{BOUNDED, LARGE, SMALL, explore};
-use super::place::Count;
+use super::support::arenas::{GRANULE, Ground};
+use super::support::harness::{BOUNDED, LARGE, SMALL, explore};
+use super::support::threads::Count;
 use crate::sync::forced_weak_failure;
 use crate::thread::by_hand;
 

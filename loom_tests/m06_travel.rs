@@ -3,8 +3,8 @@
 //!
 //! Breaks it: `rule.lease.growth-without-lease` (the word wraps below zero).
 
-use super::fixture::{Fixture, class};
-use super::harness::{LARGE, explore};
+use super::support::harness::{LARGE, explore};
+use super::support::heaps::{Fixture, class};
 use crate::thread::OwnedShard;
 
 struct State {

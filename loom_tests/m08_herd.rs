@@ -7,9 +7,9 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use super::ground::{GRANULE, Ground};
-use super::harness::{BOUNDED, LARGE, Role, SMALL, explore};
-use super::place::Count;
+use super::support::arenas::{GRANULE, Ground};
+use super::support::harness::{BOUNDED, LARGE, Role, SMALL, explore};
+use super::support::threads::Count;
 use crate::arena::Local;
 use crate::thread::{Cache, Guard, by_hand};
 

@@ -3,8 +3,8 @@
 //! Breaks it: `thread.take` (only `aba_claim` and `aba_adopt` do: keep them), `rule.thread.no-tombstone`,
 //! `rule.thread.token-kept`, `rule.thread.no-generation`.
 
-use super::harness::{BOUNDED, LARGE, SMALL, explore};
-use super::place::{Count, Place};
+use super::support::harness::{BOUNDED, LARGE, SMALL, explore};
+use super::support::threads::{Count, Place};
 use crate::thread::by_hand;
 
 /// Takes the slot of the ended thread, if it has ended, and ends without having used the heap.

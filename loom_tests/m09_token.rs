@@ -3,8 +3,8 @@
 //! Breaks it: `thread.end`, `thread.dead`, `thread.deaths.add`, `thread.deaths.load`,
 //! `rule.thread.death-before-generation`, `rule.thread.adopt-outside-lock`.
 
-use super::harness::{BOUNDED, LARGE, SMALL, explore};
-use super::place::{Count, Place};
+use super::support::harness::{BOUNDED, LARGE, SMALL, explore};
+use super::support::threads::{Count, Place};
 use crate::thread::by_hand;
 
 #[test]

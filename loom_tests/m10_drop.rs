@@ -5,8 +5,8 @@
 
 use std::sync::Mutex;
 
-use super::harness::{BOUNDED, LARGE, SMALL, explore};
-use super::place::{Count, Place};
+use super::support::harness::{BOUNDED, LARGE, SMALL, explore};
+use super::support::threads::{Count, Place};
 use crate::heap::Heap;
 use crate::thread::by_hand;
 

@@ -7,9 +7,9 @@
 //! `pool.take` (taken alone), `pool.vacate` (slot travels), `pool.claim` (issued once); `rule.pool.guards-ignored` (removed alone),
 //! `rule.pool.guard-once` (weak failure), `rule.pool.generation-kept` (issued once), `rule.pool.never-retired` (retired).
 
-use super::harness::{BOUNDED, LARGE, SMALL, explore};
-use super::place::Count;
-use super::slots::Slots;
+use super::support::harness::{BOUNDED, LARGE, SMALL, explore};
+use super::support::pools::Slots;
+use super::support::threads::Count;
 use crate::pool::Pool;
 use crate::sync::forced_weak_failure;
 

@@ -6,9 +6,9 @@
 //! `segments.get` and `segments.grow` (grown), `segments.len` and `segments.made` (grown once). Further, as in model 9,
 //! `thread.end` and `thread.dead` (hints adopted).
 
-use super::harness::{BOUNDED, LARGE, SMALL, explore};
-use super::place::Count;
-use super::slots::Slots;
+use super::support::harness::{BOUNDED, LARGE, SMALL, explore};
+use super::support::pools::Slots;
+use super::support::threads::Count;
 use crate::thread::by_hand;
 
 /// Two slots, value 0 in the first.

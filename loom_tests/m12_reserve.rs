@@ -5,9 +5,9 @@
 //! Breaks it: `rule.pool.generation-kept` (all but reserve many), `rule.pool.many-unlocked` (reserve many),
 //! `rule.pool.looked-once` (beside several).
 
-use super::harness::{BOUNDED, LARGE, explore};
-use super::place::Count;
-use super::slots::Slots;
+use super::support::harness::{BOUNDED, LARGE, explore};
+use super::support::pools::Slots;
+use super::support::threads::Count;
 use crate::thread::by_hand;
 
 /// Issues a key and cancels it.

@@ -11,7 +11,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use super::harness::{BOUNDED, SMALL, explore, own_region};
+use super::support::harness::{BOUNDED, SMALL, explore, own_region};
 use crate::interner::{Core, Hash, Symbol};
 use crate::region::Region;
 use crate::sync::forced_weak_failure;

@@ -2,8 +2,8 @@
 //!
 //! Breaks it: `rule.trim.refused-beside`, `rule.trim.left-in-index`.
 
-use super::fixture::{Fixture, units};
-use super::harness::{Blocks, Role, SMALL, explore};
+use super::support::harness::{Blocks, Role, SMALL, explore};
+use super::support::heaps::{Fixture, units};
 use crate::extent::Extent;
 
 /// The model sees memory in units of this many bytes, and extents of one unit are long enough to be trimmed.

@@ -6,9 +6,9 @@
 //!
 //! Breaks it: `scratch.lend`, `scratch.give_back`.
 
-use super::ground::{GRANULE, Ground};
-use super::harness::{BOUNDED, LARGE, explore};
-use super::place::Count;
+use super::support::arenas::{GRANULE, Ground};
+use super::support::harness::{BOUNDED, LARGE, explore};
+use super::support::threads::Count;
 use crate::arena::ScratchGuard;
 use crate::thread::by_hand;
 

@@ -8,9 +8,9 @@
 
 use std::sync::Mutex;
 
-use super::ground::{GRANULE, Ground};
-use super::harness::{BOUNDED, LARGE, SMALL, explore};
-use super::place::Count;
+use super::support::arenas::{GRANULE, Ground};
+use super::support::harness::{BOUNDED, LARGE, SMALL, explore};
+use super::support::threads::Count;
 use crate::arena::Arena;
 use crate::blocks::Blocks;
 use crate::sync::Arc;

@@ -12,8 +12,8 @@ use std::sync::{Arc as StdArc, Mutex};
 use allocator_api2::alloc::{AllocError, Allocator, Global};
 use loom::cell::UnsafeCell;
 
-use super::harness::{BOUNDED, SMALL, explore};
-use super::place::Count;
+use super::support::harness::{BOUNDED, SMALL, explore};
+use super::support::threads::Count;
 use crate::boxed::Arc;
 
 /// Keeps what it is given back until the model's execution ends, so that a block given back twice is seen, and no more.

@@ -5,13 +5,10 @@
 //! exhaustive on a load followed by an exchange, tokio-rs/loom #166; a bound turns on its conservative search). The
 //! largest stop at bound 2 unless `SHARDED_ARENA_LOOM_DEEP` is set, which adds bound 3 to them, minutes each.
 //!
-//! What a model calls memory is a loom cell per block ([`harness::Blocks`]): entered at hand-out, free and reuse, so a
+//! What a model calls memory is a loom cell per block ([`support::harness::Blocks`]): entered at hand-out, free and reuse, so a
 //! double hand-out or a missing happens-before edge is loom's own error. Nodes and shards have ghosts of their own in
 //! the code. Each model's header names the weakening that breaks it; `.ci/mutants` runs them all.
 
-mod fixture;
-mod ground;
-mod harness;
 mod m01_bump;
 mod m02_lease;
 mod m03_depot;
@@ -36,5 +33,4 @@ mod m15_scratch;
 mod m16_arena_end;
 mod m17_arc;
 mod m18_guard;
-mod place;
-mod slots;
+mod support;

@@ -1,7 +1,7 @@
 //! Where the models of pools take place: a pool whose segments are made, values that note their drop, keys that change
 //! threads without an order, and what roles do.
 //!
-//! As in [`super::place`] a role is a thread with loom's thread-locals, the main thread is late from the start, so that
+//! As in [`super::threads`] a role is a thread with loom's thread-locals, the main thread is late from the start, so that
 //! its counts are those of all threads without a shard, and what happened is noted in standard words. When the slots go,
 //! the pool is dropped, and then every value has been dropped once.
 
