@@ -26,7 +26,7 @@ fn m09_aba_claim() {
         }
     };
     let roles = [Place::use_and_end, take_and_end, claims];
-    explore("m09_aba::aba_claim", LARGE, || Place::new(1, 1), &roles, Place::check);
+    explore("m09_aba::aba_claim", BOUNDED, || Place::new(1, 1), &roles, Place::check);
     CLAIMS.happened("served with what the first life had left");
 }
 
