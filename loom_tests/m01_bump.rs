@@ -1,5 +1,5 @@
-//! Model 1: threads bump through one word. What they are given is disjoint and aligned, nothing that fits is refused, and
-//! who is given the bytes that another gave back sees that the other is done with them.
+//! Model 1: threads bump through one word. What they are given is disjoint and aligned, nothing that fits is refused,
+//! and who is given the bytes that another gave back sees that the other is done with them.
 //!
 //! Breaks it: `bump.take` (given back), `bump.shift` (given back, grown), `rule.bump.add-then-roll-back` (exact),
 //! `rule.bump.take-once` (weak failure), `rule.bump.shift-unchecked` (given back).
@@ -9,8 +9,8 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 use std::sync::Mutex;
 
-use super::harness::{BOUNDED, Blocks, LARGE, SMALL, explore, own_memory};
-use super::place::Count;
+use super::support::harness::{BOUNDED, Blocks, SMALL, explore, own_memory};
+use super::support::threads::Count;
 use crate::bump::BumpRegion;
 use crate::bump::blocks::Blocks as _;
 use crate::sync::forced_weak_failure;
@@ -125,7 +125,7 @@ fn m01_disjoint() {
 fn m01_exact() {
     explore(
         "m01_bump::exact",
-        LARGE,
+        BOUNDED,
         State::new,
         &[
             |state| {

@@ -1,13 +1,14 @@
 //! Model 2: what is leased is never above the slack, nor what is charged above the limit, as anyone sees it; two that
 //! both fit both succeed.
 //!
-//! Breaks it: `budget.grant`, `budget.end_lease`, `rule.budget.add-then-roll-back`, `rule.budget.grant-once` (both fit,
-//! weak failure), `rule.lease.ended-before-emptied` (closed before returned), `rule.usage.add-then-roll-back` (set limit).
+//! Breaks it: `budget.grant`, `budget.end_lease`, `rule.budget.add-then-roll-back`, `rule.budget.grant-once` (both
+//! fit, weak failure), `rule.lease.ended-before-emptied` (closed before returned), `rule.usage.add-then-roll-back`
+//! (set limit).
 
 use loom::sync::atomic::{AtomicUsize, Ordering};
 
-use super::fixture::Fixture;
-use super::harness::{BOUNDED, Blocks, SMALL, explore, region};
+use super::support::harness::{BOUNDED, Blocks, SMALL, explore, region};
+use super::support::heaps::Fixture;
 use crate::region::budget::Budget;
 use crate::region::shards::OwnedShard;
 use crate::sync::forced_weak_failure;

@@ -5,7 +5,7 @@
 
 use loom::sync::atomic::{AtomicUsize, Ordering};
 
-use super::harness::{BOUNDED, SMALL, explore};
+use super::support::harness::{BOUNDED, SMALL, explore};
 use crate::base::size_class::Class;
 use crate::depot::Head;
 use crate::depot::magazine::{NodeRef, NodeSize, Nodes};

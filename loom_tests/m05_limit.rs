@@ -5,8 +5,8 @@
 
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::fixture::{Fixture, class, layout, stock};
-use super::harness::{SMALL, explore};
+use super::support::harness::{SMALL, explore};
+use super::support::heaps::{Fixture, class, layout, stock};
 use crate::heap::Heap;
 
 const NONE: usize = usize::MAX;

@@ -1,14 +1,14 @@
-//! Model 6: the chunk that threads without a shard bump through together. One of them replaces it when it is exhausted,
-//! the others use what it took; what is left of it can be given away at any time; what was written to its bytes before is
-//! seen by who is given them.
+//! Model 6: the chunk that threads without a shard bump through together. One of them replaces it when it is
+//! exhausted, the others use what it took; what is left of it can be given away at any time; what was written to its
+//! bytes before is seen by who is given them.
 //!
 //! Breaks it: `arena.shared.take`, `arena.shared.replace` (written before, drained given), `arena.shared.shift` (last
 //! block, grown), `rule.shared.replaced-twice` (one grower), `rule.shared.take-once` (weak failure),
 //! `rule.shared.replace-unchecked` (drained).
 
-use super::ground::{GRANULE, Ground};
-use super::harness::{BOUNDED, LARGE, SMALL, explore};
-use super::place::Count;
+use super::support::arenas::{GRANULE, Ground};
+use super::support::harness::{BOUNDED, Bounds, SMALL, explore};
+use super::support::threads::Count;
 use crate::sync::forced_weak_failure;
 use crate::thread::by_hand;
 
@@ -33,7 +33,7 @@ fn take_surely(ground: &Ground, bytes: usize) {
 
 // ---- replaced ---------------------------------------------------------------------------------------------------
 
-fn one_grower(name: &str, bounds: &[Option<usize>]) {
+fn one_grower(name: &str, bounds: &Bounds) {
     let takes = |ground: &Ground| take_surely(ground, GRANULE);
     explore(
         name,
@@ -55,7 +55,7 @@ fn m06_one_grower() {
 #[test]
 fn m06_weak_failure() {
     forced_weak_failure(true);
-    one_grower("m06_shared::weak_failure", LARGE);
+    one_grower("m06_shared::weak_failure", BOUNDED);
     forced_weak_failure(false);
 }
 
@@ -68,7 +68,7 @@ fn m06_replaced() {
     };
     explore(
         "m06_shared::replaced",
-        LARGE,
+        BOUNDED,
         || Ground::new(1, 2 * CHUNK, 32),
         &[takes, takes],
         |ground| {
@@ -113,7 +113,7 @@ fn m06_written_before() {
 #[test]
 fn m06_written_by_another() {
     static BOTH: Count = Count::new();
-    explore("m06_shared::written_by_another", LARGE, one_block, &[free, take_and_tell, take_and_tell], |ground| {
+    explore("m06_shared::written_by_another", BOUNDED, one_block, &[free, take_and_tell, take_and_tell], |ground| {
         BOTH.hit_if(ground.told() == 2);
     });
     BOTH.happened("both served from the new chunk");

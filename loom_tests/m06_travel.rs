@@ -3,8 +3,8 @@
 //!
 //! Breaks it: `rule.lease.growth-without-lease` (the word wraps below zero).
 
-use super::fixture::{Fixture, class};
-use super::harness::{LARGE, explore};
+use super::support::harness::{BOUNDED, explore};
+use super::support::heaps::{Fixture, class};
 use crate::region::shards::OwnedShard;
 
 struct State {
@@ -43,7 +43,7 @@ fn pop_and_close(state: &State) {
 
 #[test]
 fn m06_lease_travels() {
-    explore("m06_travel::lease_travels", LARGE, make, &[grow_and_push, pop_and_close], |state| {
+    explore("m06_travel::lease_travels", BOUNDED, make, &[grow_and_push, pop_and_close], |state| {
         let (own, region) = (state.fixture.budget.leased(), state.fixture.region().budget().leased());
         assert!(own == region && (own == 0 || own == 32), "{own} and {region} bytes leased");
     });

@@ -3,8 +3,8 @@
 //!
 //! Breaks it: `depot.push`, `depot.pop.load` (through the depot), `rule.region.unlocked` (through the region's lock).
 
-use super::fixture::Fixture;
-use super::harness::{BOUNDED, Blocks, SMALL, explore};
+use super::support::harness::{BOUNDED, Blocks, SMALL, explore};
+use super::support::heaps::Fixture;
 use crate::sync::forced_weak_failure;
 
 struct State {

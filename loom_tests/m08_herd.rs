@@ -1,15 +1,15 @@
-//! Model 8: threads with shards of their own meet an empty arena at once: each takes one chunk, and no more is leased than
-//! that; where the slack is enough for one chunk only, the others are served without one. A lease that was granted beside
-//! the beginning of pressure is returned at its shard's next slow path.
+//! Model 8: threads with shards of their own meet an empty arena at once: each takes one chunk, and no more is leased
+//! than that; where the slack is enough for one chunk only, the others are served without one. A lease that was
+//! granted beside the beginning of pressure is returned at its shard's next slow path.
 //!
 //! Breaks it: `rule.arena.seen-after-grant` (pressure).
 #![expect(unsafe_code, reason = "a role uses its own thread's identity only")]
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use super::ground::{GRANULE, Ground};
-use super::harness::{BOUNDED, LARGE, Role, SMALL, explore};
-use super::place::Count;
+use super::support::arenas::{GRANULE, Ground};
+use super::support::harness::{BOUNDED, Role, SMALL, explore};
+use super::support::threads::Count;
 use crate::arena::Local;
 use crate::thread::{Cache, EndOfThread, by_hand};
 
@@ -92,7 +92,7 @@ fn m08_herd_of_three() {
     // Which of the equal identities a role takes does not matter, so the roles are equal too.
     let takes: Role<Owners> = |owners| owners.take(owners.next.fetch_add(1, Relaxed), GRANULE);
     let make = || Owners::new(3, 16);
-    explore("m08_herd::of_three", LARGE, make, &[takes; 3], |owners| check_chunks(&owners.ground, 3));
+    explore("m08_herd::of_three", BOUNDED, make, &[takes; 3], |owners| check_chunks(&owners.ground, 3));
 }
 
 /// A chunk that was taken beside the beginning of pressure.

@@ -2,8 +2,8 @@
 //!
 //! Breaks it: `rule.pressure.seen-after-grant`.
 
-use super::fixture::Fixture;
-use super::harness::{SMALL, explore};
+use super::support::harness::{SMALL, explore};
+use super::support::heaps::Fixture;
 
 struct State {
     fixture: Fixture,

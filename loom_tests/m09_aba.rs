@@ -3,8 +3,8 @@
 //! Breaks it: `thread.take` (only `aba_claim` and `aba_adopt` do: keep them), `rule.thread.no-tombstone`,
 //! `rule.thread.token-kept`, `rule.thread.no-generation`.
 
-use super::harness::{BOUNDED, LARGE, SMALL, explore};
-use super::place::{Count, Place};
+use super::support::harness::{BOUNDED, LARGE, SMALL, explore};
+use super::support::threads::{Count, Place};
 use crate::thread::by_hand;
 
 /// Takes the slot of the ended thread, if it has ended, and ends without having used the heap.
@@ -26,7 +26,7 @@ fn m09_aba_claim() {
         }
     };
     let roles = [Place::use_and_end, take_and_end, claims];
-    explore("m09_aba::aba_claim", LARGE, || Place::new(1, 1), &roles, Place::check);
+    explore("m09_aba::aba_claim", BOUNDED, || Place::new(1, 1), &roles, Place::check);
     CLAIMS.happened("served with what the first life had left");
 }
 

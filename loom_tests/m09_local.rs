@@ -2,8 +2,8 @@
 //!
 //! Breaks it: `thread.unpin`, `thread.pinned`, `rule.thread.local-not-counted`, `rule.thread.swept-beside-pinned`.
 
-use super::harness::{BOUNDED, SMALL, explore};
-use super::place::{Count, Place};
+use super::support::harness::{BOUNDED, SMALL, explore};
+use super::support::threads::{Count, Place};
 use crate::thread::by_hand;
 
 /// Uses a local handle, ends, and uses it again; counts that.

@@ -2,8 +2,8 @@
 //!
 //! Breaks it: `thread.deaths.add`, `thread.deaths.load`; `pieces3` also `thread.end`, `thread.dead`.
 
-use super::harness::{LARGE, SMALL, explore};
-use super::place::{Count, Place};
+use super::support::harness::{LARGE, SMALL, explore};
+use super::support::threads::{Count, Place};
 
 /// Leaves two blocks, in two magazines.
 fn leave_two(place: &Place) {

@@ -3,8 +3,8 @@
 //! Breaks it: `thread.end`, `thread.dead`, `thread.deaths.add`, `thread.deaths.load`,
 //! `rule.thread.death-before-generation`, `rule.thread.adopt-outside-lock`.
 
-use super::harness::{BOUNDED, LARGE, SMALL, explore};
-use super::place::{Count, Place};
+use super::support::harness::{BOUNDED, LARGE, SMALL, explore};
+use super::support::threads::{Count, Place};
 use crate::thread::by_hand;
 
 #[test]
@@ -38,7 +38,7 @@ fn m09_claim_claim() {
     let late = |place: &Place| {
         place.request_late(&CLAIMS);
     };
-    explore("m09_token::claim_claim", LARGE, || Place::new(1, 1), &[Place::use_and_end, late, late], Place::check);
+    explore("m09_token::claim_claim", BOUNDED, || Place::new(1, 1), &[Place::use_and_end, late, late], Place::check);
     CLAIMS.happened("served with what the ended thread had left");
 }
 
@@ -69,7 +69,7 @@ fn m09_exact() {
         place.end();
         place.tell(1);
     };
-    explore("m09_token::exact", LARGE, || Place::new(1, 2), &[ends, asks, asks], Place::check);
+    explore("m09_token::exact", BOUNDED, || Place::new(1, 2), &[ends, asks, asks], Place::check);
     SERVED.happened("served after the end");
     REFUSED.happened("refused before it was known");
 }

@@ -5,8 +5,8 @@
 
 use std::sync::Mutex;
 
-use super::harness::{BOUNDED, LARGE, SMALL, explore};
-use super::place::{Count, Place};
+use super::support::harness::{BOUNDED, SMALL, explore};
+use super::support::threads::{Count, Place};
 use crate::heap::Heap;
 use crate::thread::by_hand;
 
@@ -23,8 +23,8 @@ impl Two {
         Self { place, handles: Mutex::new(handles) }
     }
 
-    /// A handle that is this role's from now on. The lock is not loom's: which of the equal handles a role takes does not
-    /// matter.
+    /// A handle that is this role's from now on. The lock is not loom's: which of the equal handles a role takes does
+    /// not matter.
     fn take_handle(&self) -> Heap {
         self.handles.lock().expect("no role panics with it").pop().expect("a handle for each role")
     }
@@ -51,7 +51,7 @@ fn m10_drop_heap() {
         SERVED.hit_if(two.place.use_once());
     };
     let check = |two: &Two| two.place.check();
-    explore("m10_drop::drop_heap", LARGE, || Two::new(2, 1), &[uses, drops, asks], check);
+    explore("m10_drop::drop_heap", BOUNDED, || Two::new(2, 1), &[uses, drops, asks], check);
     USED.happened("the heap was used before it went");
     SERVED.happened("served in the other heap");
 }

@@ -1,15 +1,16 @@
-//! Model 11: a slot's word. What `fill` published is seen through a key that came without an order; the last guard of a
-//! removed value drops it, after all reads and after what the remover did; who claims a slot again writes to it after all
-//! that. No key is issued twice, and a slot whose generations are spent is used no more.
+//! Model 11: a slot's word. What `fill` published is seen through a key that came without an order; the last guard of
+//! a removed value drops it, after all reads and after what the remover did; who claims a slot again writes to it
+//! after all that. No key is issued twice, and a slot whose generations are spent is used no more.
 //!
 //! Breaks it: `pool.fill` and `pool.guard` (guard sees), `pool.unguard` (last guard, removed alone, taken alone),
 //! `pool.last` (last guard, remover is seen), `pool.remove.later` (remover is seen), `pool.remove` (removed alone),
-//! `pool.take` (taken alone), `pool.vacate` (slot travels), `pool.claim` (issued once); `rule.pool.guards-ignored` (removed alone),
-//! `rule.pool.guard-once` (weak failure), `rule.pool.generation-kept` (issued once), `rule.pool.never-retired` (retired).
+//! `pool.take` (taken alone), `pool.vacate` (slot travels), `pool.claim` (issued once); `rule.pool.guards-ignored`
+//! (removed alone), `rule.pool.guard-once` (weak failure), `rule.pool.generation-kept` (issued once),
+//! `rule.pool.never-retired` (retired).
 
-use super::harness::{BOUNDED, LARGE, SMALL, explore};
-use super::place::Count;
-use super::slots::Slots;
+use super::support::harness::{BOUNDED, SMALL, explore};
+use super::support::pools::Slots;
+use super::support::threads::Count;
 use crate::pool::Pool;
 use crate::sync::forced_weak_failure;
 
@@ -72,7 +73,7 @@ fn m11_remover_is_seen() {
 
 #[test]
 fn m11_last_guard() {
-    explore("m11_pool::last_guard", LARGE, one_full, &[look, look, remove], is_gone);
+    explore("m11_pool::last_guard", BOUNDED, one_full, &[look, look, remove], is_gone);
 }
 
 /// Two threads remove: one does.
@@ -132,7 +133,8 @@ fn m11_slot_travels() {
     AGAIN.happened("claimed what another had freed");
 }
 
-/// Another thread finds the slot by a hint: the third that a shard, here that of all threads without one, has no room for.
+/// Another thread finds the slot by a hint: the third that a shard, here that of all threads without one, has no room
+/// for.
 #[test]
 fn m11_hint_travels() {
     static BY_HINT: Count = Count::new();
@@ -178,7 +180,7 @@ fn m11_issued_once() {
             assert!(slots.remove(2, key), "nobody else has this key");
         }
     };
-    explore("m11_pool::issued_once", LARGE, one_full, &[removes, inserts], |slots| {
+    explore("m11_pool::issued_once", BOUNDED, one_full, &[removes, inserts], |slots| {
         REUSED.hit_if(slots.count_issued() == 3);
         is_gone(slots);
     });

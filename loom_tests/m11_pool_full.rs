@@ -1,14 +1,14 @@
-//! Model 11: when a pool is full, and how it grows. A request is refused only if all slots were in use at one moment, as
-//! far as the refused thread can tell: a value that changes places beside it does not make one of two.
+//! Model 11: when a pool is full, and how it grows. A request is refused only if all slots were in use at one moment,
+//! as far as the refused thread can tell: a value that changes places beside it does not make one of two.
 //!
 //! Breaks it: `pool.claimed.count`, `pool.claimed`, `pool.released.count`, `pool.released`, `pool.is_free`,
 //! the Release of `pool.claim`, and `rule.pool.scanned-once` (never full), `pool.last.taken` (never full parted),
 //! `segments.get` and `segments.grow` (grown), `segments.len` and `segments.made` (grown once). Further, as in model 9,
 //! `thread.end` and `thread.dead` (hints adopted).
 
-use super::harness::{BOUNDED, LARGE, SMALL, explore};
-use super::place::Count;
-use super::slots::Slots;
+use super::support::harness::{BOUNDED, SMALL, explore};
+use super::support::pools::Slots;
+use super::support::threads::Count;
 use crate::thread::by_hand;
 
 /// Two slots, value 0 in the first.
@@ -43,7 +43,7 @@ fn m11_never_full_parted() {
         PARTED.hit_if(!slots.was_dropped(1));
         drop(value);
     };
-    explore("m11_pool_full::never_full_parted", LARGE, one_of_two, &[moves, inserts], Slots::check);
+    explore("m11_pool_full::never_full_parted", BOUNDED, one_of_two, &[moves, inserts], Slots::check);
     PARTED.happened("removed while guarded");
 }
 
@@ -92,7 +92,7 @@ fn m11_grown_once() {
     let roles = [|slots: &Slots| inserts(slots, 0), |slots: &Slots| inserts(slots, 1)];
     explore(
         "m11_pool_full::grown_once",
-        LARGE,
+        BOUNDED,
         || Slots::new(4, 0, 0),
         &roles,
         |slots| {

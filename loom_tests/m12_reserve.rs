@@ -1,13 +1,13 @@
-//! Model 12: keys before their values. A reservation that is cancelled beside one that is filled leaves a key that never
-//! names anything; its slot is used again under another. Of two threads that reserve more slots together than there are,
-//! one is served; what several that are refused have had for a moment refuses nobody.
+//! Model 12: keys before their values. A reservation that is cancelled beside one that is filled leaves a key that
+//! never names anything; its slot is used again under another. Of two threads that reserve more slots together than
+//! there are, one is served; what several that are refused have had for a moment refuses nobody.
 //!
 //! Breaks it: `rule.pool.generation-kept` (all but reserve many), `rule.pool.many-unlocked` (reserve many),
 //! `rule.pool.looked-once` (beside several).
 
-use super::harness::{BOUNDED, LARGE, explore};
-use super::place::Count;
-use super::slots::Slots;
+use super::support::harness::{BOUNDED, explore};
+use super::support::pools::Slots;
+use super::support::threads::Count;
 use crate::thread::by_hand;
 
 /// Issues a key and cancels it.
@@ -60,7 +60,7 @@ fn m12_looked_at() {
         assert!(found.is_none_or(|id| id == 1), "another value under this key");
         FILLED.hit_if(found.is_some());
     };
-    explore("m12_reserve::looked_at", LARGE, || Slots::new(2, 2, 0), &[fills, looks], Slots::check);
+    explore("m12_reserve::looked_at", BOUNDED, || Slots::new(2, 2, 0), &[fills, looks], Slots::check);
     FILLED.happened("seen by its key");
 }
 
@@ -82,7 +82,8 @@ fn m12_cancelled_beside() {
     FOUND.happened("looked at a key that was cancelled, or was about to be");
 }
 
-/// Two threads want both slots; each gives them back. Without shards, for what threads know of free slots does not matter.
+/// Two threads want both slots; each gives them back. Without shards, for what threads know of free slots does not
+/// matter.
 #[test]
 fn m12_reserve_many() {
     static ONE: Count = Count::new();

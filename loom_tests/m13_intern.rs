@@ -1,17 +1,17 @@
-//! Model 13: the same string from two threads is one symbol; a string that is found, or a number that leads somewhere, has
-//! its record; numbers have no gap, whoever is refused meanwhile.
+//! Model 13: the same string from two threads is one symbol; a string that is found, or a number that leads
+//! somewhere, has its record; numbers have no gap, whoever is refused meanwhile.
 //!
-//! The records lie in memory of this model's own, which loom does not see: the ghosts of entries, slots and tables stand
-//! for it. Hashes are chosen: the shard, and the entry in its table.
+//! The records lie in memory of this model's own, which loom does not see: the ghosts of entries, slots and tables
+//! stand for it. Hashes are chosen: the shard, and the entry in its table.
 //!
-//! Breaks it: `interner.entry.load`, `interner.entry.put` (found), `interner.head.load`, `interner.head.publish` (grown),
-//! `interner.slot.load`, `interner.slot.name` (resolved), `rule.interner.no-second-look` (same),
+//! Breaks it: `interner.entry.load`, `interner.entry.put` (found), `interner.head.load`, `interner.head.publish`
+//! (grown), `interner.slot.load`, `interner.slot.name` (resolved), `rule.interner.no-second-look` (same),
 //! `rule.interner.resumed-elsewhere` (same beside growth), `rule.interner.entry-first` (found),
 //! `rule.interner.number-first` (refused), `rule.interner.number-once` (weak failure).
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use super::harness::{BOUNDED, SMALL, explore, own_region};
+use super::support::harness::{BOUNDED, SMALL, explore, own_region};
 use crate::interner::{Hash, Inner, Symbol};
 use crate::region::Region;
 use crate::sync::forced_weak_failure;

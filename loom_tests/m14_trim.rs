@@ -2,8 +2,8 @@
 //!
 //! Breaks it: `rule.trim.refused-beside`, `rule.trim.left-in-index`.
 
-use super::fixture::{Fixture, units};
-use super::harness::{Blocks, Role, SMALL, explore};
+use super::support::harness::{Blocks, Role, SMALL, WAITING, explore};
+use super::support::heaps::{Fixture, units};
 use crate::base::extent::Extent;
 
 /// The model sees memory in units of this many bytes, and extents of one unit are long enough to be trimmed.
@@ -66,11 +66,8 @@ fn m14_trim_beside_a_request() {
     explore("m14_trim::trim_beside_a_request", SMALL, make, &[trim, |state| request_and_give(state, 2)], check);
 }
 
-/// Three roles that wait for the end of the turn: each preemption more multiplies the rounds of waiting.
-const ONE: &[Option<usize>] = &[Some(1)];
-
 #[test]
 fn m14_trim_beside_two_requests() {
     let one: Role<State> = |state| _ = request(state, 1);
-    explore("m14_trim::trim_beside_two_requests", ONE, make, &[trim, one, one], check_kept);
+    explore("m14_trim::trim_beside_two_requests", WAITING, make, &[trim, one, one], check_kept);
 }

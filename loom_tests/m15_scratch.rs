@@ -1,14 +1,14 @@
-//! Model 15: scratch stacks that an arena lends are used by one thread at a time, and the next borrower sees what the one
-//! before it did to the stack.
+//! Model 15: scratch stacks that an arena lends are used by one thread at a time, and the next borrower sees what the
+//! one before it did to the stack.
 //!
 //! All threads of a model share one slot: those past their end because they do in the real body too, the others because
 //! the model checker's `PerThread` has one value for all, the worst that recycled thread ids can do.
 //!
 //! Breaks it: `scratch.lend`, `scratch.give_back`.
 
-use super::ground::{GRANULE, Ground};
-use super::harness::{BOUNDED, LARGE, explore};
-use super::place::Count;
+use super::support::arenas::{GRANULE, Ground};
+use super::support::harness::{BOUNDED, explore};
+use super::support::threads::Count;
 use crate::arena::ScratchGuard;
 use crate::thread::by_hand;
 
@@ -105,7 +105,7 @@ fn m15_nested() {
     };
     explore(
         "m15_scratch::nested",
-        LARGE,
+        BOUNDED,
         || with_slots(3, false),
         &[nests, borrow],
         |ground| {

@@ -8,9 +8,9 @@
 
 use std::sync::Mutex;
 
-use super::ground::{GRANULE, Ground};
-use super::harness::{BOUNDED, LARGE, SMALL, explore};
-use super::place::Count;
+use super::support::arenas::{GRANULE, Ground};
+use super::support::harness::{BOUNDED, SMALL, explore};
+use super::support::threads::Count;
 use crate::arena::Arena;
 use crate::bump::blocks::Blocks;
 use crate::sync::Arc;
@@ -58,8 +58,8 @@ fn m16_end_sweep() {
     SWEPT.happened("served from an ended thread's chunk");
 }
 
-/// Whoever knows of the end is not refused, in the heap of the same region, though another may sweep beside it, before or
-/// at once: two granules are left, one for each.
+/// Whoever knows of the end is not refused, in the heap of the same region, though another may sweep beside it,
+/// before or at once: two granules are left, one for each.
 #[test]
 fn m16_exact() {
     static SERVED: Count = Count::new();
@@ -80,7 +80,7 @@ fn m16_exact() {
         ground.end();
         ground.tell(1);
     };
-    explore("m16_arena_end::exact", LARGE, one_chunk, &[ends, asks, asks], |_| ());
+    explore("m16_arena_end::exact", BOUNDED, one_chunk, &[ends, asks, asks], |_| ());
     SERVED.happened("served after the end");
     REFUSED.happened("refused before it was known");
 }
@@ -115,7 +115,7 @@ fn m16_adopt_sweep() {
             SWEPT.hit_if(ground.heap_keep(GRANULE).is_some() && ground.was_left());
         }
     };
-    explore("m16_arena_end::adopt_sweep", LARGE, one_chunk, &[use_and_end, adopts, sweeps], |_| ());
+    explore("m16_arena_end::adopt_sweep", BOUNDED, one_chunk, &[use_and_end, adopts, sweeps], |_| ());
     WENT_ON.happened("went on with an ended thread's chunk");
     SWEPT.happened("served from an ended thread's chunk");
 }
@@ -201,15 +201,15 @@ impl Two {
         Self { ground, handles: Mutex::new(vec![Arc::clone(&arena), arena]) }
     }
 
-    /// A handle that is this role's from now on. The lock is not loom's: which of the equal handles a role takes does not
-    /// matter.
+    /// A handle that is this role's from now on. The lock is not loom's: which of the equal handles a role takes does
+    /// not matter.
     fn take_handle(&self) -> Arc<Arena> {
         self.handles.lock().expect("no role panics with it").pop().expect("a handle for each role")
     }
 }
 
-/// Two handles are dropped by two threads, one of which has used the arena and ends; a third is refused meanwhile in the
-/// heap of the region.
+/// Two handles are dropped by two threads, one of which has used the arena and ends; a third is refused meanwhile in
+/// the heap of the region.
 #[test]
 fn m16_drop() {
     static USED: Count = Count::new();
@@ -230,7 +230,7 @@ fn m16_drop() {
         by_hand::set_late(true);
         SERVED.hit_if(two.ground.heap_keep(3 * GRANULE).is_some());
     };
-    explore("m16_arena_end::drop", LARGE, Two::new, &[uses, drops, asks], |_| ());
+    explore("m16_arena_end::drop", BOUNDED, Two::new, &[uses, drops, asks], |_| ());
     USED.happened("the arena was used before it went");
     SERVED.happened("served in the heap");
 }

@@ -1,5 +1,5 @@
-//! Model 17: handles of one value on several threads. The last of them to go, and one that finds itself the only one, see
-//! what the others did with the value; it is dropped, or taken out, once, and so is its block.
+//! Model 17: handles of one value on several threads. The last of them to go, and one that finds itself the only one,
+//! see what the others did with the value; it is dropped, or taken out, once, and so is its block.
 //!
 //! Breaks it: `arc.drop`, `arc.last` (`last_sees`), `arc.only` (`only_sees`), `rule.arc.decided-apart` (`one_taker`).
 #![expect(unsafe_code, reason = "an allocator of the model's own; loom's cells hand out raw pointers")]
@@ -12,8 +12,8 @@ use std::sync::{Arc as StdArc, Mutex};
 use allocator_api2::alloc::{AllocError, Allocator, Global};
 use loom::cell::UnsafeCell;
 
-use super::harness::{BOUNDED, SMALL, explore};
-use super::place::Count;
+use super::support::harness::{BOUNDED, SMALL, explore};
+use super::support::threads::Count;
 use crate::boxed::Arc;
 
 /// Keeps what it is given back until the model's execution ends, so that a block given back twice is seen, and no more.

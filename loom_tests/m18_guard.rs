@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use loom::sync::atomic::{AtomicUsize, Ordering};
 
-use super::fixture::{Fixture, units};
-use super::harness::{Blocks, Role, SMALL, explore, guarded_region};
+use super::support::harness::{Blocks, Role, SMALL, explore, guarded_region};
+use super::support::heaps::{Fixture, units};
 use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
 

@@ -1,17 +1,18 @@
 //! Model checking of the real code with loom: `cargo loom`, or `cargo loom m03` for one model.
 //!
-//! Every role of a model is a child thread; the main thread only makes the state, spawns, joins and checks. Each model is
-//! explored in every spawn order of its roles and under several preemption bounds (loom's unbounded search is not
-//! exhaustive on a load followed by an exchange, tokio-rs/loom #166; a bound turns on its conservative search). The
-//! largest stop at bound 2 unless `SHARDED_ARENA_LOOM_DEEP` is set, which adds bound 3 to them, minutes each.
+//! Every role of a model is a child thread; the main thread only makes the state, spawns, joins and checks. Each model
+//! is explored in every spawn order of its roles and under preemption bounds ([`support::harness::Bounds`]). Loom's
+//! unbounded search is not exhaustive on a load followed by an exchange (tokio-rs/loom #166); a bound turns on its
+//! conservative search.
 //!
-//! What a model calls memory is a loom cell per block ([`harness::Blocks`]): entered at hand-out, free and reuse, so a
-//! double hand-out or a missing happens-before edge is loom's own error. Nodes and shards have ghosts of their own in
-//! the code. Each model's header names the weakening that breaks it; `.ci/mutants` runs them all.
+//! `SHARDED_ARENA_LOOM` chooses the bounds when the models run. `cargo loom` sets it to `quick`, which explores each
+//! model at bound 2 and the largest at bound 1. `.ci/loom` sets it to `deep`, which adds the greater bounds; so does a
+//! run without the variable.
+//!
+//! What a model calls memory is a loom cell per block ([`support::harness::Blocks`]): entered at hand-out, free and
+//! reuse, so a double hand-out or a missing happens-before edge is loom's own error. Nodes and shards have ghosts of
+//! their own in the code. Each model's header names the weakening that breaks it; `.ci/mutants` runs them all.
 
-mod fixture;
-mod ground;
-mod harness;
 mod m01_bump;
 mod m02_lease;
 mod m03_depot;
@@ -36,5 +37,4 @@ mod m15_scratch;
 mod m16_arena_end;
 mod m17_arc;
 mod m18_guard;
-mod place;
-mod slots;
+mod support;

@@ -1,9 +1,10 @@
 //! Where the models of arenas take place: a region filled but for a few granules, a heap and an arena in it, and what
 //! roles do.
 //!
-//! As in [`super::place`] a role is a thread with loom's thread-locals, the main thread is late from the start, and what
-//! happened is noted in standard atomics. The region's memory is this model's own, for an arena keeps nodes in it. When
-//! the ground goes, its arena is verified and dropped, and then only the filler may be charged, and nothing leased.
+//! As in [`super::threads`] a role is a thread with loom's thread-locals, the main thread is late from the start, and
+//! what happened is noted in standard atomics. The region's memory is this model's own, for an arena keeps nodes in
+//! it. When the ground goes, its arena is verified and dropped, and then only the filler may be charged, and nothing
+//! leased.
 #![expect(unsafe_code, reason = "free and resize take the caller's word for a block")]
 
 use core::alloc::Layout;

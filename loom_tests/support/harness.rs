@@ -15,12 +15,31 @@ use crate::region::budget::SLACK_DIVISOR;
 static MODELS: AtomicU64 = AtomicU64::new(0);
 static EXECUTIONS: AtomicU64 = AtomicU64::new(0);
 
-/// Preemption bounds of a model small enough for a search without one as well.
-pub(crate) const SMALL: &[Option<usize>] = &[Some(2), Some(3), None];
-/// Preemption bounds of the others.
-pub(crate) const BOUNDED: &[Option<usize>] = &[Some(2), Some(3)];
-/// Preemption bound of the largest.
-pub(crate) const LARGE: &[Option<usize>] = &[Some(2)];
+/// The preemption bounds of a model in a quick run and in a deep run. `None` is a search without a bound.
+pub(crate) struct Bounds {
+    quick: &'static [Option<usize>],
+    deep: &'static [Option<usize>],
+}
+
+/// Bounds of a model small enough for a search without a bound as well.
+pub(crate) const SMALL: &Bounds = &Bounds { quick: &[Some(2)], deep: &[Some(2), Some(3), None] };
+/// Bounds of most others.
+pub(crate) const BOUNDED: &Bounds = &Bounds { quick: &[Some(2)], deep: &[Some(2), Some(3)] };
+/// Bounds of the few whose search takes minutes at bound 3.
+pub(crate) const LARGE: &Bounds = &Bounds { quick: &[Some(1)], deep: &[Some(2)] };
+/// Bounds of three roles that wait for each other: each preemption more multiplies the rounds of waiting.
+pub(crate) const WAITING: &Bounds = &Bounds { quick: &[Some(1)], deep: &[Some(1)] };
+
+impl Bounds {
+    /// Returns the bounds of the run that `SHARDED_ARENA_LOOM` asks for: a deep one if it is not set.
+    fn chosen(&self) -> &'static [Option<usize>] {
+        match std::env::var("SHARDED_ARENA_LOOM").as_deref() {
+            Ok("quick") => self.quick,
+            Ok("deep") | Err(_) => self.deep,
+            Ok(other) => panic!("SHARDED_ARENA_LOOM is quick or deep, not {other}"),
+        }
+    }
+}
 
 /// A role: what one thread does.
 pub(crate) type Role<S> = fn(&S);
@@ -28,16 +47,14 @@ pub(crate) type Role<S> = fn(&S);
 /// Explores a model: `make` the state, run `roles` as threads in every spawn order, `check` after all have joined.
 pub(crate) fn explore<S: Send + Sync + 'static>(
     name: &str,
-    bounds: &[Option<usize>],
+    bounds: &Bounds,
     make: fn() -> S,
     roles: &[Role<S>],
     check: fn(&S),
 ) {
     let mut total = 0;
     let orders = orders(roles);
-    // The largest models take minutes at bound 3; whoever has them sets this.
-    let deep = std::env::var_os("SHARDED_ARENA_LOOM_DEEP").filter(|_| bounds.iter().flatten().all(|bound| *bound < 3));
-    for &bound in bounds.iter().chain(deep.map(|_| &Some(3)).iter().copied()) {
+    for &bound in bounds.chosen() {
         let mut executions = 0;
         for order in &orders {
             let roles = order.clone();
@@ -131,8 +148,8 @@ pub(crate) fn own_region(bytes: usize, limit: usize, slack_divisor: usize) -> Re
     Region::on(mapping, limit, slack_divisor, None).expect("a small region")
 }
 
-/// As [`own_region`], all of it the limit, in guard mode: `told` is called with `true` for a range of bytes that is hidden,
-/// with `false` for one that is shown.
+/// As [`own_region`], all of it the limit, in guard mode: `told` is called with `true` for a range of bytes that is
+/// hidden, with `false` for one that is shown.
 pub(crate) fn guarded_region(bytes: usize, told: impl Fn(bool, usize, usize) + Send + Sync + 'static) -> Region {
     // SAFETY: memory of that length; the region of the execution before is gone.
     let mapping = unsafe { Mapping::from_model(own_memory(bytes), bytes, Box::new(told)) };

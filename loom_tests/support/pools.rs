@@ -1,9 +1,9 @@
 //! Where the models of pools take place: a pool whose segments are made, values that note their drop, keys that change
 //! threads without an order, and what roles do.
 //!
-//! As in [`super::place`] a role is a thread with loom's thread-locals, the main thread is late from the start, so that
-//! its counts are those of all threads without a shard, and what happened is noted in standard words. When the slots go,
-//! the pool is dropped, and then every value has been dropped once.
+//! As in [`super::threads`] a role is a thread with loom's thread-locals, the main thread is late from the start, so
+//! that its counts are those of all threads without a shard, and what happened is noted in standard words. When the
+//! slots go, the pool is dropped, and then every value has been dropped once.
 
 use core::ops::Deref;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -54,8 +54,8 @@ pub(crate) struct Slots {
     pub(crate) first: Vec<Key<Value>>,
     /// Slots and generations of all keys that were issued; not a word of the model.
     issued: Mutex<Vec<(u32, u32)>>,
-    /// Keys that roles hand to each other without an order, and what they tell with one. Read by adding nothing, for loom
-    /// may miss that a plain load could come later (tokio-rs/loom #166).
+    /// Keys that roles hand to each other without an order, and what they tell with one. Read by adding nothing, for
+    /// loom may miss that a plain load could come later (tokio-rs/loom #166).
     handed: [AtomicU64; 2],
     told: AtomicUsize,
 }

@@ -55,8 +55,8 @@ pub(crate) struct Place {
     pub(crate) blocks: Blocks,
     filler: NonNull<u8>,
     filler_layout: Layout,
-    /// What roles tell each other, with an order and without one. Read by adding nothing, for loom may miss that a plain
-    /// load could come later (tokio-rs/loom #166).
+    /// What roles tell each other, with an order and without one. Read by adding nothing, for loom may miss that a
+    /// plain load could come later (tokio-rs/loom #166).
     told: AtomicUsize,
     ready: AtomicUsize,
     /// Threads that ended with a block in their shard; not a word of the model.
@@ -193,8 +193,8 @@ impl Place {
         self.left.load(Relaxed) > 0
     }
 
-    /// The calling thread has done all but end. Relaxed: it orders nothing, it spares the checker the schedules in which
-    /// others begin before, where the model is not about them.
+    /// The calling thread has done all but end. Relaxed: it orders nothing, it spares the checker the schedules in
+    /// which others begin before, where the model is not about them.
     pub(crate) fn set_ready(&self) {
         self.ready.fetch_add(1, Ordering::Relaxed);
     }
