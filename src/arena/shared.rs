@@ -60,10 +60,9 @@ impl SharedChunk {
             let left = Free { start, room: (at - floor) as u32 };
             // ORDERING(Acquire): what the chunk's former holders wrote, which its grower saw under the lock, precedes its
             // use here.  pairs: `replace`'s Release; exchanges between them carry it on.
-            //   loom: m06_shared::written_before; Relaxed fails it.
+            //   loom: m06_written_before; Relaxed fails it.
             // Failure is Relaxed: the next exchange acquires.
-            let order = Acquire;
-            match self.word.compare_exchange_weak(seen, left.bits(), order, Relaxed) {
+            match self.word.compare_exchange_weak(seen, left.bits(), Acquire, Relaxed) {
                 Ok(_) => return Some(at - base),
                 Err(_) if mutant!("rule.shared.take-once") => return None,
                 Err(now) => seen = now,
@@ -81,9 +80,9 @@ impl SharedChunk {
             return before;
         }
         // ORDERING(Release): what the grower saw under the lock precedes the chunk's use.
-        //   pairs: `take`'s Acquire.  loom: m06_shared::written_before; Relaxed fails it.
+        //   pairs: `take`'s Acquire.  loom: m06_written_before; Acquire alone fails it.
         // ORDERING(Acquire): who gave the last block back has written to it before what is free goes to the region.
-        //   pairs: `shift`'s Release.  loom: m06_shared::drained_given; Release alone fails it.
+        //   pairs: `shift`'s Release.  loom: m06_drained_given; Release alone fails it.
         Free::from_bits(self.word.swap(next.bits(), AcqRel))
     }
 }
@@ -108,10 +107,9 @@ impl SharedCursor for SharedChunk {
         }
         let Ok(room) = u32::try_from(to - floor) else { return false };
         // ORDERING(Release): who shortens the last block, or gives it back, has written to it before its next holder does.
-        //   pairs: `take`'s Acquire.  loom: m06_shared::last_block; Relaxed fails it.
-        // ORDERING(Acquire): who makes it longer takes bytes, as in `take`.
+        //   pairs: `take`'s Acquire.  loom: m06_last_block; Acquire alone fails it.
+        // ORDERING(Acquire): who makes it longer takes bytes, as in `take`.  loom: m06_grown; Release alone fails it.
         // Failure is Relaxed: the caller then does without.
-        let order = AcqRel;
-        self.word.compare_exchange(seen, Free { start, room }.bits(), order, Relaxed).is_ok()
+        self.word.compare_exchange(seen, Free { start, room }.bits(), AcqRel, Relaxed).is_ok()
     }
 }

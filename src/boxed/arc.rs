@@ -283,7 +283,7 @@ impl<T: ?Sized, A: Allocator + Clone> Arc<T, A> {
     #[inline]
     fn is_only(&self) -> bool {
         // ORDERING(Acquire): what those did who had the other handles precedes what the only one does to the value.
-        //   pairs: `release`'s Release.  loom: m17_arc::only_sees; Relaxed fails it.
+        //   pairs: `release`'s Release.  loom: m17_only_sees; Relaxed fails it.
         self.count().load(Acquire) == 1
     }
 
@@ -291,13 +291,13 @@ impl<T: ?Sized, A: Allocator + Clone> Arc<T, A> {
     #[inline]
     fn release(&self) -> bool {
         // ORDERING(Release): what this thread did with the value precedes what the last handle does to it.
-        //   pairs: the Acquire below and `is_only`'s.  loom: m17_arc::last_sees; Relaxed fails it.
+        //   pairs: the Acquire below and `is_only`'s.  loom: m17_last_sees; Relaxed fails it.
         let before = self.count().fetch_sub(1, Release);
         let last = if mutant!("rule.arc.decided-apart") { self.count().load(Relaxed) == 0 } else { before == 1 };
         if last {
             // ORDERING(Acquire): what all others did precedes what the last does to the value. The load reads its own
             // exchange, which goes on with the release sequence of every other; only the last pays for it.
-            //   pairs: the Release above.  loom: m17_arc::last_sees; Relaxed fails it.
+            //   pairs: the Release above.  loom: m17_last_sees; Relaxed fails it.
             self.count().load(Acquire);
         }
         last

@@ -59,7 +59,7 @@ impl SharedBump {
         loop {
             let at = bump_down::<usize, 1>(base, base + room, layout.size(), layout.align())? - base;
             // ORDERING(Acquire): what the former holder of a last block wrote precedes its next use.
-            //   pairs: `shift`'s Release.  loom: m01_bump::given_back; Relaxed fails it.
+            //   pairs: `shift`'s Release.  loom: m01_given_back; Relaxed fails it.
             // Failure is Relaxed: the next exchange acquires.
             match self.0.compare_exchange_weak(room, at, Acquire, Relaxed) {
                 Ok(_) => return Some(at),
@@ -86,8 +86,8 @@ impl SharedCursor for SharedBump {
             return true;
         }
         // ORDERING(Release, when bytes are given back): their holder has written to them before their next holder does.
-        //   pairs: `take`'s Acquire.  loom: m01_bump::given_back; Relaxed fails it.
-        // ORDERING(Acquire, when bytes are taken): as in `take`.  loom: m01_bump::grown.
+        //   pairs: `take`'s Acquire.  loom: m01_given_back; Acquire alone fails it.
+        // ORDERING(Acquire, when bytes are taken): as in `take`.  loom: m01_grown; Release alone fails it.
         // Failure is Relaxed: the caller then does without.
         self.0.compare_exchange(from, to, AcqRel, Relaxed).is_ok()
     }

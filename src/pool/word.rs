@@ -78,12 +78,11 @@ impl Word {
         }
         // ORDERING(Acquire): the former holder has dropped its value, and every guard of it is gone, before the slot is
         // written again, also where a hint of this thread's own led here.
-        //   pairs: `vacate`'s Release.  loom: m11_issued_once; Relaxed fails it.
+        //   pairs: `vacate`'s Release.  loom: m11_issued_once; Release alone fails it.
         // ORDERING(Release): who sees the slot in use sees that the one its claimer has used before is free, or was.
         //   pairs: `is_free`'s Acquire.  loom: m11_never_full; Acquire alone fails it.
         // Failure is Relaxed: another has it.
-        let order = AcqRel;
-        let taken = self.0.compare_exchange(word, word | TAKEN, order, Relaxed);
+        let taken = self.0.compare_exchange(word, word | TAKEN, AcqRel, Relaxed);
         taken.is_ok().then(|| generation_of(word))
     }
 

@@ -203,7 +203,7 @@ impl Budget {
                 return false;
             }
             // ORDERING(Acquire): what the former holders of these bytes emptied is seen before they are filled again.
-            //   pairs: `end_lease`'s Release.  loom: m02_lease::cached_never_above_slack; Relaxed fails it.
+            //   pairs: `end_lease`'s Release.  loom: m02_cached_never_above_slack; Relaxed fails it.
             // Failure is Relaxed: the value is re-validated by the next exchange.
             match self.leased.compare_exchange_weak(leased, leased + bytes, Acquire, Relaxed) {
                 Ok(_) => return true,
@@ -216,7 +216,7 @@ impl Budget {
     /// Returns `bytes` of lease, whose blocks have left the caches.
     pub(crate) fn end_lease(&self, bytes: usize) {
         // ORDERING(Release): the blocks left before their lease does.
-        //   pairs: `grant`'s Acquire.  loom: m02_lease::cached_never_above_slack; Relaxed fails it.
+        //   pairs: `grant`'s Acquire.  loom: m02_cached_never_above_slack; Relaxed fails it.
         let before = self.leased.fetch_sub(bytes, Release);
         debug_assert!(before >= bytes, "lease of {bytes} bytes ended with {before} leased");
     }

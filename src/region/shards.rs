@@ -60,17 +60,17 @@ impl Pins {
             return;
         }
         // ORDERING(Release): a `Local` that outlived its thread's guard wrote to the shard after the token's end.
-        //   pairs: `is_pinned`'s Acquire.  loom: m09_local::local_claim; Relaxed fails it.
+        //   pairs: `is_pinned`'s Acquire.  loom: m09_local_claim; Relaxed fails it.
         self.0.store(self.0.load(Relaxed) - 1, Release);
     }
     /// No `Local` is left: who says so has what they refer to exclusively, so those still counted were leaked.
     pub(crate) fn clear(&self) {
-        // Release as in `unpin`: a sweep that finds none may claim the shard.
-        self.0.store(0, Release);
+        // Relaxed: the caller holds the region's lock, as does every claimer.
+        self.0.store(0, Relaxed);
     }
     pub(crate) fn is_pinned(&self) -> bool {
         // ORDERING(Acquire): what the last `Local` wrote is seen. After the token's end pins only fall, so a 0 stays 0.
-        //   pairs: `unpin`'s Release.  loom: m09_local::local_claim; Relaxed fails it.
+        //   pairs: `unpin`'s Release.  loom: m09_local_claim; Relaxed fails it.
         self.0.load(Acquire) != 0
     }
 }

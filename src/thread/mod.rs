@@ -76,7 +76,7 @@ impl Tokens {
             }
             // ORDERING(Acquire): this holder's own end will be a plain store and cuts the release sequence of the
             // former's, so whoever sees that end must see, through this one, what the former holder wrote.
-            //   pairs: `end`'s Release.  loom: m09_aba::aba_claim, aba_adopt; Relaxed fails them.
+            //   pairs: `end`'s Release.  loom: m09_aba_claim, m09_aba_adopt; Relaxed fails them.
             // Failure is Relaxed: it only says to try the next slot.
             let taken = word.compare_exchange(generation, generation + 1, Acquire, Relaxed);
             if taken.is_ok() {
@@ -93,11 +93,11 @@ impl Tokens {
         }
         let next = if mutant!("rule.thread.no-generation") { 0 } else { token.generation() + 1 };
         // ORDERING(Release): the thread's last writes to its shards precede its end.
-        //   pairs: `is_dead`'s and `take`'s Acquire.  loom: m09_token::end_claim; Relaxed fails it.
+        //   pairs: `is_dead`'s and `take`'s Acquire.  loom: m09_end_claim; Relaxed fails it.
         self.generations[token.slot()].store(next, Release);
         if !mutant!("rule.thread.death-before-generation") {
             // ORDERING(Release): whoever counts this death sees the generation above, so that no sweep records a death
-            // whose thread it took for alive.  pairs: `deaths`' Acquire.  loom: m09_token::exact; Relaxed fails it.
+            // whose thread it took for alive.  pairs: `deaths`' Acquire.  loom: m09_end_skip; Relaxed fails it.
             self.deaths.fetch_add(1, Release);
         }
     }
@@ -105,7 +105,8 @@ impl Tokens {
     /// Whether `token` has ended.
     pub(crate) fn is_dead(&self, token: Token) -> bool {
         // ORDERING(Acquire): what the ended thread wrote to its shards is seen by whoever claims them.
-        //   pairs: `end`'s Release.  loom: m09_token::adopt_claim; Relaxed fails it.
+        //   pairs: `end`'s Release.  loom: m09_late; Relaxed fails it. There neither a count of deaths nor a
+        //   recycled slot orders the two threads.
         let generation = self.generations[token.slot()].load(Acquire);
         if mutant!("rule.thread.no-generation") { generation == 0 } else { generation > token.generation() }
     }
@@ -113,7 +114,7 @@ impl Tokens {
     /// Number of ends, before a sweep that shall find them all.
     pub(crate) fn deaths(&self) -> u64 {
         // ORDERING(Acquire): the generations of the deaths counted here are seen by the sweep that follows.
-        //   pairs: the add in `end`.  loom: m09_token::exact; Relaxed fails it.
+        //   pairs: the add in `end`.  loom: m09_end_skip; Relaxed fails it.
         self.deaths.load(Acquire)
     }
 
