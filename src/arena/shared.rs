@@ -11,7 +11,7 @@ use core::alloc::Layout;
 use crate::base::layout::bump_down;
 use crate::base::size_class::{GRANULE_BYTES, START_ALIGN};
 use crate::bump::blocks::SharedCursor;
-use crate::sync::{AcqRel, Acquire, AtomicU64, Owned32, OwnedUsize, Relaxed, mutant};
+use crate::sync::{AcqRel, Acquire, AtomicU64, Owned32, OwnedUsize, Relaxed};
 
 /// Free bytes of a chunk: `room` bytes from granule `start` on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,7 +64,6 @@ impl SharedChunk {
             // Failure is Relaxed: the next exchange acquires.
             match self.word.compare_exchange_weak(seen, left.bits(), Acquire, Relaxed) {
                 Ok(_) => return Some(at - base),
-                Err(_) if mutant!("rule.shared.take-once") => return None,
                 Err(now) => seen = now,
             }
         }
@@ -73,12 +72,6 @@ impl SharedChunk {
     /// Puts `next` in the place of what is free, which is the answer: no other thread takes from it any more. Under the
     /// region's lock.
     pub(super) fn replace(&self, next: Free) -> Free {
-        if mutant!("rule.shared.replace-unchecked") {
-            let before = self.free();
-            crate::sync::yield_now();
-            self.word.swap(next.bits(), AcqRel);
-            return before;
-        }
         // ORDERING(Release): what the grower saw under the lock precedes the chunk's use.
         //   pairs: `take`'s Acquire.  loom: m06_written_before; Acquire alone fails it.
         // ORDERING(Acquire): who gave the last block back has written to it before what is free goes to the region.

@@ -16,7 +16,7 @@ use allocator_api2::alloc::Allocator;
 
 use super::build::{Block, Head, Making};
 use super::error::{TryNewError, refused};
-use crate::sync::{Acquire, AtomicUsize, Relaxed, Release, mutant};
+use crate::sync::{Acquire, AtomicUsize, Relaxed, Release};
 
 /// A value in a block of `A`, shared by the handles that were cloned from one another; the last one to go drops the value
 /// and frees the block, on whatever thread.
@@ -292,8 +292,7 @@ impl<T: ?Sized, A: Allocator + Clone> Arc<T, A> {
     fn release(&self) -> bool {
         // ORDERING(Release): what this thread did with the value precedes what the last handle does to it.
         //   pairs: the Acquire below and `is_only`'s.  loom: m17_last_sees; Relaxed fails it.
-        let before = self.count().fetch_sub(1, Release);
-        let last = if mutant!("rule.arc.decided-apart") { self.count().load(Relaxed) == 0 } else { before == 1 };
+        let last = self.count().fetch_sub(1, Release) == 1;
         if last {
             // ORDERING(Acquire): what all others did precedes what the last does to the value. The load reads its own
             // exchange, which goes on with the release sequence of every other; only the last pays for it.

@@ -15,7 +15,7 @@ pub(crate) mod magazine;
 use crate::base::error::RegionError;
 use crate::base::size_class::{COUNT, Class};
 use crate::depot::magazine::{Node, NodeRef, NodeSize, Nodes};
-use crate::sync::{Acquire, AtomicU64, AtomicUsize, CachePadded, Relaxed, Release, mutant};
+use crate::sync::{Acquire, AtomicU64, AtomicUsize, CachePadded, Relaxed, Release};
 
 /// The head of a stack of nodes; zero is an empty one.
 #[derive(Debug, Default)]
@@ -27,7 +27,7 @@ fn node_of(word: u64) -> NodeRef {
 
 /// The word that follows `word` with `node` on top.
 fn successor(word: u64, node: NodeRef) -> u64 {
-    let tag = if mutant!("rule.depot.untagged") { 0 } else { (word >> NodeRef::BITS).wrapping_add(1) };
+    let tag = (word >> NodeRef::BITS).wrapping_add(1);
     tag << NodeRef::BITS | u64::from(node.bits())
 }
 
@@ -42,7 +42,6 @@ impl Head {
             // Failure is Relaxed: nothing is read through the value, the next exchange re-validates it.
             match self.0.compare_exchange_weak(head, successor(head, node), Release, Relaxed) {
                 Ok(_) => return,
-                Err(_) if mutant!("rule.depot.push-once") => return,
                 Err(seen) => head = seen,
             }
         }
@@ -65,7 +64,6 @@ impl Head {
             //   pairs: `push`'s Release.  loom: m03_retry_sees_contents; Relaxed fails it.
             match self.0.compare_exchange_weak(head, successor(head, next), Relaxed, Acquire) {
                 Ok(_) => return Some(top),
-                Err(_) if mutant!("rule.depot.pop-once") => return None,
                 Err(seen) => head = seen,
             }
         }

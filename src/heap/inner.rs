@@ -17,7 +17,7 @@ use crate::memory::table::try_box;
 use crate::region::budget::Budget;
 use crate::region::shards::{OwnedShard, Shards, default_count};
 use crate::region::{Links, Region, ShardSet};
-use crate::sync::{CachePadded, Figure, OnceLock, mutant};
+use crate::sync::{CachePadded, Figure, OnceLock};
 use crate::thread::{self, Cache, Guard};
 
 use super::quarantine::Quarantine;
@@ -66,9 +66,8 @@ impl Inner {
     /// A heap in `region` with a limit of its own; with a quarantine it is checked.
     pub(super) fn new(region: Region, limit: usize, quarantine: Option<Quarantine>) -> Self {
         // A heap named by its place would be taken for an earlier one in the same place.
-        let id = if mutant!("rule.heap.id-reused") { region.base().addr().get() as u64 } else { thread::next_id() };
         Self {
-            id,
+            id: thread::next_id(),
             base: region.base(),
             longest: longest_bytes(region.capacity()),
             budget: Budget::new(limit, region.capacity(), region.slack_divisor()),

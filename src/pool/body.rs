@@ -22,7 +22,7 @@ use crate::memory::table::Zeroable;
 use crate::region::segments::{NoGrowth, Segments};
 use crate::region::shards::{OwnedShard, Shards};
 use crate::region::{Account, Region};
-use crate::sync::{AtomicU32, AtomicUsize, Mutex, Relaxed, mutant, yield_now};
+use crate::sync::{AtomicU32, AtomicUsize, Mutex, Relaxed, yield_now};
 use crate::thread::{Cache, Guard};
 
 use super::shard::{BATCH, Counts, Shard, count};
@@ -205,7 +205,7 @@ impl<T> Body<T> {
             if self.scan(shard) {
                 return true;
             }
-            if mutant!("rule.pool.scanned-once") || released == self.sum(Counts::releasing) {
+            if released == self.sum(Counts::releasing) {
                 return false;
             }
             yield_now();

@@ -4,7 +4,7 @@
 #![expect(unsafe_code, reason = "writes and drops values in slots it holds; follows the cached shard")]
 
 use crate::region::shards::OwnedShard;
-use crate::sync::{Relaxed, mutant};
+use crate::sync::Relaxed;
 use crate::thread::{self};
 
 use super::Pool;
@@ -39,7 +39,7 @@ impl<T> Pool<T> {
     #[cold]
     #[inline(never)]
     pub(super) fn claim_again(&self, counted: impl FnOnce(&Shard)) -> Option<Claimed<'_, T>> {
-        let beside_several = |body: &&Body<T>| body.several.load(Relaxed) != 0 && !mutant!("rule.pool.looked-once");
+        let beside_several = |body: &&Body<T>| body.several.load(Relaxed) != 0;
         let body = self.body.made().filter(beside_several)?;
         body.many.with(|()| self.claim(counted))
     }

@@ -17,7 +17,7 @@
 //!
 //! Deliberately not here: what is charged for, and who holds the lock.
 
-use crate::sync::{Acquire, AtomicU64, AtomicUsize, CachePadded, OwnedUsize, Relaxed, Release, mutant};
+use crate::sync::{Acquire, AtomicU64, AtomicUsize, CachePadded, OwnedUsize, Relaxed, Release};
 
 /// Slack of a limit is `limit / SLACK_DIVISOR` unless the builder says otherwise.
 pub(crate) const SLACK_DIVISOR: usize = 16;
@@ -189,14 +189,6 @@ impl Budget {
 
     /// Leases `bytes`, if they fit the slack.
     pub(crate) fn grant(&self, bytes: usize) -> bool {
-        if mutant!("rule.budget.add-then-roll-back") {
-            let before = self.leased.fetch_add(bytes, Acquire);
-            if before + bytes > self.slack() {
-                self.leased.fetch_sub(bytes, Relaxed);
-                return false;
-            }
-            return true;
-        }
         let mut leased = self.leased.load(Relaxed);
         loop {
             if bytes > self.slack().saturating_sub(leased) {
@@ -207,7 +199,6 @@ impl Budget {
             // Failure is Relaxed: the value is re-validated by the next exchange.
             match self.leased.compare_exchange_weak(leased, leased + bytes, Acquire, Relaxed) {
                 Ok(_) => return true,
-                Err(_) if mutant!("rule.budget.grant-once") => return false,
                 Err(seen) => leased = seen,
             }
         }

@@ -25,7 +25,6 @@ use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
 use crate::memory::table::Table;
 use crate::region::budget::Budget;
-use crate::sync::mutant;
 
 use super::{Region, Section};
 
@@ -207,12 +206,11 @@ impl Section<'_> {
         let Some(guard) = &mut self.state.guard else { return Way::Nothing };
         // Those that could not be shown are the newest now.
         if guard.count > stuck
-            && !mutant!("rule.guard.refused-beside")
             && let Some(oldest) = guard.pop()
         {
             return Way::Leaves(oldest);
         }
-        if guard.moving > 0 && !mutant!("rule.guard.refused-beside-moving") { Way::Wait } else { Way::Nothing }
+        if guard.moving > 0 { Way::Wait } else { Way::Nothing }
     }
 }
 
@@ -256,15 +254,9 @@ impl Region {
 
     /// Shows a moving extent and gives it back; `false` if it cannot be shown, and waits again.
     pub(super) fn let_leave(&self, extent: Extent) -> bool {
-        let early = mutant!("rule.guard.given-back-hidden");
-        if early {
-            self.section(|section| section.end_moving(extent, false));
-        }
         let (offset, len) = bytes(extent);
         let shown = self.shared.mapping.show(offset, len);
-        if !early {
-            self.section(|section| section.end_moving(extent, !shown));
-        }
+        self.section(|section| section.end_moving(extent, !shown));
         shown
     }
 

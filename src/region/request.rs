@@ -16,7 +16,7 @@ use crate::base::error::AllocError;
 use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
 use crate::region::budget::Budget;
-use crate::sync::{mutant, yield_now};
+use crate::sync::yield_now;
 
 use super::quarantine::Way;
 use super::{Blocker, Region, Section, ShardSet};
@@ -68,7 +68,7 @@ pub(crate) type GiveBackOwn<'a> = &'a mut dyn FnMut(&mut Section<'_>, bool) -> b
 impl Section<'_> {
     /// The search failed in this section: gives something back, or refuses. `stuck` extents could not leave the quarantine.
     fn refuse(&mut self, set: &dyn ShardSet, wanted: Wanted, own: GiveBackOwn<'_>, stuck: usize) -> Step {
-        if self.is_trimming() && !mutant!("rule.trim.refused-beside") {
+        if self.is_trimming() {
             return Step::Trimming;
         }
         let (bytes, budget) = (wanted.bytes(), set.budget());
@@ -94,17 +94,16 @@ impl Section<'_> {
     /// a depot, of other sets too if `others`, or the caller's own, or in the shard of an ended thread. `false` if there
     /// is none.
     fn give_back_idle(&mut self, set: &dyn ShardSet, others: bool, own: GiveBackOwn<'_>) -> bool {
-        let others = others && !mutant!("rule.refusal.own-depot-only");
         if self.drain_quarantine(set, others) {
             return true;
         }
-        if !mutant!("rule.refusal.drain-outside") && self.drain_one(set, others) {
+        if self.drain_one(set, others) {
             return true;
         }
         if own(self, others) {
             return true;
         }
-        !mutant!("rule.refusal.dead-shards-skipped") && self.sweep_one()
+        self.sweep_one()
     }
 
     /// Gives back something idle that may help a block to `bytes` more, and says whether there was any, or says what to do

@@ -11,7 +11,6 @@ use crate::base::error::{AllocError, AllocErrorKind, FreeError};
 use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
 use crate::region::budget::Budget;
-use crate::sync::{mutant, yield_now};
 
 use super::{ShardSet, Shared, State, Sweep};
 
@@ -38,11 +37,6 @@ impl Section<'_> {
     pub(crate) fn take_drawn(&mut self, own: &Budget, len: u32, align: u32, drawn: usize) -> Option<u32> {
         let bytes = len as usize * GRANULE_BYTES;
         let drawn = drawn.min(bytes);
-        if mutant!("rule.usage.add-then-roll-back") {
-            self.charge(own, len);
-            yield_now();
-            self.refund(own, len);
-        }
         if bytes > own.room() || bytes - drawn > self.shared.budget.room() {
             return None;
         }
@@ -353,7 +347,7 @@ impl Section<'_> {
         self.for_sets(|section, set| match set.sweep_one(section) {
             Sweep::Clean => ControlFlow::Continue(()),
             Sweep::Pinned => {
-                complete = mutant!("rule.thread.swept-beside-pinned");
+                complete = false;
                 ControlFlow::Continue(())
             }
             Sweep::GaveBack => {

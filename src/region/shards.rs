@@ -10,7 +10,7 @@
 
 use crate::base::error::RegionError;
 use crate::memory::table::{Table, Zeroable};
-use crate::sync::{Acquire, AtomicU64, CachePadded, Relaxed, Release, mutant};
+use crate::sync::{Acquire, AtomicU64, CachePadded, Relaxed, Release};
 use crate::thread::{Cache, Guard, Token, Tokens, tokens};
 
 use super::{Region, Section, Sweep};
@@ -49,16 +49,10 @@ impl Pins {
     }
 
     pub(crate) fn pin(&self) {
-        if mutant!("rule.thread.local-not-counted") {
-            return;
-        }
         // Relaxed: it comes before the thread's end in its own order, and so does whoever claims after that end.
         self.0.store(self.0.load(Relaxed) + 1, Relaxed);
     }
     pub(crate) fn unpin(&self) {
-        if mutant!("rule.thread.local-not-counted") {
-            return;
-        }
         // ORDERING(Release): a `Local` that outlived its thread's guard wrote to the shard after the token's end.
         //   pairs: `is_pinned`'s Acquire.  loom: m09_local_claim; Relaxed fails it.
         self.0.store(self.0.load(Relaxed) - 1, Release);
@@ -164,17 +158,11 @@ impl<S: OwnedShard> Shards<S> {
         if self.adopt_failed.load(Relaxed) == deaths + 1 {
             return None;
         }
-        let outside = mutant!("rule.thread.adopt-outside-lock");
         let index = region.section(|section| {
             let index = self.claimable(section, token)?;
-            if !outside {
-                self.owners[index].set(Some(token));
-            }
+            self.owners[index].set(Some(token));
             Some(index)
         });
-        if outside && let Some(index) = index {
-            self.owners[index].set(Some(token));
-        }
         if index.is_none() {
             self.adopt_failed.store(deaths + 1, Relaxed);
         }

@@ -14,7 +14,7 @@
 
 use core::cell::Cell;
 
-use crate::sync::{Acquire, AtomicU64, Relaxed, Release, mutant, per_thread, shared_static, zeroed_words};
+use crate::sync::{Acquire, AtomicU64, Relaxed, Release, per_thread, shared_static, zeroed_words};
 
 /// Threads that may have a shard at the same time; those beyond take the shared path.
 #[cfg(not(all(test, loom)))]
@@ -88,18 +88,12 @@ impl Tokens {
 
     /// Ends `token`, whose thread makes no further use of a shard except through a `Local` that pins it.
     pub(crate) fn end(&self, token: Token) {
-        if mutant!("rule.thread.death-before-generation") {
-            self.deaths.fetch_add(1, Release);
-        }
-        let next = if mutant!("rule.thread.no-generation") { 0 } else { token.generation() + 1 };
         // ORDERING(Release): the thread's last writes to its shards precede its end.
         //   pairs: `is_dead`'s and `take`'s Acquire.  loom: m09_end_claim; Relaxed fails it.
-        self.generations[token.slot()].store(next, Release);
-        if !mutant!("rule.thread.death-before-generation") {
-            // ORDERING(Release): whoever counts this death sees the generation above, so that no sweep records a death
-            // whose thread it took for alive.  pairs: `deaths`' Acquire.  loom: m09_end_skip; Relaxed fails it.
-            self.deaths.fetch_add(1, Release);
-        }
+        self.generations[token.slot()].store(token.generation() + 1, Release);
+        // ORDERING(Release): whoever counts this death sees the generation above, so that no sweep records a death whose
+        // thread it took for alive.  pairs: `deaths`' Acquire.  loom: m09_end_skip; Relaxed fails it.
+        self.deaths.fetch_add(1, Release);
     }
 
     /// Whether `token` has ended.
@@ -107,8 +101,7 @@ impl Tokens {
         // ORDERING(Acquire): what the ended thread wrote to its shards is seen by whoever claims them.
         //   pairs: `end`'s Release.  loom: m09_late; Relaxed fails it. There neither a count of deaths nor a
         //   recycled slot orders the two threads.
-        let generation = self.generations[token.slot()].load(Acquire);
-        if mutant!("rule.thread.no-generation") { generation == 0 } else { generation > token.generation() }
+        self.generations[token.slot()].load(Acquire) > token.generation()
     }
 
     /// Number of ends, before a sweep that shall find them all.
@@ -145,14 +138,11 @@ impl Guard {
 
     /// The thread ends: its cache is emptied first, then its token ends.
     pub(crate) fn end(&self, cache: Option<&Cache>, tokens: &Tokens) {
-        if let Some(cache) = cache
-            && !mutant!("rule.thread.no-tombstone")
-        {
+        if let Some(cache) = cache {
             cache.clear();
         }
         // Emptied: a token that ended twice would free another thread's slot.
-        let token = if mutant!("rule.thread.token-kept") { self.token.get() } else { self.token.take() };
-        if let Some(token) = token {
+        if let Some(token) = self.token.take() {
             tokens.end(token);
         }
     }
