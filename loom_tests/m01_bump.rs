@@ -1,8 +1,8 @@
 //! Model 1: threads bump through one word. What they are given is disjoint and aligned, nothing that fits is refused,
 //! and who is given the bytes that another gave back sees that the other is done with them.
 //!
-//! Breaks it: `bump.take` (given back), `bump.shift` (given back, grown), `rule.bump.add-then-roll-back` (exact),
-//! `rule.bump.take-once` (weak failure), `rule.bump.shift-unchecked` (given back).
+//! Breaks it: `take`'s Acquire (given back), `shift`'s halves (given back, grown), `bump.add-then-roll-back` (exact),
+//! `bump.take-once` (weak failure), `bump.shift-unchecked` (given back).
 #![expect(unsafe_code, reason = "blocks are resized and given back by hand")]
 
 use core::alloc::Layout;

@@ -1,9 +1,8 @@
 //! Model 2: what is leased is never above the slack, nor what is charged above the limit, as anyone sees it; two that
 //! both fit both succeed.
 //!
-//! Breaks it: `budget.grant`, `budget.end_lease`, `rule.budget.add-then-roll-back`, `rule.budget.grant-once` (both
-//! fit, weak failure), `rule.lease.ended-before-emptied` (closed before returned), `rule.usage.add-then-roll-back`
-//! (set limit).
+//! Breaks it: `grant`'s Acquire, `end_lease`'s Release, `budget.add-then-roll-back`, `budget.grant-once` (both fit,
+//! weak failure), `lease.ended-before-emptied` (closed before returned), `usage.add-then-roll-back` (set limit).
 
 use loom::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,6 +1,6 @@
 //! Model 3: a magazine that goes through the depot is neither lost nor popped twice, and its contents are seen.
 //!
-//! Breaks it: `depot.push`, `depot.pop.load`, `depot.pop.retry`; `rule.depot.push-once`, `rule.depot.pop-once` (weak
+//! Breaks it: `push`'s Release, both Acquires of `pop`; `depot.push-once`, `depot.pop-once` (weak
 //! failure).
 
 use loom::sync::atomic::{AtomicUsize, Ordering};

@@ -1,7 +1,7 @@
 //! Model 4: a thread that sleeps between its load of a head and its exchange does not take over a head that looks the
 //! same and is not.
 //!
-//! Breaks it: `rule.depot.untagged`.
+//! Breaks it: `depot.untagged`.
 
 use loom::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,7 +1,7 @@
 //! Model 5: at the limit nobody is refused beside memory that lies in the depot or in the shard of an ended thread.
 //!
-//! Breaks it: `rule.refusal.drain-outside` (two magazines, one magazine), `rule.refusal.own-depot-only` (two heaps),
-//! `rule.refusal.dead-shards-skipped` (dead shard), `rule.lease.taken-after-push` (hopeless).
+//! Breaks it: `refusal.drain-outside` (two magazines, one magazine), `refusal.own-depot-only` (two heaps),
+//! `refusal.dead-shards-skipped` (dead shard), `lease.taken-after-push` (hopeless).
 
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 

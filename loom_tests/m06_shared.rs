@@ -2,9 +2,9 @@
 //! exhausted, the others use what it took; what is left of it can be given away at any time; what was written to its
 //! bytes before is seen by who is given them.
 //!
-//! Breaks it: `arena.shared.take`, `arena.shared.replace` (written before, drained given), `arena.shared.shift` (last
-//! block, grown), `rule.shared.replaced-twice` (one grower), `rule.shared.take-once` (weak failure),
-//! `rule.shared.replace-unchecked` (drained).
+//! Breaks it: `take`'s Acquire, `replace`'s halves (written before, drained given), `shift`'s halves (last block,
+//! grown), `shared.replaced-twice` (one grower), `shared.take-once` (weak failure), `shared.replace-unchecked`
+//! (drained).
 
 use super::support::arenas::{GRANULE, Ground};
 use super::support::harness::{BOUNDED, Bounds, SMALL, explore};

@@ -1,7 +1,7 @@
 //! Model 6: a lease travels with its magazine: granted to the thread that opened it and grew it, through the depot,
 //! ended by another thread; the drop of the heap ends the others.
 //!
-//! Breaks it: `rule.lease.growth-without-lease` (the word wraps below zero).
+//! Breaks it: `lease.growth-without-lease` (the word wraps below zero).
 
 use super::support::harness::{BOUNDED, explore};
 use super::support::heaps::{Fixture, class};

@@ -1,7 +1,8 @@
 //! Model 7: what a thread wrote to a block before it freed it is seen by the thread that is given the block next,
 //! whichever way the block went.
 //!
-//! Breaks it: `depot.push`, `depot.pop.load` (through the depot), `rule.region.unlocked` (through the region's lock).
+//! Breaks it: `push`'s Release, `pop`'s first Acquire (through the depot), `region.unlocked` (through the region's
+//! lock).
 
 use super::support::harness::{BOUNDED, Blocks, SMALL, explore};
 use super::support::heaps::Fixture;

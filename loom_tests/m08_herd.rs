@@ -2,7 +2,7 @@
 //! than that; where the slack is enough for one chunk only, the others are served without one. A lease that was
 //! granted beside the beginning of pressure is returned at its shard's next slow path.
 //!
-//! Breaks it: `rule.arena.seen-after-grant` (pressure).
+//! Breaks it: `arena.seen-after-grant` (pressure).
 #![expect(unsafe_code, reason = "a role uses its own thread's identity only")]
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

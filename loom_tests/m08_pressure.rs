@@ -1,6 +1,6 @@
 //! Model 8: a lease that was granted beside the beginning of pressure is returned at its shard's next slow path.
 //!
-//! Breaks it: `rule.pressure.seen-after-grant`.
+//! Breaks it: `pressure.seen-after-grant`.
 
 use super::support::harness::{SMALL, explore};
 use super::support::heaps::Fixture;

@@ -1,7 +1,7 @@
 //! Model 9: a slot that several threads have in turn, and a thread that goes on after its token's end.
 //!
-//! Breaks it: `thread.take` (only `aba_claim` and `aba_adopt` do: keep them), `rule.thread.no-tombstone`,
-//! `rule.thread.token-kept`, `rule.thread.no-generation`.
+//! Breaks it: `take`'s Acquire (only `aba_claim` and `aba_adopt` do: keep them), `thread.no-tombstone`,
+//! `thread.token-kept`, `thread.no-generation`.
 
 use super::support::harness::{BOUNDED, LARGE, SMALL, explore};
 use super::support::threads::{Count, Place};

@@ -1,6 +1,6 @@
 //! Model 9: a local handle that is used after its thread's token has ended, or is leaked.
 //!
-//! Breaks it: `thread.unpin`, `thread.pinned`, `rule.thread.local-not-counted`, `rule.thread.swept-beside-pinned`.
+//! Breaks it: `unpin`'s Release, `is_pinned`'s Acquire, `thread.local-not-counted`, `thread.swept-beside-pinned`.
 
 use super::support::harness::{BOUNDED, SMALL, explore};
 use super::support::threads::{Count, Place};

@@ -1,7 +1,7 @@
 //! Model 10: a heap that goes while its threads end and another heap of its region looks for memory; a heap that comes
 //! after another in the same place.
 //!
-//! Breaks it: `rule.heap.drop-outside-lock` (`drop_heap`), `rule.heap.id-reused` (`same_address`).
+//! Breaks it: `heap.drop-outside-lock` (`drop_heap`), `heap.id-reused` (`same_address`).
 
 use std::sync::Mutex;
 

@@ -2,11 +2,11 @@
 //! a removed value drops it, after all reads and after what the remover did; who claims a slot again writes to it
 //! after all that. No key is issued twice, and a slot whose generations are spent is used no more.
 //!
-//! Breaks it: `pool.fill` and `pool.guard` (guard sees), `pool.unguard` (last guard, removed alone, taken alone),
-//! `pool.last` (last guard, remover is seen), `pool.remove.later` (remover is seen), `pool.remove` (removed alone),
-//! `pool.take` (taken alone), `pool.vacate` (slot travels), `pool.claim` (issued once); `rule.pool.guards-ignored`
-//! (removed alone), `rule.pool.guard-once` (weak failure), `rule.pool.generation-kept` (issued once),
-//! `rule.pool.never-retired` (retired).
+//! Breaks it: `fill`'s Release and `guard`'s Acquire (guard sees), `unguard`'s Release (last guard, removed alone,
+//! taken alone), `last_is_gone`'s Acquire (last guard, remover is seen), `remove`'s Release (remover is seen),
+//! `remove`'s Acquire (removed alone), `take`'s Acquire (taken alone), `vacate`'s Release (slot travels), `claim`'s
+//! Acquire (issued once); `pool.guards-ignored` (removed alone), `pool.guard-once` (weak failure),
+//! `pool.generation-kept` (issued once), `pool.never-retired` (retired).
 
 use super::support::harness::{BOUNDED, SMALL, explore};
 use super::support::pools::Slots;

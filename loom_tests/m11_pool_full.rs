@@ -1,10 +1,10 @@
 //! Model 11: when a pool is full, and how it grows. A request is refused only if all slots were in use at one moment,
 //! as far as the refused thread can tell: a value that changes places beside it does not make one of two.
 //!
-//! Breaks it: `pool.claimed.count`, `pool.claimed`, `pool.released.count`, `pool.released`, `pool.is_free`,
-//! the Release of `pool.claim`, and `rule.pool.scanned-once` (never full), `pool.last.taken` (never full parted),
-//! `segments.get` and `segments.grow` (grown), `segments.len` and `segments.made` (grown once). Further, as in model 9,
-//! `thread.end` and `thread.dead` (hints adopted).
+//! Breaks it: `count_claimed`'s Release, `claimed`'s Acquire, `count_released`'s Release, `released`'s Acquire,
+//! `is_free`'s Acquire, `claim`'s Release, and `pool.scanned-once` (never full), `last_is_gone`'s Release (never full
+//! parted), `get`'s Acquire and `grow`'s first Release (grown), `len`'s Acquire and `grow`'s second Release (grown
+//! once). Further, as in model 9, `end`'s first Release and `is_dead`'s Acquire (hints adopted).
 
 use super::support::harness::{BOUNDED, SMALL, explore};
 use super::support::pools::Slots;

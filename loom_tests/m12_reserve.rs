@@ -2,8 +2,8 @@
 //! never names anything; its slot is used again under another. Of two threads that reserve more slots together than
 //! there are, one is served; what several that are refused have had for a moment refuses nobody.
 //!
-//! Breaks it: `rule.pool.generation-kept` (all but reserve many), `rule.pool.many-unlocked` (reserve many),
-//! `rule.pool.looked-once` (beside several).
+//! Breaks it: `pool.generation-kept` (all but reserve many), `pool.many-unlocked` (reserve many), `pool.looked-once`
+//! (beside several).
 
 use super::support::harness::{BOUNDED, explore};
 use super::support::pools::Slots;

@@ -4,10 +4,9 @@
 //! The records lie in memory of this model's own, which loom does not see: the ghosts of entries, slots and tables
 //! stand for it. Hashes are chosen: the shard, and the entry in its table.
 //!
-//! Breaks it: `interner.entry.load`, `interner.entry.put` (found), `interner.head.load`, `interner.head.publish`
-//! (grown), `interner.slot.load`, `interner.slot.name` (resolved), `rule.interner.no-second-look` (same),
-//! `rule.interner.resumed-elsewhere` (same beside growth), `rule.interner.entry-first` (found),
-//! `rule.interner.number-first` (refused), `rule.interner.number-once` (weak failure).
+//! Breaks it: `find`'s Acquire, `put`'s Release (found), `entries`' Acquire, `publish`'s Release (grown), `resolve`'s
+//! Acquire, `name`'s Release (resolved), `interner.no-second-look` (same), `interner.resumed-elsewhere` (same beside
+//! growth), `interner.entry-first` (found), `interner.number-first` (refused), `interner.number-once` (weak failure).
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 

@@ -1,6 +1,6 @@
 //! Model 14: while the system takes the pages of a free extent nobody is given it, and nobody who fits is refused.
 //!
-//! Breaks it: `rule.trim.refused-beside`, `rule.trim.left-in-index`.
+//! Breaks it: `trim.refused-beside`, `trim.left-in-index`.
 
 use super::support::harness::{Blocks, Role, SMALL, WAITING, explore};
 use super::support::heaps::{Fixture, units};

@@ -4,7 +4,7 @@
 //! All threads of a model share one slot: those past their end because they do in the real body too, the others because
 //! the model checker's `PerThread` has one value for all, the worst that recycled thread ids can do.
 //!
-//! Breaks it: `scratch.lend`, `scratch.give_back`.
+//! Breaks it: `lend`'s Acquire, `give_back`'s Release.
 
 use super::support::arenas::{GRANULE, Ground};
 use super::support::harness::{BOUNDED, explore};

@@ -1,10 +1,10 @@
 //! Model 16: a thread ends with a chunk half used while others look for memory, and for a shard; an arena goes while a
 //! heap of its region looks for memory.
 //!
-//! What breaks it is listed in model 9: `thread.end` and `thread.dead` (adopted), `thread.unpin` and `thread.pinned`
-//! (local), `thread.deaths.add` and `thread.deaths.load` (exact), `rule.thread.local-not-counted` (local),
-//! `rule.thread.adopt-outside-lock` (adopt, sweep), `rule.thread.death-before-generation` (exact). Further
-//! `rule.refusal.dead-shards-skipped` (all sweeps) and `rule.refusal.own-depot-only` (heap own).
+//! What breaks it is listed in model 9: `end`'s first Release and `is_dead`'s Acquire (adopted), `unpin`'s Release and
+//! `is_pinned`'s Acquire (local), `end`'s second Release and `deaths`' Acquire (exact), `thread.local-not-counted`
+//! (local), `thread.adopt-outside-lock` (adopt, sweep), `thread.death-before-generation` (exact). Further
+//! `refusal.dead-shards-skipped` (all sweeps) and `refusal.own-depot-only` (heap own).
 
 use std::sync::Mutex;
 

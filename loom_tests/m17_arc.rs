@@ -1,7 +1,8 @@
 //! Model 17: handles of one value on several threads. The last of them to go, and one that finds itself the only one,
 //! see what the others did with the value; it is dropped, or taken out, once, and so is its block.
 //!
-//! Breaks it: `arc.drop`, `arc.last` (`last_sees`), `arc.only` (`only_sees`), `rule.arc.decided-apart` (`one_taker`).
+//! Breaks it: `release`'s Release and its Acquire (`last_sees`), `is_only`'s Acquire (`only_sees`),
+//! `arc.decided-apart` (`one_taker`).
 #![expect(unsafe_code, reason = "an allocator of the model's own; loom's cells hand out raw pointers")]
 
 use core::alloc::Layout;

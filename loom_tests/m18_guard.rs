@@ -1,7 +1,7 @@
 //! Model 18: in guard mode nobody is refused beside what waits or moves, and nobody is given hidden memory.
 //!
-//! Breaks it: `rule.guard.refused-beside` (a free beside a request), `rule.guard.refused-beside-moving` (both, each by
-//! itself), `rule.guard.given-back-hidden` (two requests).
+//! Breaks it: `guard.refused-beside` (a free beside a request), `guard.refused-beside-moving` (both, each by itself),
+//! `guard.given-back-hidden` (two requests).
 
 use std::sync::Arc;
 

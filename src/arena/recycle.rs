@@ -37,14 +37,14 @@ impl Slot {
     /// Turns `lent` on; `false` if it was.
     fn lend(&self) -> bool {
         // ORDERING(Acquire): what the former borrower did to the stack is seen.
-        //   pairs: `give_back`'s Release.  loom: m15_scratch::recycled; Relaxed fails it.
+        //   pairs: `give_back`'s Release.  loom: m15_recycled; Relaxed fails it.
         // Failure is Relaxed: the next slot is tried.
         self.lent.compare_exchange(0, 1, Acquire, Relaxed).is_ok()
     }
 
     fn give_back(&self) {
         // ORDERING(Release): the borrower is done with the stack.
-        //   pairs: `lend`'s Acquire.  loom: m15_scratch::recycled; Relaxed fails it.
+        //   pairs: `lend`'s Acquire.  loom: m15_recycled; Relaxed fails it.
         self.lent.store(0, Release);
     }
 }

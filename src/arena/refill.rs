@@ -18,7 +18,6 @@ use crate::base::error::AllocError;
 use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
 use crate::region::{GiveBackOwn, Section, Wanted};
-use crate::sync::mutant;
 
 use super::extents::{List, NODE_BYTES};
 use super::inner::{Body, LEAST_CHUNK_BYTES};
@@ -54,9 +53,7 @@ impl Body {
     pub(super) fn refill(&self, shard: &Shard, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         let pressure = self.budget.pressure_with(self.region.budget());
         if pressure.value != shard.seen.get() {
-            if !mutant!("rule.arena.seen-after-grant") {
-                shard.seen.set(pressure.value);
-            }
+            shard.seen.set(pressure.value);
             if pressure.on || !self.is_in_slack() {
                 self.region.section(|section| self.retire(section, shard));
             }
@@ -93,9 +90,6 @@ impl Body {
         let taken = self.region.section(|section| {
             let lease = shard.lease();
             let taken = self.take_chunk(section, &self.extents, want, lease, need(layout))?;
-            if mutant!("rule.arena.seen-after-grant") {
-                shard.seen.set(self.budget.pressure_with(self.region.budget()).value);
-            }
             self.cut_unused(section, shard);
             shard.close();
             self.settle(lease, taken.extent);
@@ -218,7 +212,7 @@ impl Body {
             }
             let taken = self.region.section(|section| {
                 let shared = &*self.shared;
-                if shared.free() != seen && !mutant!("rule.shared.replaced-twice") {
+                if shared.free() != seen {
                     return Some(None);
                 }
                 let lease = shared.lease();

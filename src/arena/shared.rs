@@ -14,7 +14,7 @@ use crate::base::layout::bump_down;
 use crate::base::size_class::{GRANULE_BYTES, START_ALIGN};
 use crate::bump::blocks::SharedCursor;
 use crate::region::Section;
-use crate::sync::{AcqRel, Acquire, AtomicU64, Owned32, OwnedUsize, Relaxed, mutant};
+use crate::sync::{AcqRel, Acquire, AtomicU64, Owned32, OwnedUsize, Relaxed};
 
 use super::extents::NODE_BYTES;
 
@@ -88,12 +88,10 @@ impl SharedChunk {
             let left = Free { start, room: (at - floor) as u32 };
             // ORDERING(Acquire): what the chunk's former holders wrote, which its grower saw under the lock, precedes its
             // use here.  pairs: `replace`'s Release; exchanges between them carry it on.
-            //   loom: m06_shared::written_before; Relaxed fails it.
+            //   loom: m06_written_before; Relaxed fails it.
             // Failure is Relaxed: the next exchange acquires.
-            let order = Acquire;
-            match self.word.compare_exchange_weak(seen, left.bits(), order, Relaxed) {
+            match self.word.compare_exchange_weak(seen, left.bits(), Acquire, Relaxed) {
                 Ok(_) => return Some(at - base),
-                Err(_) if mutant!("rule.shared.take-once") => return None,
                 Err(now) => seen = now,
             }
         }
@@ -121,16 +119,10 @@ impl SharedChunk {
 
     /// Puts `next` in the place of what is free, which is the answer: no other thread takes from it any more.
     fn exchange(&self, next: Free) -> Free {
-        if mutant!("rule.shared.replace-unchecked") {
-            let before = self.free();
-            crate::sync::yield_now();
-            self.word.swap(next.bits(), AcqRel);
-            return before;
-        }
         // ORDERING(Release): what the grower saw under the lock precedes the chunk's use.
-        //   pairs: `take`'s Acquire.  loom: m06_shared::written_before; Relaxed fails it.
+        //   pairs: `take`'s Acquire.  loom: m06_written_before; Acquire alone fails it.
         // ORDERING(Acquire): who gave the last block back has written to it before what is free goes to the region.
-        //   pairs: `shift`'s Release.  loom: m06_shared::drained_given; Release alone fails it.
+        //   pairs: `shift`'s Release.  loom: m06_drained_given; Release alone fails it.
         Free::from_bits(self.word.swap(next.bits(), AcqRel))
     }
 }
@@ -155,10 +147,9 @@ impl SharedCursor for SharedChunk {
         }
         let Ok(room) = u32::try_from(to - floor) else { return false };
         // ORDERING(Release): who shortens the last block, or gives it back, has written to it before its next holder does.
-        //   pairs: `take`'s Acquire.  loom: m06_shared::last_block; Relaxed fails it.
-        // ORDERING(Acquire): who makes it longer takes bytes, as in `take`.
+        //   pairs: `take`'s Acquire.  loom: m06_last_block; Acquire alone fails it.
+        // ORDERING(Acquire): who makes it longer takes bytes, as in `take`.  loom: m06_grown; Release alone fails it.
         // Failure is Relaxed: the caller then does without.
-        let order = AcqRel;
-        self.word.compare_exchange(seen, Free { start, room }.bits(), order, Relaxed).is_ok()
+        self.word.compare_exchange(seen, Free { start, room }.bits(), AcqRel, Relaxed).is_ok()
     }
 }

@@ -17,7 +17,7 @@ use allocator_api2::alloc::Allocator;
 use super::TryNewError;
 use crate::alloc::block::{Block, Head};
 use crate::base::error::granted;
-use crate::sync::{Acquire, AtomicUsize, Relaxed, Release, mutant};
+use crate::sync::{Acquire, AtomicUsize, Relaxed, Release};
 
 /// A value in a block of `A`, shared by the handles that were cloned from one another; the last one to go drops the value
 /// and frees the block, on whatever thread.
@@ -224,7 +224,7 @@ impl<T: ?Sized, A: Allocator + Clone> Arc<T, A> {
     #[inline]
     fn is_only(&self) -> bool {
         // ORDERING(Acquire): what those did who had the other handles precedes what the only one does to the value.
-        //   pairs: `release`'s Release.  loom: m17_arc::only_sees; Relaxed fails it.
+        //   pairs: `release`'s Release.  loom: m17_only_sees; Relaxed fails it.
         self.count().load(Acquire) == 1
     }
 
@@ -232,13 +232,12 @@ impl<T: ?Sized, A: Allocator + Clone> Arc<T, A> {
     #[inline]
     fn release(&self) -> bool {
         // ORDERING(Release): what this thread did with the value precedes what the last handle does to it.
-        //   pairs: the Acquire below and `is_only`'s.  loom: m17_arc::last_sees; Relaxed fails it.
-        let before = self.count().fetch_sub(1, Release);
-        let last = if mutant!("rule.arc.decided-apart") { self.count().load(Relaxed) == 0 } else { before == 1 };
+        //   pairs: the Acquire below and `is_only`'s.  loom: m17_last_sees; Relaxed fails it.
+        let last = self.count().fetch_sub(1, Release) == 1;
         if last {
             // ORDERING(Acquire): what all others did precedes what the last does to the value. The load reads its own
             // exchange, which goes on with the release sequence of every other; only the last pays for it.
-            //   pairs: the Release above.  loom: m17_arc::last_sees; Relaxed fails it.
+            //   pairs: the Release above.  loom: m17_last_sees; Relaxed fails it.
             self.count().load(Acquire);
         }
         last

@@ -27,7 +27,7 @@ use crate::base::error::{AllocError, AllocErrorKind, RegionError};
 use crate::base::layout::bump_down;
 use crate::bump::blocks::{Blocks, SharedCursor, resize_shared};
 use crate::memory::mapping::{Advice, HUGE_FROM_BYTES, Mapping};
-use crate::sync::{AcqRel, Acquire, AtomicUsize, CachePadded, Relaxed, mutant};
+use crate::sync::{AcqRel, Acquire, AtomicUsize, CachePadded, Relaxed};
 
 /// The room below a cursor that any thread may move: one word, see the module's header.
 #[derive(Debug)]
@@ -47,23 +47,14 @@ impl SharedBump {
     /// Takes `layout` from the end of the room above address `base`; gives its offset.
     #[inline]
     pub(crate) fn take(&self, base: usize, layout: Layout) -> Option<usize> {
-        if mutant!("rule.bump.add-then-roll-back") {
-            let before = self.0.fetch_sub(layout.size(), Relaxed);
-            if before < layout.size() {
-                self.0.fetch_add(layout.size(), Relaxed);
-                return None;
-            }
-            return Some(before - layout.size());
-        }
         let mut room = self.room();
         loop {
             let at = bump_down::<usize, 1>(base, base + room, layout.size(), layout.align())? - base;
             // ORDERING(Acquire): what the former holder of a last block wrote precedes its next use.
-            //   pairs: `shift`'s Release.  loom: m01_bump::given_back; Relaxed fails it.
+            //   pairs: `shift`'s Release.  loom: m01_given_back; Relaxed fails it.
             // Failure is Relaxed: the next exchange acquires.
             match self.0.compare_exchange_weak(room, at, Acquire, Relaxed) {
                 Ok(_) => return Some(at),
-                Err(_) if mutant!("rule.bump.take-once") => return None,
                 Err(seen) => room = seen,
             }
         }
@@ -81,13 +72,9 @@ impl SharedCursor for SharedBump {
     }
 
     fn shift(&self, from: usize, to: usize) -> bool {
-        if mutant!("rule.bump.shift-unchecked") {
-            self.0.store(to, Relaxed);
-            return true;
-        }
         // ORDERING(Release, when bytes are given back): their holder has written to them before their next holder does.
-        //   pairs: `take`'s Acquire.  loom: m01_bump::given_back; Relaxed fails it.
-        // ORDERING(Acquire, when bytes are taken): as in `take`.  loom: m01_bump::grown.
+        //   pairs: `take`'s Acquire.  loom: m01_given_back; Acquire alone fails it.
+        // ORDERING(Acquire, when bytes are taken): as in `take`.  loom: m01_grown; Release alone fails it.
         // Failure is Relaxed: the caller then does without.
         self.0.compare_exchange(from, to, AcqRel, Relaxed).is_ok()
     }

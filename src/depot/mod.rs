@@ -15,7 +15,7 @@ pub(crate) mod magazine;
 use crate::base::error::RegionError;
 use crate::base::size_class::{COUNT, Class};
 use crate::depot::magazine::{Node, NodeRef, NodeSize, Nodes};
-use crate::sync::{Acquire, AtomicU64, AtomicUsize, CachePadded, Relaxed, Release, mutant};
+use crate::sync::{Acquire, AtomicU64, AtomicUsize, CachePadded, Relaxed, Release};
 
 /// The head of a stack of nodes; zero is an empty one.
 #[derive(Debug, Default)]
@@ -27,7 +27,7 @@ fn node_of(word: u64) -> NodeRef {
 
 /// The word that follows `word` with `node` on top.
 fn successor(word: u64, node: NodeRef) -> u64 {
-    let tag = if mutant!("rule.depot.untagged") { 0 } else { (word >> NodeRef::BITS).wrapping_add(1) };
+    let tag = (word >> NodeRef::BITS).wrapping_add(1);
     tag << NodeRef::BITS | u64::from(node.bits())
 }
 
@@ -38,11 +38,10 @@ impl Head {
         loop {
             nodes.get(node).set_next(node_of(head));
             // ORDERING(Release): slots, len, cap, `next` and what the freers wrote to the blocks precede the head.
-            //   pairs: `pop`'s two Acquires.  loom: m03_depot::contents_are_seen; Relaxed fails it.
+            //   pairs: `pop`'s two Acquires.  loom: m03_contents_are_seen; Relaxed fails it.
             // Failure is Relaxed: nothing is read through the value, the next exchange re-validates it.
             match self.0.compare_exchange_weak(head, successor(head, node), Release, Relaxed) {
                 Ok(_) => return,
-                Err(_) if mutant!("rule.depot.push-once") => return,
                 Err(seen) => head = seen,
             }
         }
@@ -51,7 +50,7 @@ impl Head {
     /// Takes the top node; the caller becomes its holder.
     pub(crate) fn pop(&self, nodes: &Nodes) -> Option<NodeRef> {
         // ORDERING(Acquire): the pusher's writes to the node are seen.
-        //   pairs: `push`'s Release.  loom: m03_depot::contents_are_seen; Relaxed fails it.
+        //   pairs: `push`'s Release.  loom: m03_contents_are_seen; Relaxed fails it.
         let mut head = self.0.load(Acquire);
         loop {
             let top = node_of(head);
@@ -62,10 +61,9 @@ impl Head {
             // Success is Relaxed: the head was acquired when it was read, and as every change of a head is an exchange,
             // the release sequence of each push goes on through this one.
             // ORDERING(Acquire) on failure: as on the first load, for another node.
-            //   pairs: `push`'s Release.  loom: m03_depot::retry_sees_contents; Relaxed fails it.
+            //   pairs: `push`'s Release.  loom: m03_retry_sees_contents; Relaxed fails it.
             match self.0.compare_exchange_weak(head, successor(head, next), Relaxed, Acquire) {
                 Ok(_) => return Some(top),
-                Err(_) if mutant!("rule.depot.pop-once") => return None,
                 Err(seen) => head = seen,
             }
         }

@@ -5,8 +5,7 @@ use crate::base::size_class::Class;
 use crate::depot::magazine::NodeRef;
 use crate::region::budget::Budget;
 use crate::region::shards::OwnedShard;
-use crate::region::{Links, Region, Section, ShardSet, Sweep};
-use crate::sync::mutant;
+use crate::region::{Links, Section, ShardSet, Sweep};
 use crate::thread::Token;
 
 use super::inner::{Caches, Inner};
@@ -74,17 +73,6 @@ impl Inner {
         self.end_node(caches, node, lease);
     }
 
-    /// What the rule forbids: takes the shards' magazines while another may hold the lock and sweep them.
-    fn empty_shards_outside(&self, region: &Region) {
-        let Some(caches) = self.made() else { return };
-        for shard in caches.shards.iter() {
-            shard.enter();
-            while let Some(node) = shard.take_any(&caches.depot.nodes) {
-                region.section(|section| self.give_back_node(caches, section, node));
-            }
-        }
-    }
-
     /// Gives back all that is cached, whoever owns it. The heap's last handle only.
     fn give_back_all(&self, section: &mut Section<'_>) {
         while self.drain_quarantine(section) {}
@@ -105,9 +93,6 @@ impl Drop for Inner {
             return;
         }
         let region = self.region.clone();
-        if mutant!("rule.heap.drop-outside-lock") {
-            self.empty_shards_outside(&region);
-        }
         region.section(|section| {
             self.give_back_all(section);
             section.unregister(self);

@@ -16,7 +16,7 @@ use crate::memory::table::try_box;
 use crate::region::budget::Budget;
 use crate::region::shards::{Id, OwnedShard, Shards, default_count};
 use crate::region::{Links, Memory, Region, ShardSet};
-use crate::sync::{CachePadded, Figure, OnceLock, mutant};
+use crate::sync::{CachePadded, Figure, OnceLock};
 
 use super::quarantine::Quarantine;
 use super::shard::Shard;
@@ -61,10 +61,8 @@ unsafe impl Sync for Inner {}
 impl Inner {
     /// A heap in `region` with a limit of its own; with a quarantine it is checked.
     pub(super) fn new(region: Region, limit: usize, quarantine: Option<Quarantine>) -> Self {
-        // A heap named by its place would be taken for an earlier one in the same place.
-        let id = if mutant!("rule.heap.id-reused") { Id::of(region.base().addr().get() as u64) } else { Id::new() };
         Self {
-            id,
+            id: Id::new(),
             memory: region.memory(),
             longest: longest_bytes(region.capacity()),
             budget: Budget::new(limit, region.capacity(), region.slack_divisor()),

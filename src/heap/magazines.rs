@@ -14,7 +14,6 @@ use crate::base::size_class::Class;
 use crate::depot::magazine::{NodeRef, NodeSize, lease_bytes};
 use crate::region::Section;
 use crate::region::shards::OwnedShard;
-use crate::sync::mutant;
 
 use super::inner::{Caches, Inner};
 use super::shard::Shard;
@@ -46,9 +45,6 @@ impl Inner {
         while cap > 0 {
             let lease = lease_bytes(class, cap);
             if self.grant(caches, shard, lease) {
-                if mutant!("rule.pressure.seen-after-grant") {
-                    shard.set_seen(self.budget.pressure_with(self.region.budget()).value);
-                }
                 let Some(node) = caches.depot.take_node(cap) else {
                     shard.release(lease);
                     self.end_lease(lease);
@@ -77,7 +73,7 @@ impl Inner {
         let moved = NodeSize::for_capacity(wider) != loaded.size();
         let target = if moved { depot.take_node(wider) } else { Some(loaded) };
         let Some(target) = target else { return false };
-        if !mutant!("rule.lease.growth-without-lease") && !self.grant(caches, shard, more) {
+        if !self.grant(caches, shard, more) {
             if moved {
                 depot.give_node(target);
             }
@@ -126,9 +122,6 @@ impl Inner {
     fn close(&self, caches: &Caches, magazines: &[NodeRef]) {
         let nodes = &caches.depot.nodes;
         let lease: usize = magazines.iter().map(|node| nodes.get(*node).lease()).sum();
-        if mutant!("rule.lease.ended-before-emptied") {
-            self.end_lease(lease);
-        }
         // Empty ones need no lock.
         if magazines.iter().any(|node| nodes.get(*node).len() > 0) {
             self.region.section(|section| {
@@ -138,9 +131,7 @@ impl Inner {
             });
         }
         // After the section: the blocks are in the index before their lease can be granted again.
-        if !mutant!("rule.lease.ended-before-emptied") {
-            self.end_lease(lease);
-        }
+        self.end_lease(lease);
         for node in magazines {
             nodes.get(*node).enter();
             caches.depot.give_node(*node);
@@ -193,9 +184,7 @@ impl Inner {
     pub(super) fn see(&self, caches: &Caches, shard: &Shard) -> bool {
         let pressure = self.budget.pressure_with(self.region.budget());
         if pressure.value != shard.seen() {
-            if !mutant!("rule.pressure.seen-after-grant") {
-                shard.set_seen(pressure.value);
-            }
+            shard.set_seen(pressure.value);
             self.close_all(caches, shard);
         }
         pressure.on
@@ -301,14 +290,7 @@ impl Inner {
         shard.release(lease);
         shard.set_previous(class, empty);
         nodes.get(previous).enter();
-        let late = mutant!("rule.lease.taken-after-push");
-        if late {
-            self.end_lease(2 * lease);
-        }
         depot.push_full(class, previous);
-        if late {
-            let _denied = self.budget.grant(2 * lease) && self.region.budget().grant(2 * lease);
-        }
         shard.swap(nodes, class);
         true
     }

@@ -7,7 +7,6 @@ use crate::base::error::AllocError;
 use crate::base::size_class::{Class, GRANULE_BYTES};
 use crate::region::shards::OwnedShard;
 use crate::region::{RegionReservation, Section, Wanted};
-use crate::sync::mutant;
 
 use super::inner::{Caches, Inner};
 use super::shard::Shard;
@@ -75,14 +74,6 @@ impl Inner {
         let Some(wanted) = self.wanted(layout) else {
             return Err(self.region.section(|section| section.refuse_outright(&self.budget, layout)));
         };
-        // An early pop, outside the section that gives back, is what the rule forbids: two refused requests would miss
-        // what is in each other's hands.
-        if mutant!("rule.refusal.drain-outside")
-            && let Some((caches, _)) = own
-            && let Some(node) = caches.depot.pop_any()
-        {
-            self.region.section(|section| self.give_back_node(caches, section, node));
-        }
         let wanted = Wanted { drawn, ..wanted };
         let mut give_back_own = |section: &mut Section<'_>| self.give_back_own(section, own);
         self.region.take_or_refuse(self, wanted, &mut give_back_own, |_, _| ())

@@ -31,7 +31,7 @@ use crate::base::error::{AllocError, AllocErrorKind, RegionError};
 use crate::memory::table::Zeroable;
 use crate::region::segments::{NoGrowth, Segments};
 use crate::region::{Account, Memory, Region};
-use crate::sync::{Acquire, AtomicU32, AtomicU64, CachePadded, Ghost, Mutex, Relaxed, Release, mutant, parallelism};
+use crate::sync::{Acquire, AtomicU32, AtomicU64, CachePadded, Ghost, Mutex, Relaxed, Release, parallelism};
 
 /// Shards that an interner may have: a power of two.
 const MOST_SHARDS: usize = if cfg!(all(test, loom)) { 2 } else { 64 };
@@ -210,31 +210,24 @@ impl Inner {
         if let Some(entries) = entries {
             // What another has put meanwhile is behind the entry at which the first look ended, or in a longer table.
             let from = match ended {
-                Some((len, at)) if len == entries.len() || mutant!("rule.interner.resumed-elsewhere") => at,
+                Some((len, at)) if len == entries.len() => at,
                 _ => entries.home(hash),
             };
             match entries.find(memory, hash, text, from) {
-                Found::Number(number) if !mutant!("rule.interner.no-second-look") => return Ok(Symbol::of(number)),
-                Found::Number(_) => {}
+                Found::Number(number) => return Ok(Symbol::of(number)),
                 Found::Not(empty) => at = empty,
             }
         }
-        let early = if mutant!("rule.interner.number-first") { Some(self.take_number(wanted.layout)?) } else { None };
         let prepared = shard.prepare(&self.account, memory, entries, wanted)?;
-        let number = match early.map_or_else(|| self.take_number(wanted.layout), Ok) {
+        let number = match self.take_number(wanted.layout) {
             Ok(number) => number,
             Err(error) => return Err(prepared.give_back(&self.account, error)),
         };
         let record = shard.commit_text(memory, prepared.room, wanted.bytes);
         // SAFETY: fresh bytes of the shard's text, as many as a record of `text` has.
         unsafe { memory.write(record, number, text) };
-        if !mutant!("rule.interner.entry-first") {
-            self.name(number, record);
-        }
+        self.name(number, record);
         shard.commit_entry(index, memory, entries, prepared.table, (at, hash, record));
-        if mutant!("rule.interner.entry-first") {
-            self.name(number, record);
-        }
         Ok(Symbol::of(number))
     }
 
@@ -251,8 +244,7 @@ impl Inner {
                     }
                 })?;
             }
-            let taken = self.count.compare_exchange_weak(number, number + 1, Relaxed, Relaxed).is_ok();
-            if taken || mutant!("rule.interner.number-once") {
+            if self.count.compare_exchange_weak(number, number + 1, Relaxed, Relaxed).is_ok() {
                 return Ok(number);
             }
         }

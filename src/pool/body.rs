@@ -20,7 +20,7 @@ use crate::memory::table::Zeroable;
 use crate::region::segments::{NoGrowth, Segments};
 use crate::region::shards::{OwnedShard, Shards};
 use crate::region::{Account, Region, Wipe};
-use crate::sync::{AtomicU32, AtomicUsize, Mutex, Relaxed, mutant, wrapped_difference, yield_now};
+use crate::sync::{AtomicU32, AtomicUsize, Mutex, Relaxed, wrapped_difference, yield_now};
 
 use super::shard::{BATCH, Counts, Shard, count};
 use super::slot::Slot;
@@ -192,7 +192,7 @@ impl<T> Body<T> {
             if self.scan(shard) {
                 return true;
             }
-            if mutant!("rule.pool.scanned-once") || released == self.sum(Counts::releasing) {
+            if released == self.sum(Counts::releasing) {
                 return false;
             }
             yield_now();

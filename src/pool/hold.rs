@@ -5,7 +5,7 @@
 
 use crate::base::unwind::Then;
 use crate::region::shards::{OwnedShard, Shards};
-use crate::sync::{Relaxed, mutant};
+use crate::sync::Relaxed;
 
 use super::Pool;
 use super::body::{Body, Claimed};
@@ -45,7 +45,7 @@ impl<T> Pool<T> {
     #[cold]
     #[inline(never)]
     fn claim_again(&self) -> Option<Claimed<'_, T>> {
-        let beside_several = |body: &&Body<T>| body.several.load(Relaxed) != 0 && !mutant!("rule.pool.looked-once");
+        let beside_several = |body: &&Body<T>| body.several.load(Relaxed) != 0;
         let body = self.body.made().filter(beside_several)?;
         body.many.with(|()| self.claim_once())
     }

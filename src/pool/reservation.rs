@@ -4,7 +4,7 @@
 use core::fmt;
 use core::mem::ManuallyDrop;
 
-use crate::sync::{Relaxed, mutant};
+use crate::sync::Relaxed;
 
 use super::body::Claimed;
 use super::hold::Held;
@@ -108,7 +108,7 @@ impl<T> Pool<T> {
                 None => Ok(made.map(|reservation| reservation.unwrap_or_else(|| unreachable!("none was refused")))),
             }
         };
-        if N == 0 || mutant!("rule.pool.many-unlocked") {
+        if N == 0 {
             return reserve();
         }
         match self.body() {

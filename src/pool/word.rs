@@ -20,7 +20,7 @@
 //! - INV-W3: the value is written and moved or dropped only by the holder; it is read only while the word is full or
 //!   removed with the reader's guard counted.
 
-use crate::sync::{AcqRel, Acquire, AtomicU64, Relaxed, Release, mutant};
+use crate::sync::{AcqRel, Acquire, AtomicU64, Relaxed, Release};
 
 /// The generation after which a slot is retired.
 #[cfg(not(all(test, loom)))]
@@ -78,12 +78,11 @@ impl Word {
         }
         // ORDERING(Acquire): the former holder has dropped its value, and every guard of it is gone, before the slot is
         // written again, also where a hint of this thread's own led here.
-        //   pairs: `vacate`'s Release.  loom: m11_issued_once; Relaxed fails it.
+        //   pairs: `vacate`'s Release.  loom: m11_issued_once; Release alone fails it.
         // ORDERING(Release): who sees the slot in use sees that the one its claimer has used before is free, or was.
         //   pairs: `is_free`'s Acquire.  loom: m11_never_full; Acquire alone fails it.
         // Failure is Relaxed: another has it.
-        let order = AcqRel;
-        let taken = self.0.compare_exchange(word, word | TAKEN, order, Relaxed);
+        let taken = self.0.compare_exchange(word, word | TAKEN, AcqRel, Relaxed);
         taken.is_ok().then(|| generation_of(word))
     }
 
@@ -100,9 +99,8 @@ impl Word {
     /// retired. Whether it is free.
     #[inline(always)]
     pub(super) fn vacate(&self, generation: u32) -> bool {
-        let free = generation < LAST_GENERATION || mutant!("rule.pool.never-retired");
-        let reused = mutant!("rule.pool.generation-kept");
-        let next = if free { at(generation.wrapping_add(u32::from(!reused))) | FREE } else { at(generation) | RETIRED };
+        let free = generation < LAST_GENERATION;
+        let next = if free { at(generation.wrapping_add(1)) | FREE } else { at(generation) | RETIRED };
         // ORDERING(Release): the former value is gone before the slot is claimed again.
         //   pairs: `claim`'s and `is_free`'s Acquire.  loom: m11_slot_travels; Relaxed fails it.
         self.0.store(next, Release);
@@ -125,7 +123,6 @@ impl Word {
             // Failure is Relaxed: the next exchange re-validates the word.
             match self.0.compare_exchange_weak(word, word + 1, Acquire, Relaxed) {
                 Ok(_) => return true,
-                Err(_) if mutant!("rule.pool.guard-once") => return false,
                 Err(seen) => word = seen,
             }
         }
@@ -165,7 +162,7 @@ impl Word {
             // ORDERING(Release): what the remover did is seen by the drop on the last guard's thread.
             //   pairs: `last_is_gone`'s Acquire.  loom: m11_remover_is_seen; Relaxed fails it.
             // Failure is Relaxed: the next exchange re-validates the word.
-            let (removed, done) = if word & GUARDS == 0 || mutant!("rule.pool.guards-ignored") {
+            let (removed, done) = if word & GUARDS == 0 {
                 let taken = word & !(STATE | GUARDS) | TAKEN;
                 let done = self.0.compare_exchange_weak(word, taken, Acquire, Relaxed);
                 (Removed::Now, done)

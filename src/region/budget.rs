@@ -17,7 +17,7 @@
 //!
 //! Deliberately not here: what is charged for, and who holds the lock.
 
-use crate::sync::{Acquire, AtomicU64, AtomicUsize, CachePadded, OwnedUsize, Relaxed, Release, mutant};
+use crate::sync::{Acquire, AtomicU64, AtomicUsize, CachePadded, OwnedUsize, Relaxed, Release};
 
 /// Slack of a limit is `limit / SLACK_DIVISOR` unless the builder says otherwise.
 pub(crate) const SLACK_DIVISOR: usize = 16;
@@ -189,25 +189,16 @@ impl Budget {
 
     /// Leases `bytes`, if they fit the slack.
     pub(crate) fn grant(&self, bytes: usize) -> bool {
-        if mutant!("rule.budget.add-then-roll-back") {
-            let before = self.leased.fetch_add(bytes, Acquire);
-            if before + bytes > self.slack() {
-                self.leased.fetch_sub(bytes, Relaxed);
-                return false;
-            }
-            return true;
-        }
         let mut leased = self.leased.load(Relaxed);
         loop {
             if bytes > self.slack().saturating_sub(leased) {
                 return false;
             }
             // ORDERING(Acquire): what the former holders of these bytes emptied is seen before they are filled again.
-            //   pairs: `end_lease`'s Release.  loom: m02_lease::cached_never_above_slack; Relaxed fails it.
+            //   pairs: `end_lease`'s Release.  loom: m02_cached_never_above_slack; Relaxed fails it.
             // Failure is Relaxed: the value is re-validated by the next exchange.
             match self.leased.compare_exchange_weak(leased, leased + bytes, Acquire, Relaxed) {
                 Ok(_) => return true,
-                Err(_) if mutant!("rule.budget.grant-once") => return false,
                 Err(seen) => leased = seen,
             }
         }
@@ -216,7 +207,7 @@ impl Budget {
     /// Returns `bytes` of lease, whose blocks have left the caches.
     pub(crate) fn end_lease(&self, bytes: usize) {
         // ORDERING(Release): the blocks left before their lease does.
-        //   pairs: `grant`'s Acquire.  loom: m02_lease::cached_never_above_slack; Relaxed fails it.
+        //   pairs: `grant`'s Acquire.  loom: m02_cached_never_above_slack; Relaxed fails it.
         let before = self.leased.fetch_sub(bytes, Release);
         debug_assert!(before >= bytes, "lease of {bytes} bytes ended with {before} leased");
     }

@@ -25,7 +25,6 @@ use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
 use crate::memory::table::Table;
 use crate::region::budget::Budget;
-use crate::sync::mutant;
 
 use super::request::Step;
 use super::{Region, Section, Wipe};
@@ -200,12 +199,11 @@ impl Section<'_> {
         let guard = self.state.guard.as_mut()?;
         // Those that could not be shown are the newest now.
         if guard.count > stuck
-            && !mutant!("rule.guard.refused-beside")
             && let Some(oldest) = guard.pop()
         {
             return Some(Step::Leaves(oldest));
         }
-        (guard.moving > 0 && !mutant!("rule.guard.refused-beside-moving")).then_some(Step::Wait)
+        (guard.moving > 0).then_some(Step::Wait)
     }
 }
 
@@ -249,15 +247,9 @@ impl Region {
 
     /// Shows a moving extent and gives it back; `false` if it cannot be shown, and waits again.
     pub(super) fn let_leave(&self, extent: Extent) -> bool {
-        let early = mutant!("rule.guard.given-back-hidden");
-        if early {
-            self.section(|section| section.end_moving(extent, false));
-        }
         let (offset, len) = bytes(extent);
         let shown = self.shared.mapping.show(offset, len);
-        if !early {
-            self.section(|section| section.end_moving(extent, !shown));
-        }
+        self.section(|section| section.end_moving(extent, !shown));
         shown
     }
 

@@ -18,7 +18,7 @@ use crate::base::error::AllocError;
 use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
 use crate::region::budget::Budget;
-use crate::sync::{mutant, yield_now};
+use crate::sync::yield_now;
 use crate::thread::{self, Token};
 
 use super::{Blocker, Region, Section, ShardSet};
@@ -86,7 +86,7 @@ impl Section<'_> {
         own: GiveBackOwn<'_>,
         asked: Asked,
     ) -> Step<Result<u32, AllocError>> {
-        if self.is_trimming() && !mutant!("rule.trim.refused-beside") {
+        if self.is_trimming() {
             return Step::Wait;
         }
         let (bytes, budget) = (wanted.bytes(), set.budget());
@@ -113,11 +113,10 @@ impl Section<'_> {
     /// a depot, of other sets too if `others`, or the caller's own, or in the shard of an ended thread. `false` if there
     /// is none.
     fn give_back_idle(&mut self, set: &dyn ShardSet, others: bool, own: GiveBackOwn<'_>, owner: Option<Token>) -> bool {
-        let others = others && !mutant!("rule.refusal.own-depot-only");
         if self.drain_quarantine(set, others) {
             return true;
         }
-        if !mutant!("rule.refusal.drain-outside") && self.drain_one(set, others) {
+        if self.drain_one(set, others) {
             return true;
         }
         if own(self) {
@@ -128,7 +127,7 @@ impl Section<'_> {
         {
             return true;
         }
-        !mutant!("rule.refusal.dead-shards-skipped") && self.sweep_one()
+        self.sweep_one()
     }
 
     /// Gives back something idle that may help a block to `bytes` more; the answer is whether there was any.

@@ -7,7 +7,6 @@ use crate::base::error::{AllocError, AllocErrorKind, FreeError};
 use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
 use crate::region::budget::Budget;
-use crate::sync::{mutant, yield_now};
 
 use super::{Shared, State};
 
@@ -34,11 +33,6 @@ impl Section<'_> {
     pub(crate) fn take_drawn(&mut self, own: &Budget, len: u32, align: u32, drawn: usize) -> Option<u32> {
         let bytes = len as usize * GRANULE_BYTES;
         let drawn = drawn.min(bytes);
-        if mutant!("rule.usage.add-then-roll-back") {
-            self.charge(own, len);
-            yield_now();
-            self.refund(own, len);
-        }
         if bytes > own.room() || bytes - drawn > self.shared.budget.room() {
             return None;
         }

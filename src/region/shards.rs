@@ -14,7 +14,7 @@ use core::num::NonZeroU64;
 
 use crate::base::error::RegionError;
 use crate::memory::table::{Table, Zeroable};
-use crate::sync::{Acquire, AtomicU64, CachePadded, Relaxed, Release, mutant};
+use crate::sync::{Acquire, AtomicU64, CachePadded, Relaxed, Release};
 use crate::thread::{self, Cache, EndOfThread, Token, Tokens, tokens};
 
 use super::{Region, Section, Sweep};
@@ -52,28 +52,22 @@ impl Pins {
     }
 
     pub(crate) fn pin(&self) {
-        if mutant!("rule.thread.local-not-counted") {
-            return;
-        }
         // Relaxed: it comes before the thread's end in its own order, and so does whoever claims after that end.
         self.0.store(self.0.load(Relaxed) + 1, Relaxed);
     }
     pub(crate) fn unpin(&self) {
-        if mutant!("rule.thread.local-not-counted") {
-            return;
-        }
         // ORDERING(Release): a `Local` that outlived its thread's end wrote to the shard after the token's end.
-        //   pairs: `is_pinned`'s Acquire.  loom: m09_local::local_claim; Relaxed fails it.
+        //   pairs: `is_pinned`'s Acquire.  loom: m09_local_claim; Relaxed fails it.
         self.0.store(self.0.load(Relaxed) - 1, Release);
     }
     /// No `Local` is left: who says so has what they refer to exclusively, so those still counted were leaked.
     pub(crate) fn clear(&self) {
-        // Release as in `unpin`: a sweep that finds none may claim the shard.
-        self.0.store(0, Release);
+        // Relaxed: the caller holds the region's lock, as does every claimer.
+        self.0.store(0, Relaxed);
     }
     pub(crate) fn is_pinned(&self) -> bool {
         // ORDERING(Acquire): what the last `Local` wrote is seen. After the token's end pins only fall, so a 0 stays 0.
-        //   pairs: `unpin`'s Release.  loom: m09_local::local_claim; Relaxed fails it.
+        //   pairs: `unpin`'s Release.  loom: m09_local_claim; Relaxed fails it.
         self.0.load(Acquire) != 0
     }
 }
@@ -259,17 +253,11 @@ impl<S: OwnedShard> Shards<S> {
         if self.adopt_failed.load(Relaxed) == exits + 1 {
             return None;
         }
-        let outside = mutant!("rule.thread.adopt-outside-lock");
         let index = region.section(|section| {
             let index = self.claimable(section, token)?;
-            if !outside {
-                self.owners[index].set(Some(token));
-            }
+            self.owners[index].set(Some(token));
             Some(index)
         });
-        if outside && let Some(index) = index {
-            self.owners[index].set(Some(token));
-        }
         if index.is_none() {
             self.adopt_failed.store(exits + 1, Relaxed);
         }

@@ -7,7 +7,7 @@
 
 use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
-use crate::sync::{mutant, yield_now};
+use crate::sync::yield_now;
 
 use super::{Region, Section};
 
@@ -31,7 +31,7 @@ impl Section<'_> {
                 Some((extent, false)) if extent.len as usize * GRANULE_BYTES >= LEAST_BYTES => {
                     let len = extent.len.min(TURN_GRANULES);
                     let turn = Extent::new(extent.offset, len);
-                    if mutant!("rule.trim.left-in-index") || self.state.index.take_at(turn) {
+                    if self.state.index.take_at(turn) {
                         self.state.trimming = Some(turn);
                         return Step::Turn(turn);
                     }
@@ -45,9 +45,6 @@ impl Section<'_> {
 
     fn end_trim(&mut self, turn: Extent) {
         self.state.trimming = None;
-        if mutant!("rule.trim.left-in-index") {
-            return;
-        }
         let given_back = self.state.index.give_back(turn);
         debug_assert!(given_back.is_ok(), "nobody else may give this extent back");
     }

@@ -4,13 +4,8 @@ pub(crate) use loom::sync::Arc;
 pub(crate) use loom::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed, Release};
 pub(crate) use std::sync::OnceLock;
 
-use std::cell::{Cell, UnsafeCell};
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering as StdOrdering};
-
-/// Whether this run weakens the site `name`.
-pub(crate) fn is_weakened(name: &str) -> bool {
-    std::env::var("SHARDED_ARENA_WEAKEN").is_ok_and(|site| site == name)
-}
 
 std::thread_local! {
     /// A model's threads all run on the system thread of its test, so other tests do not see this.
@@ -83,29 +78,16 @@ word!(AtomicU64, u64);
 word!(AtomicUsize, usize);
 
 #[derive(Debug, Default)]
-pub(crate) struct Mutex<T> {
-    lock: loom::sync::Mutex<()>,
-    value: UnsafeCell<T>,
-}
+pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
 
 impl<T> Mutex<T> {
     pub(crate) fn new(value: T) -> Self {
-        Self { lock: loom::sync::Mutex::new(()), value: UnsafeCell::new(value) }
+        Self(loom::sync::Mutex::new(value))
     }
     pub(crate) fn with<R>(&self, section: impl FnOnce(&mut T) -> R) -> R {
-        let locked = !mutant!("rule.region.unlocked");
-        let _held = locked.then(|| self.lock.lock().expect("no model panics under the lock and goes on"));
-        // SAFETY: the lock is held. Without it, a model is to be seen failing; its threads take turns on one system
-        // thread and change places at loom's words only.
-        #[expect(unsafe_code, reason = "one mutant runs the section without its lock")]
-        let value = unsafe { &mut *self.value.get() };
-        section(value)
+        section(&mut self.0.lock().expect("no model panics under the lock and goes on"))
     }
 }
-
-// SAFETY: the value is used under the lock.
-#[expect(unsafe_code, reason = "a lock beside its value, so that a mutant can leave it out")]
-unsafe impl<T: Send> Sync for Mutex<T> {}
 
 /// One value for all threads: the worst that recycled thread ids can do.
 #[derive(Debug, Default)]

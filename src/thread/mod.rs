@@ -14,7 +14,7 @@
 
 use core::cell::Cell;
 
-use crate::sync::{Acquire, AtomicU64, Relaxed, Release, mutant, per_thread, shared_static, zeroed_words};
+use crate::sync::{Acquire, AtomicU64, Relaxed, Release, per_thread, shared_static, zeroed_words};
 
 /// Threads that may have a shard at the same time; those beyond take the shared path.
 #[cfg(not(all(test, loom)))]
@@ -76,7 +76,7 @@ impl Tokens {
             }
             // ORDERING(Acquire): this holder's own end will be a plain store and cuts the release sequence of the
             // former's, so whoever sees that end must see, through this one, what the former holder wrote.
-            //   pairs: `end`'s Release.  loom: m09_aba::aba_claim, aba_adopt; Relaxed fails them.
+            //   pairs: `end`'s Release.  loom: m09_aba_claim, m09_aba_adopt; Relaxed fails them.
             // Failure is Relaxed: it only says to try the next slot.
             let taken = word.compare_exchange(generation, generation + 1, Acquire, Relaxed);
             if taken.is_ok() {
@@ -88,32 +88,26 @@ impl Tokens {
 
     /// Ends `token`, whose thread makes no further use of a shard except through a `Local` that pins it.
     pub(crate) fn end(&self, token: Token) {
-        if mutant!("rule.thread.death-before-generation") {
-            self.exits.fetch_add(1, Release);
-        }
-        let next = if mutant!("rule.thread.no-generation") { 0 } else { token.generation() + 1 };
         // ORDERING(Release): the thread's last writes to its shards precede its end.
-        //   pairs: `is_dead`'s and `take`'s Acquire.  loom: m09_token::end_claim; Relaxed fails it.
-        self.generations[token.slot()].store(next, Release);
-        if !mutant!("rule.thread.death-before-generation") {
-            // ORDERING(Release): a thread that counts this exit sees the generation above, so that no sweep records an
-            // exit whose thread it took for alive.  pairs: `exits`' Acquire.  loom: m09_token::exact; Relaxed fails it.
-            self.exits.fetch_add(1, Release);
-        }
+        //   pairs: `is_dead`'s and `take`'s Acquire.  loom: m09_end_claim; Relaxed fails it.
+        self.generations[token.slot()].store(token.generation() + 1, Release);
+        // ORDERING(Release): a thread that counts this exit sees the generation above, so that no sweep records an exit
+        // whose thread it took for alive.  pairs: `exits`' Acquire.  loom: m09_end_skip; Relaxed fails it.
+        self.exits.fetch_add(1, Release);
     }
 
     /// Whether `token` has ended.
     pub(crate) fn is_dead(&self, token: Token) -> bool {
         // ORDERING(Acquire): what the ended thread wrote to its shards is seen by whoever claims them.
-        //   pairs: `end`'s Release.  loom: m09_token::adopt_claim; Relaxed fails it.
-        let generation = self.generations[token.slot()].load(Acquire);
-        if mutant!("rule.thread.no-generation") { generation == 0 } else { generation > token.generation() }
+        //   pairs: `end`'s Release.  loom: m09_late; Relaxed fails it. There neither a count of deaths nor a
+        //   recycled slot orders the two threads.
+        self.generations[token.slot()].load(Acquire) > token.generation()
     }
 
     /// Returns the number of thread exits, before a sweep that shall find them all.
     pub(crate) fn exits(&self) -> u64 {
         // ORDERING(Acquire): the generations of the exits counted here are seen by the sweep that follows.
-        //   pairs: the add in `end`.  loom: m09_token::exact; Relaxed fails it.
+        //   pairs: the add in `end`.  loom: m09_end_skip; Relaxed fails it.
         self.exits.load(Acquire)
     }
 
@@ -144,14 +138,11 @@ impl EndOfThread {
 
     /// Ends the thread: its cache is emptied first, then its token ends.
     pub(crate) fn end(&self, cache: Option<&Cache>, tokens: &Tokens) {
-        if let Some(cache) = cache
-            && !mutant!("rule.thread.no-tombstone")
-        {
+        if let Some(cache) = cache {
             cache.clear();
         }
         // Emptied: a token that ended twice would free another thread's slot.
-        let token = if mutant!("rule.thread.token-kept") { self.token.get() } else { self.token.take() };
-        if let Some(token) = token {
+        if let Some(token) = self.token.take() {
             tokens.end(token);
         }
     }
