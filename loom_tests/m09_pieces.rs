@@ -1,6 +1,6 @@
 //! Model 9: a flush that gives back one magazine a section, beside the end and an adoption.
 //!
-//! Breaks it: `end`'s second Release, `deaths`' Acquire; `pieces3` also `end`'s first Release, `is_dead`'s Acquire.
+//! Breaks it: `end`'s second Release, `exits`' Acquire; `pieces3` also `end`'s first Release, `is_dead`'s Acquire.
 
 use super::support::harness::{LARGE, SMALL, explore};
 use super::support::threads::{Count, Place};

@@ -1,7 +1,7 @@
 //! Model 9: a thread ends while others look for memory, and a shard.
 //!
-//! Breaks it: `end`'s first Release, `is_dead`'s Acquire, `end`'s second Release, `deaths`' Acquire,
-//! `thread.death-before-generation`, `thread.adopt-outside-lock`.
+//! Breaks it: `end`'s first Release, `is_dead`'s Acquire, `end`'s second Release, `exits`' Acquire,
+//! `thread.exit-before-generation`, `thread.adopt-outside-lock`.
 
 use super::support::harness::{BOUNDED, LARGE, SMALL, explore};
 use super::support::threads::{Count, Place};

@@ -2,8 +2,8 @@
 //! heap of its region looks for memory.
 //!
 //! What breaks it is listed in model 9: `end`'s first Release and `is_dead`'s Acquire (adopted), `unpin`'s Release and
-//! `is_pinned`'s Acquire (local), `end`'s second Release and `deaths`' Acquire (exact), `thread.local-not-counted`
-//! (local), `thread.adopt-outside-lock` (adopt, sweep), `thread.death-before-generation` (exact). Further
+//! `is_pinned`'s Acquire (local), `end`'s second Release and `exits`' Acquire (exact), `thread.local-not-counted`
+//! (local), `thread.adopt-outside-lock` (adopt, sweep), `thread.exit-before-generation` (exact). Further
 //! `refusal.dead-shards-skipped` (all sweeps) and `refusal.own-depot-only` (heap own).
 
 use std::sync::Mutex;

@@ -99,7 +99,7 @@ impl Tokens {
     /// Whether `token` has ended.
     pub(crate) fn is_dead(&self, token: Token) -> bool {
         // ORDERING(Acquire): what the ended thread wrote to its shards is seen by whoever claims them.
-        //   pairs: `end`'s Release.  loom: m09_late; Relaxed fails it. There neither a count of deaths nor a
+        //   pairs: `end`'s Release.  loom: m09_late; Relaxed fails it. There neither a count of exits nor a
         //   recycled slot orders the two threads.
         self.generations[token.slot()].load(Acquire) > token.generation()
     }
