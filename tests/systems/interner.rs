@@ -64,7 +64,7 @@ fn rodeo__interner_resolve_is_constant_and_takes_no_lock() {
         std::fs::read_to_string(path).expect("a source")
     };
     let way = [
-        ("interner/mod.rs", "pub fn resolve("),
+        ("interner/read.rs", "pub fn resolve("),
         ("interner/inner.rs", "fn resolve("),
         ("segments.rs", "fn get("),
         ("segments.rs", "unsafe fn value<"),
