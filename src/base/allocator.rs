@@ -1,4 +1,18 @@
 //! `allocator!`: the `Allocator` trait of each version of allocator-api2, over a handle's own methods.
+#![expect(unsafe_code, reason = "implements an unsafe trait")]
+
+use core::ptr::NonNull;
+
+/// Fills a block with zeros from byte `from` on.
+///
+/// # Safety
+/// The block is live, the caller's alone, and not shorter than `from`.
+pub(crate) unsafe fn zero_from(block: NonNull<[u8]>, from: usize) {
+    // SAFETY: `NonNull::add`: in the block or at its end, by this function's contract.
+    let tail = unsafe { block.cast::<u8>().add(from) };
+    // SAFETY: the rest of the block.
+    unsafe { tail.write_bytes(0, block.len() - from) };
+}
 
 /// Implements `Allocator` in each version of allocator-api2.
 ///
@@ -49,10 +63,8 @@ macro_rules! allocator {
             ) -> Result<NonNull<[u8]>, $api::alloc::AllocError> {
                 // SAFETY: the trait's contract is `grow`'s.
                 let grown = unsafe { $api::alloc::Allocator::grow(self, ptr, old, new) }?;
-                // SAFETY: `NonNull::add`: the old length is at most the new one.
-                let tail = unsafe { grown.cast::<u8>().add(old.size()) };
-                // SAFETY: the rest of the grown block.
-                unsafe { tail.write_bytes(0, new.size() - old.size()) };
+                // SAFETY: a fresh block, and the old length is at most the new one.
+                unsafe { $crate::base::allocator::zero_from(grown, old.size()) };
                 Ok(grown)
             }
 

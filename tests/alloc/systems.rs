@@ -168,14 +168,15 @@ fn rodeo__interner_resolve_is_constant_and_takes_no_lock() {
         std::fs::read_to_string(path).expect("a source")
     };
     let way = [
-        ("interner/mod.rs", "pub fn resolve("),
+        ("interner/read.rs", "pub fn resolve("),
         ("interner/inner.rs", "fn resolve("),
-        ("segments.rs", "fn get("),
-        ("segments.rs", "unsafe fn value<"),
+        ("region/segments.rs", "fn get("),
+        ("region/segments.rs", "unsafe fn at("),
         ("interner/text.rs", "unsafe fn text<"),
         ("interner/text.rs", "unsafe fn bytes<"),
         ("interner/text.rs", "unsafe fn word("),
-        ("interner/text.rs", "unsafe fn at("),
+        ("interner/text.rs", "fn at("),
+        ("region/memory.rs", "fn byte("),
     ];
     for (file, name) in way {
         let text = source(file);

@@ -251,7 +251,7 @@ fn bitcoinleveldb_arena__zero_size_refused_in_release_too() {
 #[test]
 fn bitcoinleveldb_arena__no_logging_per_call() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for file in ["block_arena.rs", "region/account.rs", "region/request.rs", "region/section.rs", "testing.rs"] {
+    for file in ["block_arena.rs", "region/account.rs", "region/request.rs", "region/section.rs", "base/testing.rs"] {
         let text = std::fs::read_to_string(root.join(file)).expect("a source");
         let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
         for (number, line) in code.enumerate() {
