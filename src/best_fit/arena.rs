@@ -52,7 +52,7 @@ pub struct BestFitArena<'m> {
 }
 
 // SAFETY: the arena owns its index; the base pointer is only computed with, and the memory is borrowed mutably or, by
-// `new`'s contract, nobody else's.
+// `new`'s contract, used by nothing else.
 unsafe impl Send for BestFitArena<'_> {}
 
 impl<'m> BestFitArena<'m> {
@@ -61,7 +61,7 @@ impl<'m> BestFitArena<'m> {
     /// The base is never dereferenced and may be made up; then so are the results.
     ///
     /// # Safety
-    /// If the range is memory, nobody else uses it as long as blocks from this arena are used.
+    /// If the range is memory, nothing else uses it as long as blocks from this arena are used.
     ///
     /// # Errors
     /// `BadAlignment` unless `align` is a power of two, `NullBase`, `Overflow` when `base + len` wraps, `ZeroCapacity`
@@ -94,7 +94,7 @@ impl<'m> BestFitArena<'m> {
     }
 
     /// Takes a block of `size` bytes, rounded up to the granule, from the tail of a shortest free chunk that is long
-    /// enough; `None` for zero bytes and when none is. Constant time but for chunks above 64 Ki granules.
+    /// enough; `None` for zero bytes and when none is. Constant time except for chunks of 4,096 granules and more.
     #[inline]
     pub fn alloc(&mut self, size: usize) -> Option<NonNull<u8>> {
         let len = self.granules_for(size)?;
@@ -132,7 +132,7 @@ impl<'m> BestFitArena<'m> {
         self.index.give_back_at(granule as u32).map(|_| ())
     }
 
-    /// Why no block begins at an address that is no granule's.
+    /// Returns why no block begins at an address that is no granule's.
     #[cold]
     fn why_not(&self, ptr: *mut u8) -> FreeError {
         let Some(bytes) = ptr.addr().wrapping_sub(self.base.addr()).checked_sub(self.pad) else {
@@ -149,14 +149,14 @@ impl<'m> BestFitArena<'m> {
         }
     }
 
-    /// Whether an address lies in `[base, base + len)`.
+    /// Returns whether an address lies in `[base, base + len)`.
     #[inline]
     #[must_use]
     pub fn contains(&self, ptr: *const u8) -> bool {
         ptr.addr().wrapping_sub(self.base.addr()) < self.len
     }
 
-    /// The figures, in bytes. Constant time.
+    /// Returns the figures, in bytes. Constant time.
     #[must_use]
     pub fn stats(&self) -> BestFitStats {
         BestFitStats {
@@ -169,7 +169,7 @@ impl<'m> BestFitArena<'m> {
         }
     }
 
-    /// The base given at construction.
+    /// Returns the base given at construction.
     #[inline]
     #[must_use]
     pub fn base(&self) -> *mut u8 {
@@ -188,7 +188,7 @@ impl<'m> BestFitArena<'m> {
         (granules as usize) << self.shift
     }
 
-    /// Granules for `size` bytes; `None` for zero bytes and for more than the arena has.
+    /// Returns the granules for `size` bytes; `None` for zero bytes and for more than the arena has.
     #[inline(always)]
     fn granules_for(&self, size: usize) -> Option<u32> {
         let whole_less_one = size.wrapping_sub(1) >> self.shift;

@@ -1,19 +1,20 @@
 //! `Bins`: the free extents below [`Bins::BOUND`] granules, one ring for each length, found again by their offset.
 //!
-//! A node is 16 bytes: offset, two ring links, one chain link. Rings are last in first out. The chain of a stretch, singly
-//! linked from its head, holds the nodes of the extents that begin in it: few, for a stretch is 64 granules.
+//! A node is 16 bytes: offset, two ring links, one chain link. Rings are last in first out. The chain of a stretch,
+//! singly linked from its head, holds the nodes of the extents that begin in it: few, because a stretch is 64 granules.
 //!
 //! - INV-B1: nodes `1 ..= max_len` are the rings' heads, by length; node 0 is none. Only the others have an offset.
 //! - INV-B2: `len` is in the map ⟺ ring `len` has a node besides its head.
 //! - INV-B3: `next(prev(n)) = prev(next(n)) = n` in every ring, an empty one's head included.
 //! - INV-B4: node `n` is in the ring of its extent's length and in the chain of its extent's stretch.
-//! - INV-B5: `⌈granules / 2⌉` nodes suffice, for no two free extents are neighbours; so a node is never wanting.
+//! - INV-B5: `⌈granules / 2⌉` nodes suffice, because no two free extents are neighbours.
 //!
 //! Not synchronised. Deliberately absent: the length in a node; its ring and the start bits both know it.
 
 use super::bitmap::BinSet;
 use super::lines::LINE_GRANULES;
 use crate::base::error::RegionError;
+use crate::base::extent::Extent;
 use crate::memory::table::Table;
 
 const OFFSET: usize = 0;
@@ -26,6 +27,20 @@ type Node = [u32; 4];
 
 /// A node's number; 0 is none.
 pub(super) type NodeId = u32;
+
+/// A free extent that was found in the index.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found {
+    pub(super) extent: Extent,
+    /// Its node in the bins, 0 for a long one.
+    pub(super) node: NodeId,
+}
+
+impl Found {
+    pub(super) fn long(extent: Extent) -> Self {
+        Self { extent, node: 0 }
+    }
+}
 
 /// See the module's header.
 #[derive(Debug)]
@@ -65,32 +80,28 @@ impl Bins {
     }
 
     #[inline(always)]
-    pub(super) fn offset(&self, node: NodeId) -> u32 {
-        self.nodes[node as usize][OFFSET]
+    fn found(&self, node: NodeId, len: u32) -> Found {
+        Found { extent: Extent::new(self.nodes[node as usize][OFFSET], len), node }
     }
 
-    /// The least length with a free extent that is not below `len`, which is below the bound.
+    /// Returns the newest of the shortest extents with at least `len` granules, which is below the bound.
     #[inline(always)]
-    pub(super) fn least(&self, len: u32) -> Option<u32> {
-        self.map.next(len)
+    pub(super) fn least(&self, len: u32) -> Option<Found> {
+        let len = self.map.next(len)?;
+        Some(self.found(self.nodes[len as usize][NEXT], len))
     }
 
-    /// The greatest length with a free extent.
+    /// Returns the extent after this one in its ring, from the newest on.
+    #[inline(always)]
+    pub(super) fn older(&self, found: Found) -> Option<Found> {
+        let (next, len) = (self.nodes[found.node as usize][NEXT], found.extent.len);
+        (next != len).then(|| self.found(next, len))
+    }
+
+    /// Returns the greatest length, 0 when there is none.
     #[inline]
-    pub(super) fn greatest(&self) -> Option<u32> {
-        self.map.last()
-    }
-
-    /// The newest node of a ring that is not empty.
-    #[inline(always)]
-    pub(super) fn newest(&self, len: u32) -> NodeId {
-        self.nodes[len as usize][NEXT]
-    }
-
-    /// The node behind `node` in the ring of `len`; 0 at the end.
-    pub(super) fn older(&self, node: NodeId, len: u32) -> NodeId {
-        let next = self.nodes[node as usize][NEXT];
-        if next == len { 0 } else { next }
+    pub(super) fn greatest(&self) -> u32 {
+        self.map.last().unwrap_or(0)
     }
 
     /// Puts `node` into the ring of `len` as its newest.
@@ -115,7 +126,7 @@ impl Bins {
         self.map.remove_if(prev == next, prev);
     }
 
-    /// The node of the free extent at `offset`, and the one before it in its chain (0: it is the first).
+    /// Returns the node of the free extent at `offset`, and the one before it in its chain (0: it is the first).
     #[inline(always)]
     fn find(&self, offset: u32) -> (NodeId, NodeId) {
         let nodes = &*self.nodes;
@@ -146,7 +157,7 @@ impl Bins {
     }
 
     #[inline(always)]
-    pub(super) fn insert(&mut self, offset: u32, len: u32) {
+    pub(super) fn insert(&mut self, extent: Extent) {
         let node = if self.spare != 0 {
             let node = self.spare;
             self.spare = self.nodes[node as usize][NEXT];
@@ -155,11 +166,11 @@ impl Bins {
             self.fresh += 1;
             self.fresh - 1
         };
-        self.chain(node, offset);
-        self.link(node, len);
+        self.chain(node, extent.offset);
+        self.link(node, extent.len);
     }
 
-    /// Forgets the free extent at `offset`.
+    /// Removes the free extent at `offset`.
     #[inline(always)]
     pub(super) fn remove(&mut self, offset: u32) {
         let (before, node) = self.find(offset);
@@ -169,35 +180,32 @@ impl Bins {
         self.spare = node;
     }
 
-    /// Gives the free extent at `offset` another length.
+    /// Shortens what was found to its first `rest` granules, or removes it if that is 0.
     #[inline(always)]
-    pub(super) fn resize(&mut self, offset: u32, len: u32) {
-        let (_, node) = self.find(offset);
-        self.resize_node(node, len);
+    pub(super) fn cut(&mut self, found: Found, rest: u32) {
+        if rest == 0 {
+            self.remove(found.extent.offset);
+        } else {
+            self.unlink(found.node);
+            self.link(found.node, rest);
+        }
     }
 
-    /// Gives the free extent of `node` another length.
+    /// Replaces the free extent at `from` by `to`.
     #[inline(always)]
-    pub(super) fn resize_node(&mut self, node: NodeId, len: u32) {
-        self.unlink(node);
-        self.link(node, len);
-    }
-
-    /// Moves the free extent at `from` to `to`, with another length.
-    #[inline(always)]
-    pub(super) fn shift(&mut self, from: u32, to: u32, len: u32) {
+    pub(super) fn replace(&mut self, from: u32, to: Extent) {
         let (before, node) = self.find(from);
         self.unlink(node);
-        if stretch_of(from) == stretch_of(to) {
-            self.nodes[node as usize][OFFSET] = to;
-        } else {
+        if stretch_of(from) != stretch_of(to.offset) {
             self.unchain(before, node, from);
-            self.chain(node, to);
+            self.chain(node, to.offset);
+        } else if from != to.offset {
+            self.nodes[node as usize][OFFSET] = to.offset;
         }
-        self.link(node, len);
+        self.link(node, to.len);
     }
 
-    /// Bytes reserved for nodes, and of them touched.
+    /// Returns the bytes reserved for nodes, and of them those touched.
     pub(super) fn node_bytes(&self) -> (usize, usize) {
         (size_of_val::<[Node]>(&self.nodes), size_of::<Node>() * self.fresh as usize)
     }
@@ -206,59 +214,30 @@ impl Bins {
         size_of_val::<[NodeId]>(&self.heads)
     }
 
-    /// For the proof: INV-B4 of the free extent at `offset`, as far as its chain and its own links go.
-    pub(super) fn holds(&self, offset: u32) -> bool {
-        let mut node = self.heads[stretch_of(offset)];
-        let mut steps = 0;
-        while node != 0 && steps <= STRETCH {
-            let [at, prev, next, sibling] = self.nodes[node as usize];
-            if at == offset {
-                return self.nodes[prev as usize][NEXT] == node && self.nodes[next as usize][PREV] == node;
-            }
-            (node, steps) = (sibling, steps + 1);
-        }
-        false
+    /// For the proof: returns the nodes from `node` on along a link, at most one more than were ever used.
+    fn along(&self, node: NodeId, link: usize) -> impl Iterator<Item = NodeId> {
+        let nodes = core::iter::successors(Some(node), move |node| Some(self.nodes[*node as usize][link]));
+        nodes.take_while(|node| *node != 0).take((self.fresh - self.first) as usize + 1)
     }
 
-    /// For the proof: the number of nodes in rings, or the number of one that does not belong where it is.
-    /// `is_free_of` says whether a free extent of that offset and length exists.
-    pub(super) fn count(&self, is_free_of: impl Fn(u32, u32) -> bool) -> Result<u32, NodeId> {
-        let mut count = 0;
-        let mut from = 0;
-        while let Some(len) = if from < Self::BOUND { self.map.next(from) } else { None } {
-            let mut node = self.newest(len);
-            while node != 0 {
-                let offset = self.offset(node);
-                if node < self.first || node >= self.fresh || !is_free_of(offset, len) || !self.holds(offset) {
-                    return Err(node);
-                }
-                count += 1;
-                if count > self.fresh - self.first {
-                    return Err(node);
-                }
-                node = self.older(node, len);
-            }
-            from = len + 1;
-        }
-        Ok(count)
+    /// For the proof: INV-B1, INV-B3 and INV-B4 of a node that a ring holds.
+    pub(super) fn is_in_place(&self, found: Found) -> bool {
+        let Found { extent: Extent { offset, .. }, node } = found;
+        let [_, prev, next, _] = self.nodes[node as usize];
+        (self.first..self.fresh).contains(&node)
+            && self.nodes[prev as usize][NEXT] == node
+            && self.nodes[next as usize][PREV] == node
+            && self.along(self.heads[stretch_of(offset)], SIBLING).find(|n| self.nodes[*n as usize][OFFSET] == offset)
+                == Some(node)
     }
 
-    /// For the proof: `(nodes ever used, spare nodes, nodes in the chains of the lines given)`, and the map's INV-S1.
-    pub(super) fn census(&self, lines: impl Iterator<Item = usize>) -> Option<(u32, u32, u32)> {
+    /// For the proof: INV-S1 of the map; all nodes ever used are spare or one of `count` in the chains of these lines.
+    pub(super) fn has_no_more_than(&self, count: u32, lines: impl Iterator<Item = usize>) -> bool {
         const STRETCHES: usize = (LINE_GRANULES / STRETCH) as usize;
-        let used = self.fresh - self.first;
-        let walk = |mut node: NodeId, link: usize, sum: &mut u32| {
-            while node != 0 && *sum <= used {
-                *sum += 1;
-                node = self.nodes[node as usize][link];
-            }
-        };
-        let (mut spare, mut chained) = (0, 0);
-        walk(self.spare, NEXT, &mut spare);
-        for line in lines {
-            let heads = self.heads.iter().skip(line * STRETCHES).take(STRETCHES);
-            heads.for_each(|head| walk(*head, SIBLING, &mut chained));
-        }
-        self.map.is_consistent().then_some((used, spare, chained))
+        let heads = lines.flat_map(|line| self.heads.iter().skip(line * STRETCHES).take(STRETCHES));
+        let chained: usize = heads.map(|head| self.along(*head, SIBLING).count()).sum();
+        let spare = self.along(self.spare, NEXT).count();
+        let count = count as usize;
+        self.map.is_consistent() && chained == count && spare + count == (self.fresh - self.first) as usize
     }
 }

@@ -38,10 +38,6 @@ impl BitSet {
         Ok(Self { words: Table::reserve(total)?, starts, levels })
     }
 
-    pub(super) fn contains(&self, member: usize) -> bool {
-        self.words[member / 64] >> (member % 64) & 1 != 0
-    }
-
     #[inline]
     pub(super) fn insert(&mut self, member: usize) {
         let mut index = member;
@@ -69,7 +65,7 @@ impl BitSet {
         }
     }
 
-    /// The least member that is not below `from`.
+    /// Returns the least member that is not below `from`.
     #[inline]
     pub(super) fn next(&self, from: usize) -> Option<usize> {
         let bits = self.words[from / 64] & (!0 << (from % 64));
@@ -88,7 +84,7 @@ impl BitSet {
         None
     }
 
-    /// The greatest member that is not above `to`.
+    /// Returns the greatest member that is not above `to`.
     #[inline]
     pub(super) fn prev(&self, to: usize) -> Option<usize> {
         let mut index = to;
@@ -149,7 +145,7 @@ impl BinSet {
     }
 
     /// Removes `member` if `really`, else nothing, and then `member` may be any number. No branch: whether a ring
-    /// empties is not to be foreseen.
+    /// empties cannot be predicted.
     #[inline(always)]
     pub(super) fn remove_if(&mut self, really: bool, member: u32) {
         let word = &mut self.words[(member / 64 % 64) as usize];
@@ -158,7 +154,7 @@ impl BinSet {
         self.top &= !(u64::from(*word == 0) << (member / 64 % 64));
     }
 
-    /// The least member that is not below `from`, which is below the bound.
+    /// Returns the least member that is not below `from`, which is below the bound.
     #[inline(always)]
     pub(super) fn next(&self, from: u32) -> Option<u32> {
         let word = from / 64 % 64;
@@ -174,7 +170,7 @@ impl BinSet {
         Some(word * 64 + self.words[word as usize].trailing_zeros())
     }
 
-    /// The greatest member.
+    /// Returns the greatest member.
     #[inline]
     pub(super) fn last(&self) -> Option<u32> {
         let word = self.top.checked_ilog2()?;

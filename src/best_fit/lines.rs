@@ -3,11 +3,11 @@
 //! A word of start bits and a word of free bits lie side by side for 64 granules; four such pairs are a line, 64 bytes
 //! for 256 granules. A summary of the lines that hold a start bounds the search for a neighbour.
 //!
-//! - INV-L1: granule `g` begins an extent ⟺ its start bit is set; so do 0 and `granules`, the guard behind the last.
+//! - INV-L1: granule `g` begins an extent ⟺ its start bit is set; so do 0 and `granules`, the guard after the last.
 //! - INV-L2: the free bit of `g` is set ⟺ `g` is the first or the last granule of a free extent. So one bit says
 //!   whether the left neighbour of an extent is free.
 //! - INV-L3: line `i` is in the summary ⟺ it holds a start bit.
-//! - INV-L4: the last line lies wholly behind the guard and is vacant: a search may look one pair too far.
+//! - INV-L4: the last line lies wholly after the guard and is vacant: a search may look one pair too far.
 //!
 //! Not synchronised. Deliberately absent: lengths. The distance to the next start is the length.
 
@@ -49,20 +49,20 @@ fn bit_of(granule: u32) -> u64 {
     1 << (granule % 64)
 }
 
-/// The granule of bit `bit` of pair `pair`.
+/// Returns the granule of bit `bit` of pair `pair`.
 #[inline(always)]
 fn granule_at(pair: usize, bit: u32) -> u32 {
     pair as u32 * 64 + bit
 }
 
-/// Whether a line holds no start.
+/// Returns whether a line holds no start.
 #[inline(always)]
 fn is_vacant(line: &Line) -> bool {
     line[0][START] | line[1][START] | line[2][START] | line[3][START] == 0
 }
 
 impl Lines {
-    /// Lines for `granules` granules and the guard behind them, with starts at 0 and at the guard.
+    /// Creates lines for `granules` granules and the guard after them, with starts at 0 and at the guard.
     pub(super) fn new(granules: u32) -> Result<Self, RegionError> {
         let count = line_of(granules) + 2;
         let mut lines = Self { lines: Table::reserve(count)?, occupied: BitSet::new(count)? };
@@ -81,18 +81,13 @@ impl Lines {
         &mut self.lines.as_flattened_mut()[pair_of(granule)]
     }
 
-    #[inline(always)]
-    pub(super) fn is_start(&self, granule: u32) -> bool {
-        self.pairs()[pair_of(granule)][START] & bit_of(granule) != 0
-    }
-
-    /// Whether `granule` is the first or the last of a free extent.
+    /// Returns whether `granule` is the first or the last of a free extent.
     #[inline(always)]
     pub(super) fn is_free(&self, granule: u32) -> bool {
         self.pairs()[pair_of(granule)][FREE] & bit_of(granule) != 0
     }
 
-    /// The end of the used extent that begins at `granule`, if one does.
+    /// Returns the end of the used extent that begins at `granule`, if one does.
     #[inline(always)]
     pub(super) fn used_end(&self, granule: u32) -> Option<u32> {
         let [starts, free] = self.pairs()[pair_of(granule)];
@@ -102,7 +97,7 @@ impl Lines {
         Some(self.next_start(granule))
     }
 
-    /// Whether the extent that ends before `granule` is free; there is none before 0.
+    /// Returns whether the extent that ends before `granule` is free; there is none before 0.
     #[inline(always)]
     pub(super) fn is_free_before(&self, granule: u32) -> bool {
         let last = granule.wrapping_sub(1);
@@ -125,24 +120,8 @@ impl Lines {
         let pair = self.pair_mut(granule);
         pair[START] &= !bit_of(granule);
         // Most often the word still holds a start, and the rest of the line need not be looked at.
-        if pair[START] == 0 {
-            self.vacate(granule);
-        }
-    }
-
-    /// Clears the start bit and the free bit of `granule`.
-    #[inline(always)]
-    pub(super) fn erase(&mut self, granule: u32) {
-        self.clear_free(granule);
-        self.clear_start(granule);
-    }
-
-    /// INV-L3 where the start bits of one word may have been the line's last.
-    #[inline(always)]
-    fn vacate(&mut self, granule: u32) {
-        let index = line_of(granule);
-        if is_vacant(&self.lines[index]) {
-            self.occupied.remove(index);
+        if pair[START] == 0 && is_vacant(&self.lines[line_of(granule)]) {
+            self.occupied.remove(line_of(granule));
         }
     }
 
@@ -156,12 +135,12 @@ impl Lines {
         self.pair_mut(granule)[FREE] &= !bit_of(granule);
     }
 
-    /// The first start behind `granule`, which is below the guard.
+    /// Returns the first start after `granule`, which is below the guard.
     #[inline(always)]
     pub(super) fn next_start(&self, granule: u32) -> u32 {
         let index = pair_of(granule);
         let bit = bit_of(granule);
-        // Two words at once: which of them holds the start is not to be foreseen. INV-L4: there is a second.
+        // Two words at once: which of them holds the start cannot be predicted. INV-L4: there is a second.
         let (here, behind) = (self.pairs()[index][START] & !(bit | (bit - 1)), self.pairs()[index + 1][START]);
         if here | behind == 0 {
             return self.next_start_from(index + 2);
@@ -170,7 +149,7 @@ impl Lines {
         granule_at(index + usize::from(here == 0), near.trailing_zeros())
     }
 
-    /// The last start before `granule`, which is not 0.
+    /// Returns the last start before `granule`, which is not 0.
     #[inline(always)]
     pub(super) fn prev_start(&self, granule: u32) -> u32 {
         let index = pair_of(granule);
@@ -183,7 +162,7 @@ impl Lines {
         granule_at(index - usize::from(here == 0), near.ilog2())
     }
 
-    /// The first start in pair `index` or behind it. INV-L1: the guard bounds the search.
+    /// Returns the first start in pair `index` or after it. INV-L1: the guard bounds the search.
     #[inline(never)]
     fn next_start_from(&self, index: usize) -> u32 {
         let pairs = self.pairs();
@@ -195,7 +174,7 @@ impl Lines {
         granule_at(found, pairs[found][START].trailing_zeros() % 64)
     }
 
-    /// The last start in a pair before `index`. INV-L1: the start at 0 bounds the search.
+    /// Returns the last start in a pair before `index`. INV-L1: the start at 0 bounds the search.
     #[inline(never)]
     fn prev_start_below(&self, index: usize) -> u32 {
         let pairs = self.pairs();
@@ -207,25 +186,26 @@ impl Lines {
         granule_at(found, (pairs[found][START] | 1).ilog2())
     }
 
-    /// Lines in all.
+    /// Returns the number of lines.
     pub(super) fn count(&self) -> usize {
         self.lines.len()
     }
 
-    /// The free bits of `granule`'s word, for the proof.
-    pub(super) fn free_word(&self, granule: u32) -> u64 {
-        self.pairs()[pair_of(granule)][FREE]
+    /// For the proof: returns the lines that the summary names.
+    pub(super) fn occupied(&self) -> impl Iterator<Item = usize> {
+        core::iter::successors(self.occupied.next(0), |line| self.occupied.next(line + 1))
     }
 
-    /// The first line behind `line` that the summary names, for the proof.
-    pub(super) fn next_occupied(&self, line: usize) -> Option<usize> {
-        self.occupied.next(line)
+    /// For the proof: returns the number of free bits.
+    pub(super) fn free_bits(&self) -> u32 {
+        self.pairs().iter().map(|pair| pair[FREE].count_ones()).sum()
     }
 
-    /// INV-L3 of every line, and the summary's own invariants.
+    /// For the proof: INV-L3 of every line, and the summary's own invariants.
     pub(super) fn summary_is_consistent(&self) -> bool {
+        let is_named = |line| self.occupied.next(line) == Some(line);
         self.occupied.is_consistent()
-            && self.lines.iter().enumerate().all(|(index, line)| is_vacant(line) != self.occupied.contains(index))
+            && self.lines.iter().enumerate().all(|(index, line)| is_vacant(line) != is_named(index))
     }
 
     pub(super) fn line_bytes(&self) -> usize {

@@ -1,20 +1,22 @@
 //! `LongExtents`: the free extents of [`Bins::BOUND`] granules and more, ordered by length.
 //!
-//! A bitwise trie for each power of two, keyed by the bits of the length below the highest; equals hang in a ring on one
-//! node of the trie. A search costs at most a step a bit. The form is that of the large bins of Doug Lea's malloc.
+//! A bitwise trie for each power of two, keyed by the bits of the length below the highest; equals hang in a ring on
+//! one node of the trie. A search takes at most a step a bit. The form is that of the large bins of Doug Lea's malloc.
 //!
 //! An extent's node lies at the position `offset / 4,096`: two extents of that length cannot begin in one such stretch.
-//! So it is found by its offset, and nothing is ever allocated.
+//! So the node is found by its offset, and nothing is ever allocated.
 //!
-//! - INV-G1: slot `offset / 4,096 + 1` holds the free extent; slot 0 is none; a slot not in use has length 0.
-//! - INV-G2: below child `c` of a node at depth `d` of class `k`, bit `k - 1 - d` of every length is `c`.
-//! - INV-G3: equals of a node of the trie are in its ring and `AWAY` is their parent. Behind the node come its equals from
-//!   the newest to the oldest.
+//! - INV-G1: node `offset / 4,096 + 1` holds the free extent; node 0 is none; a node not in use has length 0.
+//! - INV-G2: below child `c` of a node at depth `d` of class `k`, bit `k - 1 - d` of every length is `c`. A class is in
+//!   the map ⟺ it has a root.
+//! - INV-G3: equals of a node of the trie are in its ring and `AWAY` is their parent. After the node come its equals
+//!   from the newest to the oldest.
 //!
 //! Not synchronised. Deliberately absent: balance; lengths have 32 bits, so depth is bounded by itself.
 
 use super::bins::Bins;
 use crate::base::error::RegionError;
+use crate::base::extent::Extent;
 use crate::memory::table::Table;
 
 const OFFSET: usize = 0;
@@ -22,16 +24,17 @@ const LEN: usize = 1;
 const PREV: usize = 2;
 const NEXT: usize = 3;
 const PARENT: usize = 4;
-const CHILD: usize = 5;
+const LEFT: usize = 5;
+const RIGHT: usize = 6;
 
-/// `[offset, len, prev, next, parent, children…, unused]`.
-type Slot = [u32; 8];
+/// `[offset, len, prev, next, parent, left, right, unused]`.
+type LongNode = [u32; 8];
 
-/// A slot's number; 0 is none.
-pub(super) type SlotId = u32;
+/// A node's number; 0 is none.
+type LongId = u32;
 
 /// The parent of what hangs in a ring, not in the trie.
-const AWAY: SlotId = u32::MAX;
+const AWAY: LongId = u32::MAX;
 
 /// Classes: lengths with 13 to 32 bits.
 const CLASSES: usize = 20;
@@ -40,18 +43,18 @@ const LEAST_LOG: u32 = Bins::BOUND.ilog2();
 /// See the module's header.
 #[derive(Debug)]
 pub(super) struct LongExtents {
-    slots: Table<Slot>,
+    nodes: Table<LongNode>,
     /// Classes that are not empty.
     map: u32,
-    roots: [SlotId; CLASSES],
+    roots: [LongId; CLASSES],
 }
 
 #[inline(always)]
-fn slot_of(offset: u32) -> SlotId {
+fn node_of(offset: u32) -> LongId {
     offset / Bins::BOUND + 1
 }
 
-/// The class of a length, and its bits below the highest moved to the top.
+/// Returns the class of a length, and its bits below the highest moved to the top.
 #[inline(always)]
 fn class_of(len: u32) -> (usize, u32) {
     let class = len.ilog2() - LEAST_LOG;
@@ -60,136 +63,112 @@ fn class_of(len: u32) -> (usize, u32) {
 
 impl LongExtents {
     pub(super) fn new(granules: u32) -> Result<Self, RegionError> {
-        let slots =
-            if granules < Bins::BOUND { Table::empty() } else { Table::reserve(slot_of(granules) as usize + 1)? };
-        Ok(Self { slots, map: 0, roots: [0; CLASSES] })
+        let nodes =
+            if granules < Bins::BOUND { Table::empty() } else { Table::reserve(node_of(granules) as usize + 1)? };
+        Ok(Self { nodes, map: 0, roots: [0; CLASSES] })
     }
 
     #[inline(always)]
-    fn get(&self, slot: SlotId) -> &Slot {
-        &self.slots[slot as usize]
+    fn get(&self, node: LongId) -> &LongNode {
+        &self.nodes[node as usize]
     }
 
     #[inline(always)]
-    fn at(&mut self, slot: SlotId) -> &mut Slot {
-        &mut self.slots[slot as usize]
-    }
-
-    pub(super) fn offset(&self, slot: SlotId) -> u32 {
-        self.get(slot)[OFFSET]
-    }
-
-    pub(super) fn len(&self, slot: SlotId) -> u32 {
-        self.get(slot)[LEN]
+    fn at(&mut self, node: LongId) -> &mut LongNode {
+        &mut self.nodes[node as usize]
     }
 
     #[inline(always)]
-    pub(super) fn is_empty(&self) -> bool {
-        self.map == 0
+    fn extent(&self, node: LongId) -> Extent {
+        Extent::new(self.get(node)[OFFSET], self.get(node)[LEN])
     }
 
-    /// Takes note of a free extent.
+    /// Adds a free extent.
     #[inline(never)]
-    pub(super) fn insert(&mut self, offset: u32, len: u32) {
-        let slot = slot_of(offset);
+    pub(super) fn insert(&mut self, extent: Extent) {
+        let Extent { offset, len } = extent;
+        let new = node_of(offset);
         let (class, mut key) = class_of(len);
         let mut node = self.roots[class];
-        *self.at(slot) = [offset, len, slot, slot, 0, 0, 0, 0];
+        *self.at(new) = [offset, len, new, new, 0, 0, 0, 0];
         if node == 0 {
-            self.roots[class] = slot;
+            self.roots[class] = new;
             self.map |= 1 << class;
             return;
         }
-        loop {
-            let here = *self.get(node);
-            if here[LEN] == len {
-                return self.insert_equal(slot, node, here[NEXT]);
-            }
-            let child = CHILD + (key >> 31) as usize;
+        while self.get(node)[LEN] != len {
+            let side = LEFT + (key >> 31) as usize;
             key <<= 1;
-            if here[child] == 0 {
-                self.at(node)[child] = slot;
-                self.at(slot)[PARENT] = node;
+            let child = self.get(node)[side];
+            if child == 0 {
+                self.at(node)[side] = new;
+                self.at(new)[PARENT] = node;
                 return;
             }
-            node = here[child];
+            node = child;
         }
+        let next = core::mem::replace(&mut self.at(node)[NEXT], new);
+        self.at(next)[PREV] = new;
+        *self.at(new) = [offset, len, node, next, AWAY, 0, 0, 0];
     }
 
-    /// Hangs `slot` into the ring of `node` as the newest.
-    fn insert_equal(&mut self, slot: SlotId, node: SlotId, next: SlotId) {
-        let new = self.at(slot);
-        (new[PREV], new[NEXT], new[PARENT]) = (node, next, AWAY);
-        self.at(node)[NEXT] = slot;
-        self.at(next)[PREV] = slot;
-    }
-
-    /// Forgets the free extent at `offset`.
+    /// Removes the free extent at `offset`.
     #[inline(never)]
     pub(super) fn remove(&mut self, offset: u32) {
-        let slot = slot_of(offset);
-        let [at, len, prev, next, parent, ..] = *self.get(slot);
-        debug_assert!(at == offset && len != 0, "a long free extent without a slot");
+        let node = node_of(offset);
+        let [at, len, prev, next, parent, ..] = *self.get(node);
+        debug_assert!(at == offset && len != 0, "a long free extent without a node");
         self.at(prev)[NEXT] = next;
         self.at(next)[PREV] = prev;
         if parent != AWAY {
             // The second oldest of the ring keeps the ring's order; without a ring any leaf below may move up.
-            let heir = if prev == slot { self.take_leaf(slot) } else { prev };
-            self.replace(slot, heir);
+            let heir = if prev == node { self.take_leaf(node) } else { prev };
+            self.displace(node, heir);
         }
-        self.at(slot)[LEN] = 0;
+        self.at(node)[LEN] = 0;
     }
 
-    /// Detaches a leaf below `slot`; 0 when it is a leaf itself.
-    fn take_leaf(&mut self, slot: SlotId) -> SlotId {
-        let mut leaf = 0;
-        let mut below = slot;
+    /// Detaches a leaf below `node`; returns 0 when that is a leaf itself.
+    fn take_leaf(&mut self, node: LongId) -> LongId {
+        let (mut leaf, mut below) = (0, node);
         while below != 0 {
             leaf = below;
-            let node = self.get(below);
-            below = if node[CHILD + 1] == 0 { node[CHILD] } else { node[CHILD + 1] };
+            let here = self.get(below);
+            below = if here[RIGHT] == 0 { here[LEFT] } else { here[RIGHT] };
         }
-        if leaf == slot {
+        if leaf == node {
             return 0;
         }
-        let parent = self.get(leaf)[PARENT];
-        for child in CHILD..CHILD + 2 {
-            if self.get(parent)[child] == leaf {
-                self.at(parent)[child] = 0;
-            }
-        }
+        self.displace(leaf, 0);
         leaf
     }
 
-    /// Puts `heir` (0: nothing) into the trie where `slot` is.
-    fn replace(&mut self, slot: SlotId, heir: SlotId) {
-        let [_, len, _, _, parent, left, right, _] = *self.get(slot);
+    /// Puts `heir`, or nothing if that is 0, into the trie in the place of `node`.
+    #[inline(always)]
+    fn displace(&mut self, node: LongId, heir: LongId) {
+        let [_, len, _, _, parent, left, right, _] = *self.get(node);
         if parent == 0 {
             let (class, _) = class_of(len);
             self.roots[class] = heir;
             self.map &= !(u32::from(heir == 0) << class);
         } else {
-            let child = CHILD + usize::from(self.get(parent)[CHILD] != slot);
-            self.at(parent)[child] = heir;
+            let side = LEFT + usize::from(self.get(parent)[LEFT] != node);
+            self.at(parent)[side] = heir;
         }
         if heir != 0 {
             let new = self.at(heir);
-            (new[PARENT], new[CHILD], new[CHILD + 1]) = (parent, left, right);
-            for child in [left, right] {
-                if child != 0 {
-                    self.at(child)[PARENT] = heir;
-                }
-            }
+            (new[PARENT], new[LEFT], new[RIGHT]) = (parent, left, right);
+            // Node 0 takes what is meant for no child.
+            self.at(left)[PARENT] = heir;
+            self.at(right)[PARENT] = heir;
         }
     }
 
-    /// The newest of the shortest extents with at least `len` granules; 0 when there is none.
+    /// Returns the newest of the shortest extents with at least `len` granules.
     #[inline(never)]
-    pub(super) fn least(&self, len: u32) -> SlotId {
+    pub(super) fn least(&self, len: u32) -> Option<Extent> {
         let (class, mut key) = class_of(len.max(Bins::BOUND));
-        let mut best = (u32::MAX, 0);
-        let mut node = self.roots[class];
-        let mut longer = 0;
+        let (mut best, mut node, mut longer) = ((u32::MAX, 0), self.roots[class], 0);
         while node != 0 {
             let here = self.get(node);
             if here[LEN] >= len && here[LEN] < best.0 {
@@ -197,10 +176,10 @@ impl LongExtents {
             }
             let bit = (key >> 31) as usize;
             key <<= 1;
-            if bit == 0 && here[CHILD + 1] != 0 {
-                longer = here[CHILD + 1];
+            if bit == 0 && here[RIGHT] != 0 {
+                longer = here[RIGHT];
             }
-            node = here[CHILD + bit];
+            node = here[LEFT + bit];
         }
         // All of `longer` is longer than what its sibling's path can still hold; all of a higher class is longer still.
         best = self.shortest(longer, best);
@@ -208,92 +187,85 @@ impl LongExtents {
         if best.1 == 0 && above != 0 {
             best = self.shortest(self.roots[above.trailing_zeros() as usize % CLASSES], best);
         }
-        if best.1 == 0 { 0 } else { self.get(best.1)[NEXT] }
+        (best.1 != 0).then(|| self.extent(self.get(best.1)[NEXT]))
     }
 
-    /// The shortest of `best` and what lies below `node`.
-    fn shortest(&self, mut node: SlotId, mut best: (u32, SlotId)) -> (u32, SlotId) {
+    /// Returns the shortest of `best` and what lies below `node`.
+    fn shortest(&self, mut node: LongId, mut best: (u32, LongId)) -> (u32, LongId) {
         while node != 0 {
             let here = self.get(node);
             if here[LEN] < best.0 {
                 best = (here[LEN], node);
             }
-            node = if here[CHILD] == 0 { here[CHILD + 1] } else { here[CHILD] };
+            node = if here[LEFT] == 0 { here[RIGHT] } else { here[LEFT] };
         }
         best
     }
 
-    /// The greatest length; 0 when there is none.
+    /// Returns the extent after this one in its ring, from the newest on.
+    pub(super) fn older(&self, extent: Extent) -> Option<Extent> {
+        let here = self.get(node_of(extent.offset));
+        // The trie's own node is the oldest of its ring.
+        (here[PARENT] == AWAY).then(|| self.extent(here[NEXT]))
+    }
+
+    /// Returns the greatest length, 0 when there is none.
     pub(super) fn greatest(&self) -> u32 {
         let Some(class) = self.map.checked_ilog2() else { return 0 };
-        let mut node = self.roots[class as usize];
-        let mut greatest = 0;
+        let (mut node, mut greatest) = (self.roots[class as usize], 0);
         while node != 0 {
             let here = self.get(node);
             greatest = greatest.max(here[LEN]);
-            node = if here[CHILD + 1] == 0 { here[CHILD] } else { here[CHILD + 1] };
+            node = if here[RIGHT] == 0 { here[LEFT] } else { here[RIGHT] };
         }
         greatest
     }
 
-    /// The extent behind `slot` in its ring, from the newest on; 0 at the end.
-    pub(super) fn older(&self, slot: SlotId) -> SlotId {
-        // The trie's own node is the oldest of its ring.
-        if self.get(slot)[PARENT] == AWAY { self.get(slot)[NEXT] } else { 0 }
-    }
-
-    /// Bytes reserved, and of them touched when nothing long began between granules 0 and `lowest`.
+    /// Returns the bytes reserved, and of them those touched when nothing long began between granules 0 and `lowest`.
     pub(super) fn bytes(&self, lowest: u32) -> (usize, usize) {
-        let all = size_of_val::<[Slot]>(&self.slots);
-        (all, all - (all.min((slot_of(lowest) as usize - 1) * size_of::<Slot>())))
+        let all = size_of_val::<[LongNode]>(&self.nodes);
+        (all, all - (all.min((node_of(lowest) as usize - 1) * size_of::<LongNode>())))
     }
 
-    /// For the proof: whether the free extent has its slot, with consistent links to and fro.
-    pub(super) fn holds(&self, offset: u32, len: u32) -> bool {
-        let slot = slot_of(offset);
-        let [at, l, prev, next, parent, ..] = *self.get(slot);
-        let linked = match parent {
-            AWAY => self.len(next) == len,
-            0 => self.roots[class_of(len).0] == slot,
-            _ => self.get(parent)[CHILD..CHILD + 2].contains(&slot),
+    /// For the proof: returns how many extents the tries and their rings hold, or `None` where a node is out of place.
+    pub(super) fn count(&self, is_free: &impl Fn(Extent) -> bool) -> Option<u32> {
+        let below = |(class, &root): (usize, &LongId)| {
+            let low = 1 << (class as u32 + LEAST_LOG);
+            let is_mapped = self.map >> class & 1 != 0;
+            if is_mapped == (root != 0) { self.count_below(root, 0, low, low, is_free) } else { None }
         };
-        at == offset && l == len && linked && self.get(prev)[NEXT] == slot && self.get(next)[PREV] == slot
+        self.roots.iter().enumerate().map(below).sum()
     }
 
-    /// For the proof: how many extents the tries and their rings hold, or `None` where a node is out of its place.
-    pub(super) fn count(&self) -> Option<u32> {
-        let mut sum = 0;
-        for (class, &root) in self.roots.iter().enumerate() {
-            if (root != 0) != (self.map >> class & 1 != 0) {
-                return None;
-            }
-            if root != 0 {
-                let log = class as u32 + LEAST_LOG;
-                sum += self.count_below(root, 1 << log, 1 << log)?;
-            }
+    /// INV-G1 to INV-G3 from `node` down, where lengths are in `[low, low + width)`.
+    fn count_below(
+        &self,
+        node: LongId,
+        above: LongId,
+        low: u32,
+        width: u32,
+        is_free: &impl Fn(Extent) -> bool,
+    ) -> Option<u32> {
+        if node == 0 {
+            return Some(0);
         }
-        Some(sum)
-    }
-
-    /// INV-G2 and INV-G3 below `node`, whose lengths are in `[low, low + width)`.
-    fn count_below(&self, node: SlotId, low: u32, width: u32) -> Option<u32> {
-        let [_, len, _, next, _, left, right, _] = *self.get(node);
-        if len < low || len - low >= width {
+        let [_, len, _, _, parent, left, right, _] = *self.get(node);
+        if parent != above || len < low || len - low >= width {
             return None;
         }
-        let (mut sum, mut equal) = (1, next);
-        while equal != node {
-            if self.get(equal)[PARENT] != AWAY || self.len(equal) != len || sum as usize > self.slots.len() {
+        let (mut sum, mut equal) = (0, node);
+        loop {
+            let [offset, equal_len, _, next, parent, ..] = *self.get(equal);
+            let in_ring = equal_len == len && (parent == AWAY) == (equal != node) && self.get(next)[PREV] == equal;
+            if !in_ring || node_of(offset) != equal || !is_free(Extent::new(offset, len)) {
                 return None;
             }
-            (sum, equal) = (sum + 1, self.get(equal)[NEXT]);
-        }
-        let half = width / 2;
-        for (child, low) in [(left, low), (right, low + half)] {
-            if child != 0 {
-                sum += self.count_below(child, low, half)?;
+            (sum, equal) = (sum + 1, next);
+            if equal == node {
+                break;
             }
         }
-        Some(sum)
+        sum += self.count_below(left, node, low, width / 2, is_free)?;
+        Some(sum + self.count_below(right, node, low + width / 2, width / 2, is_free)?)
     }
 }

@@ -2,14 +2,24 @@
 //!
 //! A request gets the tail of a shortest free extent that is long enough, the one freed or cut last among equals; a
 //! freed extent is joined with both neighbours at once. All metadata lies in tables reserved at construction, so
-//! nothing here can fail for want of memory except the construction.
+//! nothing except the construction can fail for want of memory.
+//!
+//! One request through the files, bottom up:
+//! 1. [`BestFit::take`] asks [`index`] for the shortest free extent. Below 4,096 granules that is a ring of [`bins`],
+//!    found by a two-level set of [`bitmap`]; above it is a node of a trie in [`long`].
+//! 2. `carve` shortens that extent in the index, and marks the new start and the new last free granule in [`lines`].
+//! 3. [`BestFit::give_back`] reads the length as the distance to the next start bit, and from two free bits whether the
+//!    neighbours are free. `release` clears the bits at the joints and puts the joined extent into the index.
+//!
+//! Off this path: [`aligned`] takes at a place that is asked for, [`resize`] moves the edges of used extents,
+//! [`verify`] proves the invariants and counts the metadata, [`arena`] is the public face in pointers and bytes.
 //!
 //! - INV-F1: the extents, used and free, tile `[0, granules)`; no two neighbours are both free.
 //! - INV-F2: an extent is in the index, with its offset and length ⟺ its free bits are set ([`lines`]).
 //! - INV-F3: `used + free = granules`, `used = Σ len` of the used extents, and the counts of both kinds are exact.
 //! - INV-F4: every start bit besides those of 0 and the guard is at or above `lowest`.
 //!
-//! Not synchronised: it belongs to whoever holds it mutably, in a region to the holder of the lock.
+//! Not synchronised: the caller holds it mutably, in a region by holding the lock.
 //! Deliberately absent: pointers, sizes in bytes, limits, growth.
 //!
 //! Sources: best fit with immediate joining is Knuth, The Art of Computer Programming, volume 1, section 2.5; the
@@ -38,7 +48,8 @@ mod tests;
 
 pub use arena::BestFitArena;
 
-use self::index::{Found, FreeIndex};
+use self::bins::Found;
+use self::index::FreeIndex;
 use self::lines::Lines;
 use crate::base::error::{FreeError, RegionError};
 use crate::base::extent::Extent;
@@ -62,7 +73,7 @@ impl BestFit {
     /// The greatest number of granules.
     pub(crate) const MAX_GRANULES: u32 = u32::MAX - 255;
 
-    /// An index over `granules` free granules, the first of them at the absolute address `origin × granule size`.
+    /// Creates an index over `granules` free granules, the first at the absolute address `origin × granule size`.
     pub(crate) fn new(granules: u32, origin: u64) -> Result<Self, RegionError> {
         if granules == 0 {
             return Err(RegionError::ZeroCapacity);
@@ -88,17 +99,16 @@ impl BestFit {
         Some(self.carve(found, len, 1))
     }
 
-    /// Takes `len` granules as often as `count` says, exactly as so many single requests would; says how often it could.
+    /// Takes up to `count` extents of `len` granules, with the same result as `count` calls of `take_aligned`.
+    /// Returns how many it took.
     pub(crate) fn take_run(&mut self, len: u32, align: u32, count: usize, mut sink: impl FnMut(u32)) -> usize {
+        if align > 1 || len == 0 {
+            return (0..count).map_while(|_| self.take_aligned(len, align)).map(sink).count();
+        }
         let mut taken = 0;
-        while taken < count {
-            if align > 1 {
-                let Some(offset) = self.take_aligned(len, align) else { break };
-                sink(offset);
-                taken += 1;
-                continue;
-            }
-            let Some(found) = (if len == 0 { None } else { self.index.least(len) }) else { break };
+        while taken < count
+            && let Some(found) = self.index.least(len)
+        {
             // What is left of the shortest that is long enough stays the shortest until it is too short.
             let pieces = ((found.extent.len / len) as usize).min(count - taken) as u32;
             let first = self.carve(found, len, pieces);
@@ -108,32 +118,69 @@ impl BestFit {
         taken
     }
 
-    /// Cuts `pieces` times `len` granules from the tail of a free extent; gives the lowest offset.
+    /// Cuts `pieces` times `len` granules from the tail of a free extent; returns the lowest offset.
     #[inline(always)]
     fn carve(&mut self, found: Found, len: u32, pieces: u32) -> u32 {
-        let Extent { offset, len: whole } = found.extent;
-        let rest = whole - len * pieces;
-        let at = offset + rest;
+        let rest = found.extent.len - len * pieces;
+        let at = found.extent.offset + rest;
         self.index.cut(found, rest);
-        self.lines.clear_free(offset + whole - 1);
-        if rest == 0 {
-            self.lines.clear_free(offset);
-        } else {
-            self.lines.set_start(at);
-            self.lines.set_free(at - 1);
-            self.lowest = self.lowest.min(at);
-        }
-        for piece in 1..pieces {
-            self.lines.set_start(at + piece * len);
-            self.lowest = self.lowest.min(at + piece * len);
-        }
-        self.used += len * pieces;
+        self.make_used(rest, Extent::new(at, len * pieces), 0);
+        (1..pieces).for_each(|piece| self.begin(at + piece * len));
         self.used_extents += pieces;
-        self.free_extents -= u32::from(rest == 0);
         at
     }
 
-    /// Gives back the used extent that begins at `offset`, whatever its length, which is the answer.
+    /// Takes `part` of a free extent; what is left before and after it stays free. The caller counts the extent.
+    #[inline(always)]
+    fn carve_at(&mut self, whole: Extent, part: Extent) {
+        let left = Extent::new(whole.offset, part.offset - whole.offset);
+        let right = whole.from(part.end());
+        let rest = if left.len == 0 { right } else { left };
+        if rest.len == 0 {
+            self.index.remove(whole);
+        } else {
+            self.index.replace(whole, rest);
+        }
+        if left.len != 0 && right.len != 0 {
+            self.index.insert(right);
+        }
+        self.make_used(left.len, part, right.len);
+    }
+
+    /// Makes `part` of a free extent used, in all but the index and the count; `left` and `right` granules stay free.
+    #[inline(always)]
+    fn make_used(&mut self, left: u32, part: Extent, right: u32) {
+        if right == 0 {
+            self.lines.clear_free(part.end() - 1);
+        } else {
+            self.begin(part.end());
+            self.lines.set_free(part.end());
+        }
+        if left == 0 {
+            self.lines.clear_free(part.offset);
+        } else {
+            self.begin(part.offset);
+            self.lines.set_free(part.offset - 1);
+        }
+        self.used += part.len;
+        self.free_extents = self.free_extents + u32::from(left != 0) + u32::from(right != 0) - 1;
+    }
+
+    /// Lets an extent begin at `granule`, which is not 0.
+    #[inline(always)]
+    fn begin(&mut self, granule: u32) {
+        self.lines.set_start(granule);
+        self.lowest = self.lowest.min(granule);
+    }
+
+    /// Divides a used extent in two: the second begins at `granule`.
+    #[inline(always)]
+    fn divide(&mut self, granule: u32) {
+        self.begin(granule);
+        self.used_extents += 1;
+    }
+
+    /// Gives back the used extent that begins at `offset`, and returns its length.
     #[inline]
     pub(crate) fn give_back_at(&mut self, offset: u32) -> Result<u32, FreeError> {
         let len = self.len_of(offset)?;
@@ -149,14 +196,14 @@ impl BestFit {
         Ok(())
     }
 
-    /// Gives back all of them that are used extents; says how many were not. Sorts, and joins neighbours first.
+    /// Gives back all of them that are used extents; returns how many were not. Sorts, and joins neighbours first.
     pub(crate) fn give_back_all(&mut self, extents: &mut [Extent]) -> usize {
         extents.sort_unstable();
         let mut invalid = 0;
         let mut run = Extent::new(0, 0);
         for &extent in &*extents {
             // What lies in the run has lost its start bit or is the run's own beginning.
-            if (run.len != 0 && extent.offset < run.end()) || self.check(extent).is_err() {
+            if extent.offset < run.end() || self.check(extent).is_err() {
                 invalid += 1;
             } else if run.len != 0 && extent.offset == run.end() {
                 self.lines.clear_start(extent.offset);
@@ -190,7 +237,8 @@ impl BestFit {
             if stop == end + 1 {
                 self.lines.clear_start(end);
             } else {
-                self.lines.erase(end);
+                self.lines.clear_free(end);
+                self.lines.clear_start(end);
             }
             stop
         } else {
@@ -207,12 +255,12 @@ impl BestFit {
                 self.index.remove(Extent::new(end, stop - end));
                 self.free_extents -= 1;
             }
-            self.index.resize(Extent::new(start, offset - start), stop - start);
+            self.index.replace(Extent::new(start, offset - start), Extent::new(start, stop - start));
         } else {
             self.lines.set_free(offset);
             let joined = Extent::new(offset, stop - offset);
             if right {
-                self.index.shift(Extent::new(end, stop - end), joined);
+                self.index.replace(Extent::new(end, stop - end), joined);
             } else {
                 self.index.insert(joined);
                 self.free_extents += 1;
@@ -220,20 +268,20 @@ impl BestFit {
         }
     }
 
-    /// The length of the used extent that begins at `offset`.
+    /// Returns the length of the used extent that begins at `offset`.
     #[inline]
     pub(crate) fn len_of(&self, offset: u32) -> Result<u32, FreeError> {
         let end = if offset < self.granules { self.lines.used_end(offset) } else { None };
         end.map(|end| end - offset).ok_or_else(|| self.why_not(offset))
     }
 
-    /// Whether `extent` is a used one.
+    /// Checks that `extent` is a used one.
     #[inline]
     fn check(&self, extent: Extent) -> Result<(), FreeError> {
         if self.len_of(extent.offset)? == extent.len { Ok(()) } else { Err(FreeError::WrongLayout) }
     }
 
-    /// Why no used extent begins at `offset`.
+    /// Returns why no used extent begins at `offset`.
     #[cold]
     fn why_not(&self, offset: u32) -> FreeError {
         match self.around(offset) {
@@ -243,51 +291,51 @@ impl BestFit {
         }
     }
 
-    /// The extent that `granule` lies in, and whether it is used; none behind the last.
+    /// Returns the extent containing `granule` and whether it is used, or `None` past the end.
     pub(crate) fn around(&self, granule: u32) -> Option<(Extent, bool)> {
         if granule >= self.granules {
             return None;
         }
-        let start = if self.lines.is_start(granule) { granule } else { self.lines.prev_start(granule) };
+        let start = self.lines.prev_start(granule + 1);
         Some((Extent::new(start, self.lines.next_start(start) - start), !self.lines.is_free(start)))
     }
 
-    /// Every extent in the order of addresses, and whether it is used.
+    /// Returns every extent in the order of addresses, and whether it is used.
     pub(crate) fn walk(&self) -> impl Iterator<Item = (Extent, bool)> + '_ {
         core::iter::successors(self.around(0), |(extent, _)| self.around(extent.end()))
     }
 
-    /// Granules managed.
+    /// Returns the granules managed.
     #[inline]
     pub(crate) fn granules(&self) -> u32 {
         self.granules
     }
 
-    /// Granules handed out.
+    /// Returns the granules handed out.
     #[inline]
     pub(crate) fn used(&self) -> u32 {
         self.used
     }
 
-    /// Granules not handed out.
+    /// Returns the granules not handed out.
     #[inline]
     pub(crate) fn free(&self) -> u32 {
         self.granules - self.used
     }
 
-    /// Extents handed out.
+    /// Returns the number of extents handed out.
     #[inline]
     pub(crate) fn used_extents(&self) -> usize {
         self.used_extents as usize
     }
 
-    /// Free extents.
+    /// Returns the number of free extents.
     #[inline]
     pub(crate) fn free_extents(&self) -> usize {
         self.free_extents as usize
     }
 
-    /// Granules of the longest free extent, in at most a step a bit.
+    /// Returns the granules of the longest free extent, in at most a step a bit.
     #[inline]
     pub(crate) fn largest_free(&self) -> u32 {
         self.index.greatest()

@@ -1,13 +1,13 @@
 //! The proof that bits, nodes, rings, chains and figures agree; and what the metadata costs.
 
 use super::BestFit;
-use super::bins::Bins;
+use super::index::FreeIndex;
 use super::lines::LINE_GRANULES;
 use crate::base::error::VerifyError;
 use crate::base::extent::Extent;
 use crate::memory::mapping::page_bytes;
 
-/// An error unless the two figures agree.
+/// Returns an error unless the two figures agree.
 fn same(what: &'static str, offset: u32, expected: u32, found: u32) -> Result<(), VerifyError> {
     if expected == found {
         return Ok(());
@@ -20,13 +20,13 @@ fn same(what: &'static str, offset: u32, expected: u32, found: u32) -> Result<()
 struct Tally {
     used: u32,
     used_extents: u32,
-    binned: u32,
-    long: u32,
+    free_extents: u32,
+    free_bits: u32,
     after_free: bool,
 }
 
 impl BestFit {
-    /// Proves every invariant of the index; the error's offset is a granule. Time in proportion to the extents.
+    /// Proves every invariant of the index; the error's offset is a granule. Time in proportion to the range.
     pub(crate) fn check_invariants(&self) -> Result<(), VerifyError> {
         let mut tally = Tally::default();
         let mut next = 0;
@@ -38,76 +38,63 @@ impl BestFit {
         same("the extents do not fill the range", next, self.granules, next)?;
         same("granules handed out", 0, tally.used, self.used)?;
         same("extents handed out", 0, tally.used_extents, self.used_extents)?;
-        same("free extents", 0, tally.binned + tally.long, self.free_extents)?;
-        self.check_index(&tally)?;
-        same("the summary of the lines", 0, 1, self.lines.summary_is_consistent().into())
+        same("free extents", 0, tally.free_extents, self.free_extents)?;
+        same("free bits", 0, tally.free_bits, self.lines.free_bits())?;
+        same("the summary of the lines", 0, 1, self.lines.summary_is_consistent().into())?;
+        self.check_index()
     }
 
-    /// INV-F1, INV-F2, INV-F4 and the free bits of one extent.
+    /// INV-F1, INV-F4 and INV-L2 of one extent.
     fn check_extent(&self, extent: Extent, used: bool, tally: &mut Tally) -> Result<(), VerifyError> {
         let Extent { offset, len } = extent;
         let below = offset != 0 && offset < self.lowest;
         same("an extent begins below the lowest", offset, 0, below.into())?;
-        self.check_free_bits(extent, used)?;
+        same(
+            "the ends of an extent differ in use",
+            offset,
+            (!used).into(),
+            self.lines.is_free(extent.end() - 1).into(),
+        )?;
+        same("two free extents are neighbours", offset, 0, (tally.after_free && !used).into())?;
         if used {
             tally.used += len;
             tally.used_extents += 1;
         } else {
-            same("two free extents are neighbours", offset, 0, tally.after_free.into())?;
-            let held =
-                if len < Bins::BOUND { self.index.bins.holds(offset) } else { self.index.long.holds(offset, len) };
-            same("a free extent is not in the index", offset, 1, held.into())?;
-            *(if len < Bins::BOUND { &mut tally.binned } else { &mut tally.long }) += 1;
+            tally.free_extents += 1;
+            tally.free_bits += len.min(2);
         }
         tally.after_free = !used;
         Ok(())
     }
 
-    /// INV-L2 of every granule of one extent.
-    fn check_free_bits(&self, extent: Extent, used: bool) -> Result<(), VerifyError> {
-        let (first, last) = (extent.offset, extent.end() - 1);
-        for word in first / 64..=last / 64 {
-            let low = if word == first / 64 { first % 64 } else { 0 };
-            let high = if word == last / 64 { last % 64 } else { 63 };
-            let inside = (!0 << low) & (!0 >> (63 - high));
-            let mut expected = 0;
-            for edge in [first, last] {
-                expected |= u64::from(!used && edge / 64 == word) << (edge % 64);
-            }
-            let right = self.lines.free_word(word * 64) & inside == expected;
-            same("a free bit is wrong in the word of this granule", word * 64, 1, right.into())?;
+    /// INV-F2, INV-I1, INV-B1 to INV-B5, INV-G1 to INV-G3: the index holds what the bits say and nothing else.
+    ///
+    /// It holds as many extents as there are, each of them one that is free, and none twice: so all of them.
+    fn check_index(&self) -> Result<(), VerifyError> {
+        let FreeIndex { bins, long } = &self.index;
+        let is_free = |extent: Extent| self.around(extent.offset) == Some((extent, false));
+        // First the trie, because the walk through the bins ends with a search in it.
+        let Some(long) = long.count(&is_free) else { return same("the order of the long extents", 0, 1, 0) };
+        let mut binned = 0;
+        let every = core::iter::successors(self.index.least(1), |found| self.index.next(*found));
+        for found in every.take_while(|found| found.node != 0) {
+            let right = bins.is_in_place(found) && is_free(found.extent);
+            same("a free extent is not where the bins hold it", found.extent.offset, 1, right.into())?;
+            binned += 1;
         }
-        Ok(())
+        same("the chains or the map of the bins", 0, 1, bins.has_no_more_than(binned, self.lines.occupied()).into())?;
+        same("free extents in the index", 0, self.free_extents, binned + long)
     }
 
-    /// INV-B1 to INV-B4, INV-G1 to INV-G3: the index holds what the bits say and nothing else.
-    fn check_index(&self, tally: &Tally) -> Result<(), VerifyError> {
-        let is_free_of = |offset, len| self.around(offset) == Some((Extent::new(offset, len), false));
-        match self.index.bins.count(is_free_of) {
-            Ok(count) => same("extents in the bins", 0, tally.binned, count)?,
-            Err(node) => same("a node that does not belong in its bin", self.index.bins.offset(node), 0, node)?,
-        }
-        let lines = core::iter::successors(self.lines.next_occupied(0), |line| self.lines.next_occupied(line + 1));
-        let Some((nodes, spare, chained)) = self.index.bins.census(lines) else {
-            return same("the map of the bins", 0, 1, 0);
-        };
-        same("nodes in the chains of the lines", 0, tally.binned, chained)?;
-        same("nodes in bins and spare nodes", 0, nodes, tally.binned + spare)?;
-        match self.index.long.count() {
-            Some(count) => same("long extents in the index", 0, tally.long, count),
-            None => same("the order of the long extents", 0, 1, 0),
-        }
-    }
-
-    /// Bytes of address space reserved for metadata.
+    /// Returns the bytes of address space reserved for metadata.
     #[cfg(all(test, not(loom)))]
     pub(crate) fn metadata_reserved(&self) -> usize {
         let lines = self.lines.line_bytes() + self.lines.summary_bytes();
         lines + self.index.bins.node_bytes().0 + self.index.bins.head_bytes() + self.index.long.bytes(0).0
     }
 
-    /// Bytes of metadata that can have been touched so far: whole pages from the lowest line in use up, never less than
-    /// the truth.
+    /// Returns the bytes of metadata that can have been touched so far: whole pages from the lowest line in use up,
+    /// never less than the truth.
     pub(crate) fn metadata_touched(&self) -> usize {
         let page = page_bytes();
         let lowest_line = (self.lowest / LINE_GRANULES) as usize;
