@@ -87,7 +87,7 @@ impl Fixture {
 
     /// Thread `thread` frees the block at `granule`.
     pub(crate) fn free(&self, thread: usize, granule: u32, bytes: usize) {
-        self.free_in(self.shard(thread), self.address(granule), layout(bytes));
+        self.free_on(self.shard(thread), self.address(granule), layout(bytes));
     }
 
     /// A block straight from the region.

@@ -1,5 +1,5 @@
 //! [`Block`], a block that is freed when it is dropped, and the [`Source`] it comes from: an arena ([`InArena`]), or any
-//! allocator. [`Head`] is what a block holds before its value: nothing, or the count of an `Arc`.
+//! allocator. [`Header`] is what a block holds before its value: nothing, or the count of an `Arc`.
 #![expect(unsafe_code, reason = "frees blocks of bytes")]
 
 use core::alloc::Layout;
@@ -88,7 +88,7 @@ fn too_long<'r, R: Raw<'r>>(raw: R, requested: usize, align: usize) -> AllocErro
 }
 
 /// What a block holds before its value, or its slice of values.
-pub(crate) trait Head {
+pub(crate) trait Header {
     /// Returns the layout of a block for a value of layout `value`, and the value's offset in it, which depends on its
     /// alignment only. `None` if there is no such layout.
     fn around(value: Layout) -> Option<(Layout, usize)>;
@@ -96,14 +96,14 @@ pub(crate) trait Head {
     /// Writes the head.
     ///
     /// # Safety
-    /// `place` is where a value lies in a block of the layout that [`Head::around`] returned; the block is the caller's alone.
+    /// `place` is where a value lies in a block of the layout that [`Header::around`] returned; the block is the caller's alone.
     unsafe fn write(place: NonNull<u8>);
 }
 
 /// Nothing before the value.
 pub(crate) struct Plain;
 
-impl Head for Plain {
+impl Header for Plain {
     #[inline(always)]
     fn around(value: Layout) -> Option<(Layout, usize)> {
         Some((value, 0))
@@ -130,9 +130,9 @@ impl<S: Source> Block<S> {
     /// Returns the block around the place of a value, which may still be there.
     ///
     /// # Safety
-    /// A block of `source`, of the layout that [`Head::around`] returns for `value`. Nothing uses it when this is dropped.
+    /// A block of `source`, of the layout that [`Header::around`] returns for `value`. Nothing uses it when this is dropped.
     #[inline]
-    pub(crate) unsafe fn around<H: Head>(source: S, place: NonNull<u8>, value: Layout) -> Self {
+    pub(crate) unsafe fn around<H: Header>(source: S, place: NonNull<u8>, value: Layout) -> Self {
         // SAFETY: a block of that layout exists, by this function's contract.
         let (layout, offset) = unsafe { H::around(value).unwrap_unchecked() };
         // SAFETY: `NonNull::sub`: the block begins `offset` bytes before the value.

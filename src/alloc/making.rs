@@ -12,11 +12,11 @@ use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 
 use super::Raw;
-use super::block::{Block, Head, InArena, Source};
+use super::block::{Block, Header, InArena, Source};
 use crate::base::layout::dangling;
 
 /// Values that are being made one behind the other: dropped with their block unless they are finished.
-pub(crate) struct Making<T, S: Source, H: Head> {
+pub(crate) struct Making<T, S: Source, H: Header> {
     built: usize,
     slots: usize,
     // Dropped after the values, and even if one of them panics.
@@ -46,7 +46,7 @@ impl<'r, R: Raw<'r>, T> Made<T, InArena<'r, R>> {
     }
 }
 
-impl<T, S: Source, H: Head> Making<T, S, H> {
+impl<T, S: Source, H: Header> Making<T, S, H> {
     /// Slots of the first growth: a line's worth.
     const FIRST_SLOTS: usize = if size_of::<T>() == 0 || size_of::<T>() > 64 { 1 } else { 64 / size_of::<T>() };
 
@@ -212,7 +212,7 @@ impl<T, S: Source, H: Head> Making<T, S, H> {
     }
 }
 
-impl<T, S: Source, H: Head> Drop for Making<T, S, H> {
+impl<T, S: Source, H: Header> Drop for Making<T, S, H> {
     fn drop(&mut self) {
         let values = NonNull::slice_from_raw_parts(self.values(), self.built);
         // SAFETY: INV-MK1: the guard's own values, dropped once, for the guard is being dropped.

@@ -32,7 +32,7 @@ macro_rules! typed_methods {
             #[inline(always)]
             #[track_caller]
             pub fn alloc<T>(&self, value: T) -> &$r mut T {
-                $crate::alloc::value::Place::granted(self).keep().write(value)
+                $crate::alloc::value::TypedBlock::granted(self).keep().write(value)
             }
 
             /// Moves `value` in.
@@ -51,7 +51,7 @@ macro_rules! typed_methods {
             #[inline(always)]
             #[track_caller]
             pub fn alloc_with<T>(&self, f: impl FnOnce() -> T) -> &$r mut T {
-                $crate::alloc::value::Place::granted(self).with(f)
+                $crate::alloc::value::TypedBlock::granted(self).with(f)
             }
 
             /// Makes a value: its memory is taken before `f` runs, so that it may be made where it stays.
@@ -60,7 +60,7 @@ macro_rules! typed_methods {
             /// If there is no memory for it; `f` is not called then.
             #[inline(always)]
             pub fn try_alloc_with<T>(&self, f: impl FnOnce() -> T) -> Result<&$r mut T, $crate::AllocError> {
-                Ok($crate::alloc::value::Place::take(self)?.with(f))
+                Ok($crate::alloc::value::TypedBlock::take(self)?.with(f))
             }
 
             /// Makes a value that can fail: its memory is taken before `f` runs, and goes back if `f` fails.
@@ -73,7 +73,7 @@ macro_rules! typed_methods {
             #[inline(always)]
             #[track_caller]
             pub fn alloc_try_with<T, E>(&self, f: impl FnOnce() -> Result<T, E>) -> Result<&$r mut T, E> {
-                $crate::alloc::value::Place::granted(self).try_with(f)
+                $crate::alloc::value::TypedBlock::granted(self).try_with(f)
             }
 
             /// Makes a value that can fail: its memory is taken before `f` runs, and goes back if `f` fails.
@@ -85,7 +85,7 @@ macro_rules! typed_methods {
                 &self,
                 f: impl FnOnce() -> Result<T, E>,
             ) -> Result<&$r mut T, $crate::AllocOrInitError<E>> {
-                $crate::alloc::value::Place::take(self)?.try_with(f).map_err($crate::AllocOrInitError::Init)
+                $crate::alloc::value::TypedBlock::take(self)?.try_with(f).map_err($crate::AllocOrInitError::Init)
             }
 
             /// Copies a string.

@@ -72,11 +72,11 @@ pub(crate) fn granted_or_init<T, E>(answer: Result<T, AllocOrInitError<E>>) -> R
 /// If a `Display` panics or fails.
 #[track_caller]
 pub(crate) fn write_text<E>(args: fmt::Arguments<'_>, push: impl FnMut(&str) -> Result<(), E>) -> Result<(), E> {
-    struct Text<P, E> {
+    struct RefusingText<P, E> {
         push: P,
         refused: Option<E>,
     }
-    impl<P: FnMut(&str) -> Result<(), E>, E> fmt::Write for Text<P, E> {
+    impl<P: FnMut(&str) -> Result<(), E>, E> fmt::Write for RefusingText<P, E> {
         fn write_str(&mut self, piece: &str) -> fmt::Result {
             if self.refused.is_none() {
                 self.refused = (self.push)(piece).err();
@@ -84,7 +84,7 @@ pub(crate) fn write_text<E>(args: fmt::Arguments<'_>, push: impl FnMut(&str) -> 
             if self.refused.is_some() { Err(fmt::Error) } else { Ok(()) }
         }
     }
-    let mut text = Text { push, refused: None };
+    let mut text = RefusingText { push, refused: None };
     let answer = fmt::write(&mut text, args);
     // Looked at first: a `Display` may swallow the refusal, or fail because of it.
     if let Some(error) = text.refused {

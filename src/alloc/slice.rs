@@ -8,7 +8,7 @@
 use core::fmt;
 use core::mem::MaybeUninit;
 
-use super::block::{Head, InArena, Plain, Source};
+use super::block::{Header, InArena, Plain, Source};
 use super::making::{Made, Making};
 use super::{Raw, value, write_text};
 use crate::base::error::{AllocError, AllocOrInitError};
@@ -16,7 +16,7 @@ use crate::base::error::{AllocError, AllocOrInitError};
 // ---- in a block of any source ---------------------------------------------------------------------------------------
 
 /// Copies a slice.
-pub(crate) fn copied<H: Head, T: Copy, S: Source>(values: &[T], source: S) -> Result<Made<T, S>, S::Error> {
+pub(crate) fn copied<H: Header, T: Copy, S: Source>(values: &[T], source: S) -> Result<Made<T, S>, S::Error> {
     let mut making = Making::<T, S, H>::with_slots(source, values.len())?;
     // SAFETY: `Copy` values behind a reference, so outside of the new block, which has a slot for each.
     unsafe { making.take_over(values.as_ptr(), values.len()) };
@@ -26,7 +26,7 @@ pub(crate) fn copied<H: Head, T: Copy, S: Source>(values: &[T], source: S) -> Re
 
 /// Takes room for `len` values.
 #[inline(always)]
-pub(crate) fn room<H: Head, T, S: Source>(len: usize, source: S) -> Result<Made<MaybeUninit<T>, S>, S::Error> {
+pub(crate) fn room<H: Header, T, S: Source>(len: usize, source: S) -> Result<Made<MaybeUninit<T>, S>, S::Error> {
     let mut making = Making::<MaybeUninit<T>, S, H>::with_slots(source, len)?;
     // SAFETY: there are as many slots, which need not be initialised.
     unsafe { making.claim(len) };
@@ -37,7 +37,7 @@ pub(crate) fn room<H: Head, T, S: Source>(len: usize, source: S) -> Result<Made<
 /// Makes `len` values, each in its place from its index. `make` is dropped before the values are handed on, so that a
 /// panic there undoes them too.
 #[inline]
-pub(crate) fn filled<H: Head, T, S: Source, E: From<S::Error>>(
+pub(crate) fn filled<H: Header, T, S: Source, E: From<S::Error>>(
     len: usize,
     mut make: impl FnMut(usize) -> Result<T, E>,
     source: S,
@@ -54,7 +54,7 @@ pub(crate) fn filled<H: Head, T, S: Source, E: From<S::Error>>(
 }
 
 /// Makes as many values as the iterator yields. Its lower bound is asked for first, and believed only if it fits.
-pub(crate) fn collected<H: Head, T, S: Source>(
+pub(crate) fn collected<H: Header, T, S: Source>(
     values: impl Iterator<Item = T>,
     source: S,
 ) -> Result<Made<T, S>, S::Error> {

@@ -258,7 +258,7 @@ macro_rules! slice_methods {
             #[inline(always)]
             #[track_caller]
             pub fn alloc_uninit<T>(&self) -> &$r mut core::mem::MaybeUninit<T> {
-                $crate::alloc::value::Place::granted(self).keep()
+                $crate::alloc::value::TypedBlock::granted(self).keep()
             }
 
             /// Takes a place for one `T`, to be written later.
@@ -267,7 +267,7 @@ macro_rules! slice_methods {
             /// If there is no memory for it.
             #[inline(always)]
             pub fn try_alloc_uninit<T>(&self) -> Result<&$r mut core::mem::MaybeUninit<T>, $crate::AllocError> {
-                Ok($crate::alloc::value::Place::take(self)?.keep())
+                Ok($crate::alloc::value::TypedBlock::take(self)?.keep())
             }
 
             /// Takes places for `len` values, to be written later.

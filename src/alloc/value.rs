@@ -13,18 +13,18 @@ use crate::base::error::{AllocError, AllocValueError};
 
 /// A block of `T`'s layout, which goes back if it is dropped. Values of no size take no memory, which is decided when this
 /// is compiled.
-pub(crate) struct Place<'r, R: Raw<'r>, T> {
+pub(crate) struct TypedBlock<'r, R: Raw<'r>, T> {
     block: Block<InArena<'r, R>>,
     _for: PhantomData<T>,
 }
 
-impl<'r, R: Raw<'r>, T> Place<'r, R, T> {
+impl<'r, R: Raw<'r>, T> TypedBlock<'r, R, T> {
     #[inline(always)]
     pub(crate) fn take(raw: R) -> Result<Self, AllocError> {
         Ok(Self { block: Block::take(InArena::new(raw), const { Layout::new::<T>() })?, _for: PhantomData })
     }
 
-    /// As [`Place::take`], or a panic with the text of the refusal.
+    /// As [`TypedBlock::take`], or a panic with the text of the refusal.
     #[inline(always)]
     #[track_caller]
     pub(crate) fn granted(raw: R) -> Self {
@@ -45,7 +45,7 @@ impl<'r, R: Raw<'r>, T> Place<'r, R, T> {
         self.keep().write(value)
     }
 
-    /// As [`Place::with`]; the place also goes back if making the value fails.
+    /// As [`TypedBlock::with`]; the place also goes back if making the value fails.
     #[inline(always)]
     pub(crate) fn try_with<E>(self, make: impl FnOnce() -> Result<T, E>) -> Result<&'r mut T, E> {
         let value = make()?;
@@ -56,7 +56,7 @@ impl<'r, R: Raw<'r>, T> Place<'r, R, T> {
 /// A value that moves in, or comes back.
 #[inline(always)]
 pub(crate) fn moved<'r, R: Raw<'r>, T>(raw: R, value: T) -> Result<&'r mut T, AllocValueError<T>> {
-    match Place::take(raw) {
+    match TypedBlock::take(raw) {
         Ok(place) => Ok(place.keep().write(value)),
         Err(error) => Err(AllocValueError { error, value }),
     }

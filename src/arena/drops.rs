@@ -25,22 +25,22 @@ use super::shard::Shard;
 
 /// What the list knows of a value.
 #[repr(C)]
-struct Node {
+struct DropNode {
     next: u64,
     /// Drops the value of the node it is given.
-    drop: unsafe fn(NonNull<Node>),
+    drop: unsafe fn(NonNull<DropNode>),
 }
 
 /// A value and its node, which comes first.
 #[repr(C)]
 struct Dropped<T> {
-    node: Node,
+    node: DropNode,
     value: T,
 }
 
 /// # Safety
 /// `node` begins a `Dropped<T>` whose value is nobody's any more.
-unsafe fn drop_value<T>(node: NonNull<Node>) {
+unsafe fn drop_value<T>(node: NonNull<DropNode>) {
     // SAFETY: the caller's contract.
     let value = unsafe { &raw mut (*node.cast::<Dropped<T>>().as_ptr()).value };
     // SAFETY: initialised by `alloc_dropped`, aligned, dropped once (INV-D2).
@@ -56,7 +56,7 @@ impl At<'_> {
             Err(error) => return Err((error, value)),
         };
         // SAFETY: a fresh block for a `Dropped<T>`.
-        unsafe { block.write(Dropped { node: Node { next: 0, drop: drop_value::<T> }, value }) };
+        unsafe { block.write(Dropped { node: DropNode { next: 0, drop: drop_value::<T> }, value }) };
         if let Some(body) = self.arena.inner().made() {
             // The request may have found the thread a shard.
             body.list(self.arena.shard(), block.cast());
@@ -68,7 +68,7 @@ impl At<'_> {
 
 impl Body {
     /// Puts the value of `node` on the list of `shard`'s user.
-    fn list(&self, shard: &Shard, mut node: NonNull<Node>) {
+    fn list(&self, shard: &Shard, mut node: NonNull<DropNode>) {
         let bits = self.memory.offset_at(node.addr().get()) as u64 + 1;
         // SAFETY: a node just written, which nobody else has.
         let next = unsafe { &mut node.as_mut().next };
@@ -86,22 +86,22 @@ impl Body {
 
     /// Takes the node that `bits` names off its list; gives it and what comes after it.
     #[expect(clippy::cast_possible_truncation, reason = "an offset in the region")]
-    fn node(&self, bits: u64) -> Option<(NonNull<Node>, u64)> {
-        let node = self.memory.byte(bits.checked_sub(1)? as usize).cast::<Node>();
+    fn node(&self, bits: u64) -> Option<(NonNull<DropNode>, u64)> {
+        let node = self.memory.byte(bits.checked_sub(1)? as usize).cast::<DropNode>();
         // SAFETY: a node that is on a list is initialised (INV-D1), and its block stands until the reset.
         let next = unsafe { node.as_ref() }.next;
         Some((node, next))
     }
 
     /// Takes the value to be dropped first off the list of `shard`.
-    fn pop_own(&self, shard: &Shard) -> Option<NonNull<Node>> {
+    fn pop_own(&self, shard: &Shard) -> Option<NonNull<DropNode>> {
         let (node, next) = self.node(shard.drops.get())?;
         shard.drops.set(next);
         Some(node)
     }
 
     /// As [`Body::pop_own`], of the threads without a shard.
-    fn pop_outside(&self) -> Option<NonNull<Node>> {
+    fn pop_outside(&self) -> Option<NonNull<DropNode>> {
         let (node, next) = self.node(self.outside.drops.load(Relaxed))?;
         self.outside.drops.store(next, Relaxed);
         Some(node)

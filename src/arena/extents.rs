@@ -24,7 +24,7 @@ pub(super) const NODE_BYTES: usize = GRANULE_BYTES;
 
 /// The last granule of an extent.
 #[repr(C, align(16))]
-struct Node {
+struct ExtentNode {
     len: Owned32,
     next: Owned32,
     /// Not 0: a reset keeps the extent.
@@ -39,16 +39,17 @@ impl Memory {
         self.granule(end - 1)
     }
 
-    fn node<'a>(self, end: u32) -> &'a Node {
+    fn node<'a>(self, end: u32) -> &'a ExtentNode {
         // SAFETY: the last granule of a live extent of an arena holds its node and nothing else (INV-E1): written before
         // it is read (INV-E2), atomics only, and it stands until the extent is given back, after the last look at it.
-        unsafe { self.top(end).cast::<Node>().as_ref() }
+        unsafe { self.top(end).cast::<ExtentNode>().as_ref() }
     }
 
     /// Writes the node of `extent`, taken when the list's head was `next`.
     pub(super) fn write_node(self, extent: Extent, next: u32) {
-        let node = Node { len: Owned32::new(extent.len), next: Owned32::new(next), kept: Owned32::zero(), _unused: 0 };
-        let at = self.top(extent.end()).cast::<Node>();
+        let node =
+            ExtentNode { len: Owned32::new(extent.len), next: Owned32::new(next), kept: Owned32::zero(), _unused: 0 };
+        let at = self.top(extent.end()).cast::<ExtentNode>();
         // SAFETY: the last granule of an extent just taken, aligned, and nobody else's (INV-E1).
         unsafe { at.write(node) };
     }

@@ -23,17 +23,17 @@ use super::scratch::Scratch;
 
 /// A stack that is lent, or waits to be lent.
 #[derive(Default)]
-struct Slot {
+struct LentStack {
     /// 1 while the stack is lent.
     lent: AtomicU32,
     stack: UnsafeCell<Option<Scratch>>,
-    next: OnceLock<Box<Slot>>,
+    next: OnceLock<Box<LentStack>>,
 }
 
 // SAFETY: the stack is used by who has turned `lent` on (INV-Y1), and may go from thread to thread.
-unsafe impl Sync for Slot {}
+unsafe impl Sync for LentStack {}
 
-impl Slot {
+impl LentStack {
     /// Turns `lent` on; `false` if it was.
     fn lend(&self) -> bool {
         // ORDERING(Acquire): what the former borrower did to the stack is seen.
@@ -49,7 +49,7 @@ impl Slot {
     }
 }
 
-impl Drop for Slot {
+impl Drop for LentStack {
     /// One after the other: a chain may be as long as a program has leaked guards.
     fn drop(&mut self) {
         let mut next = self.next.take();
@@ -62,8 +62,8 @@ impl Drop for Slot {
 /// The stacks of one arena.
 #[derive(Default)]
 pub(super) struct Recycled {
-    by_thread: PerThread<Box<Slot>>,
-    late: Slot,
+    by_thread: PerThread<Box<LentStack>>,
+    late: LentStack,
 }
 
 impl Recycled {
@@ -95,7 +95,7 @@ impl Recycled {
 /// }
 /// ```
 pub struct ScratchGuard<'a> {
-    slot: &'a Slot,
+    slot: &'a LentStack,
     stack: &'a mut Scratch,
     inner: &'a Arc<Inner>,
     /// Neither Send nor Sync: the stack is lent to this thread.
@@ -124,7 +124,7 @@ impl DerefMut for ScratchGuard<'_> {
 impl Drop for ScratchGuard<'_> {
     fn drop(&mut self) {
         self.stack.reset();
-        self.stack.calm();
+        self.stack.release_idle();
         if !self.stack.is_of(self.inner) {
             // Its user has put another stack in the place of this arena's.
             *self.stack = Scratch::on(Arc::clone(self.inner));

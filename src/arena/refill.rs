@@ -58,7 +58,7 @@ impl Body {
                 self.region.section(|section| self.retire(section, shard));
             }
         }
-        let block = if pressure.on { None } else { self.bump_anew(shard, layout) };
+        let block = if pressure.on { None } else { self.bump_new_chunk(shard, layout) };
         if let Some(block) = block {
             return Ok(block);
         }
@@ -78,7 +78,7 @@ impl Body {
     }
 
     /// A block from a new chunk of `shard`, or from the shared one.
-    fn bump_anew(&self, shard: &Shard, layout: Layout) -> Option<NonNull<u8>> {
+    fn bump_new_chunk(&self, shard: &Shard, layout: Layout) -> Option<NonNull<u8>> {
         let (used, expected) = (shard.used.get(), shard.expected.get());
         let want = self.chunk_bytes(used, expected);
         let may_hold = self.region.share(&self.budget, self.shards.count());
@@ -92,7 +92,7 @@ impl Body {
             let taken = self.take_chunk(section, &self.extents, want, lease, need(layout))?;
             self.cut_unused(section, shard);
             shard.close();
-            self.settle(lease, taken.extent);
+            self.end_excess_lease(lease, taken.extent);
             let Extent { offset, len } = taken.extent;
             let (bytes, end) = (len as usize * GRANULE_BYTES, offset + len);
             shard.open(self.memory.granule(offset), self.memory.top(end), end, bytes);
@@ -144,7 +144,7 @@ impl Body {
     }
 
     /// Ends what `lease`, the former chunk's, has more than the new one's length.
-    pub(super) fn settle(&self, lease: usize, extent: Extent) {
+    pub(super) fn end_excess_lease(&self, lease: usize, extent: Extent) {
         let more = lease.saturating_sub(extent.len as usize * GRANULE_BYTES);
         if more > 0 {
             self.region.end_lease(&self.budget, more);
@@ -224,7 +224,7 @@ impl Body {
                 if let Some(Retired { unused, end, .. }) = shared.replace(section, Some(taken.extent)) {
                     self.cut(section, unused.start, unused.room as usize, end);
                 }
-                self.settle(lease, taken.extent);
+                self.end_excess_lease(lease, taken.extent);
                 Some(Some(()))
             });
             taken?;

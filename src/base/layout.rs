@@ -12,7 +12,7 @@ use core::ops::{BitAnd, Not};
 use core::ptr::NonNull;
 
 /// An unsigned word that addresses, or numbers of granules, are made of.
-pub(crate) trait Word: Copy + PartialOrd + From<u8> + BitAnd<Output = Self> + Not<Output = Self> {
+pub(crate) trait Unsigned: Copy + PartialOrd + From<u8> + BitAnd<Output = Self> + Not<Output = Self> {
     /// `self + other`, or `None` past the end of the word.
     fn checked_sum(self, other: Self) -> Option<Self>;
     /// `self - other`, which is not below zero.
@@ -23,7 +23,7 @@ pub(crate) trait Word: Copy + PartialOrd + From<u8> + BitAnd<Output = Self> + No
 
 macro_rules! word {
     ($($word:ty)*) => { $(
-        impl Word for $word {
+        impl Unsigned for $word {
             #[inline]
             fn checked_sum(self, other: Self) -> Option<Self> {
                 self.checked_add(other)
@@ -46,14 +46,14 @@ word!(u8);
 
 /// The least multiple of `align` that is not below `value`; `None` past the end of the word or for a bad alignment.
 #[inline]
-pub(crate) fn align_up<W: Word>(value: W, align: W) -> Option<W> {
+pub(crate) fn align_up<W: Unsigned>(value: W, align: W) -> Option<W> {
     let mask = align.mask_below()?;
     Some(value.checked_sum(mask)? & !mask)
 }
 
 /// The greatest multiple of `align` that is not above `value`; `None` for a bad alignment.
 #[inline]
-pub(crate) fn align_down<W: Word>(value: W, align: W) -> Option<W> {
+pub(crate) fn align_down<W: Unsigned>(value: W, align: W) -> Option<W> {
     Some(value & !align.mask_below()?)
 }
 
@@ -62,7 +62,7 @@ pub(crate) fn align_down<W: Word>(value: W, align: W) -> Option<W> {
 ///
 /// - INV-A4: `start ≤ cursor` and `Some(at)` ⟹ `start ≤ at`, `at + size ≤ cursor`, and `at` is a multiple of `align`.
 #[inline(always)]
-pub(crate) fn bump_down<W: Word, const START_ALIGN: u8>(start: W, cursor: W, size: W, align: W) -> Option<W> {
+pub(crate) fn bump_down<W: Unsigned, const START_ALIGN: u8>(start: W, cursor: W, size: W, align: W) -> Option<W> {
     if cursor.difference(start) < size {
         return None;
     }

@@ -23,7 +23,7 @@ const NEXT: usize = 2;
 const SIBLING: usize = 3;
 
 /// `[offset, prev, next, sibling]`; a spare node's `next` is the next spare one.
-type Node = [u32; 4];
+type FreeNode = [u32; 4];
 
 /// A node's number; 0 is none.
 pub(super) type NodeId = u32;
@@ -52,7 +52,7 @@ pub(super) struct Bins {
     fresh: NodeId,
     /// The first node that is no ring's head.
     first: NodeId,
-    nodes: Table<Node>,
+    nodes: Table<FreeNode>,
     /// The first node of each stretch's chain.
     heads: Table<NodeId>,
 }
@@ -71,7 +71,7 @@ impl Bins {
 
     pub(super) fn new(granules: u32) -> Result<Self, RegionError> {
         let first = granules.min(Self::BOUND - 1) + 1;
-        let mut nodes = Table::<Node>::reserve(first as usize + granules.div_ceil(2) as usize)?;
+        let mut nodes = Table::<FreeNode>::reserve(first as usize + granules.div_ceil(2) as usize)?;
         for len in 1..first {
             nodes[len as usize] = [0, len, len, 0];
         }
@@ -207,7 +207,7 @@ impl Bins {
 
     /// Returns the bytes reserved for nodes, and of them those touched.
     pub(super) fn node_bytes(&self) -> (usize, usize) {
-        (size_of_val::<[Node]>(&self.nodes), size_of::<Node>() * self.fresh as usize)
+        (size_of_val::<[FreeNode]>(&self.nodes), size_of::<FreeNode>() * self.fresh as usize)
     }
 
     pub(super) fn head_bytes(&self) -> usize {

@@ -15,7 +15,7 @@ use core::ptr::NonNull;
 use allocator_api2::alloc::Allocator;
 
 use super::TryNewError;
-use crate::alloc::block::{Block, Head};
+use crate::alloc::block::{Block, Header};
 use crate::base::error::granted;
 use crate::sync::{Acquire, AtomicUsize, Relaxed, Release};
 
@@ -56,7 +56,7 @@ unsafe impl<T: ?Sized + Sync + Send, A: Allocator + Clone + Sync> Sync for Arc<T
 /// The count stands before the value, next to it.
 pub(super) struct Counted;
 
-impl Head for Counted {
+impl Header for Counted {
     #[inline(always)]
     fn around(value: Layout) -> Option<(Layout, usize)> {
         Layout::new::<AtomicUsize>().extend(value).ok()

@@ -9,7 +9,7 @@ use allocator_api2::alloc::{AllocError, Allocator, Global};
 
 use super::Arc;
 use super::arc::Counted;
-use crate::alloc::block::{Head, Plain};
+use crate::alloc::block::{Header, Plain};
 use crate::alloc::making::Making;
 use crate::sync::Relaxed;
 
@@ -59,7 +59,7 @@ fn an_allocator_that_panics_when_cloned() {
 /// Values of no size need no room, but a slice has at most `usize::MAX` of them.
 #[test]
 fn more_values_of_no_size_than_can_be_counted() {
-    fn one_too_many<H: Head>() {
+    fn one_too_many<H: Header>() {
         let mut making = Making::<(), Global, H>::new(Global);
         // SAFETY: values of no size, which need not be made.
         unsafe { making.claim(usize::MAX - 1) };

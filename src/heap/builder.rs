@@ -4,7 +4,7 @@ use crate::base::error::RegionError;
 use crate::region::Region;
 use crate::sync::Arc;
 
-use super::quarantine::{self, Quarantine};
+use super::quarantine::{self, WaitingBlocks};
 use super::{Heap, Inner};
 
 /// Options of a heap; see [`Heap::builder`].
@@ -69,7 +69,7 @@ impl HeapBuilder {
             None => Region::with_capacity(self.capacity)?,
         };
         let length = self.quarantine.unwrap_or(quarantine::LENGTH);
-        let quarantine = self.checked.then(|| Quarantine::reserve(length)).transpose()?;
+        let quarantine = self.checked.then(|| WaitingBlocks::reserve(length)).transpose()?;
         Ok(Heap { inner: Arc::new(Inner::new(region, self.limit.unwrap_or(usize::MAX), quarantine)) })
     }
 }

@@ -18,7 +18,7 @@ use crate::region::shards::{Id, OwnedShard, Shards, default_count};
 use crate::region::{Links, Memory, Region, ShardSet};
 use crate::sync::{CachePadded, Figure, OnceLock};
 
-use super::quarantine::Quarantine;
+use super::quarantine::WaitingBlocks;
 use super::shard::Shard;
 
 /// What the handles of one heap share.
@@ -32,7 +32,7 @@ pub(crate) struct Inner {
     pub(crate) budget: Budget,
     /// On lines of their own, away from what every call reads.
     pub(super) outside: CachePadded<Outside>,
-    pub(super) quarantine: Option<Quarantine>,
+    pub(super) quarantine: Option<WaitingBlocks>,
     /// Boxed, so that a heap that was never used is small.
     caches: OnceLock<Option<Box<Caches>>>,
     pub(super) links: Links,
@@ -60,7 +60,7 @@ unsafe impl Sync for Inner {}
 
 impl Inner {
     /// A heap in `region` with a limit of its own; with a quarantine it is checked.
-    pub(super) fn new(region: Region, limit: usize, quarantine: Option<Quarantine>) -> Self {
+    pub(super) fn new(region: Region, limit: usize, quarantine: Option<WaitingBlocks>) -> Self {
         Self {
             id: Id::new(),
             memory: region.memory(),

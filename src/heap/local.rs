@@ -80,7 +80,7 @@ impl<'a> LocalHeap<'a> {
     #[track_caller]
     pub unsafe fn free(&self, ptr: NonNull<u8>, layout: Layout) {
         if layout.size() != 0 {
-            self.heap.inner.free_in(self.shard, ptr, layout);
+            self.heap.inner.free_on(self.shard, ptr, layout);
         }
     }
 

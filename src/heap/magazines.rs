@@ -181,7 +181,7 @@ impl Inner {
     const BLOCKS_A_SECTION: u32 = 60;
 
     /// Acts upon a change of pressure; says whether there is pressure.
-    pub(super) fn see(&self, caches: &Caches, shard: &Shard) -> bool {
+    pub(super) fn react_to_pressure(&self, caches: &Caches, shard: &Shard) -> bool {
         let pressure = self.budget.pressure_with(self.region.budget());
         if pressure.value != shard.seen() {
             shard.set_seen(pressure.value);
@@ -196,7 +196,7 @@ impl Inner {
     pub(super) fn refill(&self, caches: &Caches, shard: &Shard, class: Class) -> Option<u32> {
         let (nodes, depot) = (&caches.depot.nodes, &caches.depot);
         shard.enter();
-        if self.see(caches, shard) {
+        if self.react_to_pressure(caches, shard) {
             return None;
         }
         let previous = shard.previous(class);
@@ -242,7 +242,7 @@ impl Inner {
     pub(super) fn keep(&self, caches: &Caches, shard: &Shard, class: Class, granule: u32) -> bool {
         let nodes = &caches.depot.nodes;
         shard.enter();
-        if self.see(caches, shard) {
+        if self.react_to_pressure(caches, shard) {
             return false;
         }
         let loaded = shard.loaded(class);

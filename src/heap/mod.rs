@@ -152,7 +152,7 @@ impl Heap {
     #[track_caller]
     pub unsafe fn free(&self, ptr: NonNull<u8>, layout: Layout) {
         if layout.size() != 0 {
-            self.inner.free_in(self.inner.shard(), ptr, layout);
+            self.inner.free_on(self.inner.shard(), ptr, layout);
         }
     }
 
@@ -213,7 +213,7 @@ impl Heap {
         let block = match (old.size(), new.size()) {
             (0, _) => return self.alloc_on(shard, new),
             (_, 0) => {
-                self.inner.free_in(shard, ptr, old);
+                self.inner.free_on(shard, ptr, old);
                 dangling(new)
             }
             // SAFETY: the caller's contract; neither size is zero.

@@ -1,4 +1,4 @@
-//! `Quarantine`: where a checked heap lets freed blocks wait, so that a second free of one is caught.
+//! `WaitingBlocks`: where a checked heap lets freed blocks wait, so that a second free of one is caught.
 //!
 //! A ring of extents, still live in the index and charged. Used inside the region's critical section only: its words are
 //! single-writer words whose writer is the holder of the lock.
@@ -13,14 +13,14 @@ use crate::sync::Owned32;
 pub(super) const LENGTH: usize = 256;
 
 #[derive(Debug, Default)]
-struct Place {
+struct WaitingBlock {
     offset: Owned32,
     len: Owned32,
 }
 
 // SAFETY: two atomic integers.
 #[expect(unsafe_code, reason = "asserts that zero bytes are a place")]
-unsafe impl Zeroable for Place {
+unsafe impl Zeroable for WaitingBlock {
     fn zeroed() -> Self {
         Self::default()
     }
@@ -28,13 +28,13 @@ unsafe impl Zeroable for Place {
 
 /// See the module's header.
 #[derive(Debug)]
-pub(super) struct Quarantine {
-    places: Table<Place>,
+pub(super) struct WaitingBlocks {
+    places: Table<WaitingBlock>,
     first: Owned32,
     count: Owned32,
 }
 
-impl Quarantine {
+impl WaitingBlocks {
     /// A quarantine for `length` blocks.
     ///
     /// # Errors
@@ -43,7 +43,7 @@ impl Quarantine {
         Ok(Self { places: Table::reserve(length)?, first: Owned32::zero(), count: Owned32::zero() })
     }
 
-    fn place(&self, step: u32) -> &Place {
+    fn place(&self, step: u32) -> &WaitingBlock {
         &self.places[(self.first.get() as usize + step as usize) % self.places.len()]
     }
 

@@ -18,7 +18,7 @@ impl Inner {
     /// Takes back the block at `ptr`, whose layout's size is not zero.
     #[inline(always)]
     #[track_caller]
-    pub(crate) fn free_in(&self, shard: &Shard, ptr: NonNull<u8>, layout: Layout) {
+    pub(crate) fn free_on(&self, shard: &Shard, ptr: NonNull<u8>, layout: Layout) {
         if let Some(class) = Class::of(layout, self.longest)
             && shard.push(class, self.granule(ptr))
         {
@@ -34,7 +34,7 @@ impl Inner {
     #[inline(never)]
     #[track_caller]
     fn free_cold(&self, shard: &Shard, ptr: NonNull<u8>, layout: Layout) {
-        if self.keep_cold(shard, ptr, layout) {
+        if self.cache_slow(shard, ptr, layout) {
             return;
         }
         let freed = self.give_back(ptr, layout);
@@ -48,7 +48,7 @@ impl Inner {
     }
 
     /// Keeps the block in a magazine if one may be had; `false` if the caller has to give it back.
-    pub(super) fn keep_cold(&self, shard: &Shard, ptr: NonNull<u8>, layout: Layout) -> bool {
+    pub(super) fn cache_slow(&self, shard: &Shard, ptr: NonNull<u8>, layout: Layout) -> bool {
         let caches = self.caches();
         let shard = if shard.is_none() { self.try_adopt() } else { shard };
         let (Some(caches), Some(class)) = (caches.filter(|_| !shard.is_none()), Class::of(layout, self.longest)) else {
@@ -116,7 +116,7 @@ impl Inner {
 
     /// Puts the block into the loaded magazine if it has room.
     #[inline]
-    pub(super) fn push_in(&self, shard: &Shard, ptr: NonNull<u8>, layout: Layout) -> bool {
+    pub(super) fn cache_fast(&self, shard: &Shard, ptr: NonNull<u8>, layout: Layout) -> bool {
         let pushed = Class::of(layout, self.longest).is_some_and(|class| shard.push(class, self.granule(ptr)));
         if pushed {
             self.count_free(shard, layout.size());
@@ -179,10 +179,10 @@ impl<'a> Batch<'a> {
     /// Takes back the block at `ptr`, whose layout's size is not zero.
     pub(super) fn free(&mut self, ptr: NonNull<u8>, layout: Layout) {
         let Self { inner, shard, .. } = *self;
-        if inner.push_in(shard, ptr, layout) || inner.keep_cold(shard, ptr, layout) {
+        if inner.cache_fast(shard, ptr, layout) || inner.cache_slow(shard, ptr, layout) {
             return;
         }
-        let Some(block) = inner.plain_block(ptr, layout) else { return inner.free_in(shard, ptr, layout) };
+        let Some(block) = inner.plain_block(ptr, layout) else { return inner.free_on(shard, ptr, layout) };
         self.returns.push(block);
         self.bytes += layout.size();
         if self.returns.len() == SECTION {

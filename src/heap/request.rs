@@ -107,7 +107,7 @@ impl Inner {
         let bytes = self.wanted(layout).map_or(0, |wanted| wanted.len as usize * GRANULE_BYTES);
         let drawn = reservation.remaining().min(bytes);
         let granule = self.take_wanted(own, layout, drawn)?;
-        reservation.drew(drawn);
+        reservation.draw(drawn);
         self.count_alloc(Shard::none(), layout.size());
         Ok(self.address(granule))
     }

@@ -51,7 +51,7 @@ impl Inner {
         };
         // SAFETY: the old block is live and as long as `old`, the new one is fresh and as long as `new`.
         unsafe { core::ptr::copy_nonoverlapping(ptr.as_ptr(), moved.as_ptr(), old.size().min(new.size())) };
-        self.free_in(shard, ptr, old);
+        self.free_on(shard, ptr, old);
         Ok(moved)
     }
 

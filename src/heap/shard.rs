@@ -22,7 +22,7 @@ use crate::sync::{AtomicU64, Ghost, Owned32, Owned64};
 
 /// One class's magazines in a shard.
 #[repr(C)]
-struct Entry {
+struct ClassEntry {
     len: Owned32,
     cap: Owned32,
     slots: Cell<*const Owned32>,
@@ -30,9 +30,9 @@ struct Entry {
     previous: Owned32,
 }
 
-impl Entry {
-    const fn empty() -> Entry {
-        Entry {
+impl ClassEntry {
+    const fn empty() -> ClassEntry {
+        ClassEntry {
             len: Owned32::zero(),
             cap: Owned32::zero(),
             slots: Cell::new(core::ptr::null()),
@@ -42,7 +42,7 @@ impl Entry {
     }
 }
 
-impl Entry {
+impl ClassEntry {
     /// Slot `at` of the loaded magazine.
     ///
     /// # Safety
@@ -67,7 +67,7 @@ pub(crate) struct Shard {
     /// Pressure last acted upon.
     seen: Owned64,
     pub(crate) pins: Pins,
-    entries: [Entry; COUNT],
+    entries: [ClassEntry; COUNT],
 }
 
 // SAFETY: the cells are used by one thread at a time (INV-I3: owner words change hands under the region's lock only);
@@ -86,13 +86,13 @@ owned_shard! {
         held: Owned64::zero(),
         seen: Owned64::zero(),
         pins: Pins::new(AtomicU64::new(0)),
-        entries: [const { Entry::empty() }; COUNT],
+        entries: [const { ClassEntry::empty() }; COUNT],
     }
 }
 
 impl Shard {
     #[inline(always)]
-    fn entry(&self, class: Class) -> &Entry {
+    fn entry(&self, class: Class) -> &ClassEntry {
         &self.entries[class.index()]
     }
 

@@ -65,10 +65,10 @@ impl Entry {
 
 /// What an entry says.
 #[derive(Debug, Clone, Copy)]
-struct Word(u64);
+struct EntryWord(u64);
 
-impl Word {
-    const EMPTY: Word = Word(0);
+impl EntryWord {
+    const EMPTY: EntryWord = EntryWord(0);
 
     fn new(record: RecordAt, hash: Hash) -> Self {
         Self((record.0 / RECORD_ALIGN as u64) << TAG_BITS | hash.tag())
@@ -89,7 +89,7 @@ impl Word {
 
 /// Where a search ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum Lookup {
     /// The string has this number.
     Number(u32),
     /// The string is not there; this entry is empty.
@@ -121,21 +121,21 @@ impl<'a> Entries<'a> {
 
     /// Looks for `text` from entry `from` on, its home or where an earlier search in this table has ended.
     #[inline(always)]
-    pub(super) fn find(self, memory: Memory, hash: Hash, text: &str, from: usize) -> Found {
+    pub(super) fn find(self, memory: Memory, hash: Hash, text: &str, from: usize) -> Lookup {
         let mut index = from;
         loop {
             let entry = self.at(index);
             // ORDERING(Acquire): the record that the entry names was written.
             //   pairs: `put`'s Release.  loom: m13_found; Relaxed fails it.
-            let word = Word(entry.word.load(Acquire));
+            let word = EntryWord(entry.word.load(Acquire));
             if word.is_empty() {
-                return Found::Not(index & (self.0.len() - 1));
+                return Lookup::Not(index & (self.0.len() - 1));
             }
             if word.may_be(hash) {
                 entry.ghost.look();
                 // SAFETY: an entry that is not empty names a record that was written before (INV-J2).
                 if let Some(number) = unsafe { memory.number_of(word.record(), text) } {
-                    return Found::Number(number);
+                    return Lookup::Number(number);
                 }
             }
             index += 1;
@@ -148,20 +148,20 @@ impl<'a> Entries<'a> {
         entry.ghost.enter();
         // ORDERING(Release): the record, and its number's slot, are written before they can be found.
         //   pairs: `find`'s Acquire.  loom: m13_found; Relaxed fails it.
-        entry.word.store(Word::new(record, hash).0, Release);
+        entry.word.store(EntryWord::new(record, hash).0, Release);
     }
 
     /// Copies all entries of `from`, a shorter table, to this one, which nobody sees yet.
     fn copy(self, from: Entries<'_>) {
         for entry in from.0 {
             // Relaxed: the lock's holder sees all that was put.
-            let word = Word(entry.word.load(Relaxed));
+            let word = EntryWord(entry.word.load(Relaxed));
             if word.is_empty() {
                 continue;
             }
             let mut index = self.home(Hash(word.0));
             // Relaxed here too: the table is published as a whole.
-            while self.at(index).word.load(Relaxed) != Word::EMPTY.0 {
+            while self.at(index).word.load(Relaxed) != EntryWord::EMPTY.0 {
                 index += 1;
             }
             let entry = self.at(index);
@@ -173,7 +173,7 @@ impl<'a> Entries<'a> {
     /// The entry for a string that is not there, in a table that nobody sees yet.
     fn vacant(self, hash: Hash) -> usize {
         let mut index = self.home(hash);
-        while self.at(index).word.load(Relaxed) != Word::EMPTY.0 {
+        while self.at(index).word.load(Relaxed) != EntryWord::EMPTY.0 {
             index += 1;
         }
         index
@@ -189,13 +189,13 @@ pub(super) struct Index {
 }
 
 /// A table that nobody sees yet.
-pub(super) struct Made {
+pub(super) struct NewTable {
     extent: Extent,
     bits: u32,
     entries: body::Owned,
 }
 
-impl Made {
+impl NewTable {
     /// What was taken from the region for it.
     pub(super) fn taken(&self) -> Extent {
         self.extent
@@ -227,7 +227,7 @@ impl Index {
         memory: Memory,
         old: Option<Entries<'_>>,
         layout: Layout,
-    ) -> Result<Made, AllocError> {
+    ) -> Result<NewTable, AllocError> {
         let bits = old.map_or(FIRST_BITS, |old| old.len().ilog2() + 1);
         let count = 1usize.checked_shl(bits).filter(|_| bits <= LAST_BITS);
         let Some(bytes) = count.and_then(|count| count.checked_mul(size_of::<u64>())) else {
@@ -237,7 +237,7 @@ impl Index {
         let (extent, _) = account.take(bytes, layout)?;
         // SAFETY: an extent for as many entries, just taken.
         let entries = unsafe { body::Owned::new(memory, extent.offset, 1 << bits) };
-        Ok(Made { extent, bits, entries })
+        Ok(NewTable { extent, bits, entries })
     }
 
     /// Publishes `made` with the entries of `old` and one more. Under the shard's lock. Gives its granule, and its place
@@ -245,12 +245,12 @@ impl Index {
     pub(super) fn publish(
         &self,
         memory: Memory,
-        made: Made,
+        made: NewTable,
         old: Option<Entries<'_>>,
         hash: Hash,
         record: RecordAt,
     ) -> (usize, u32) {
-        let Made { extent, bits, entries } = made;
+        let NewTable { extent, bits, entries } = made;
         self.lengths.keep(bits, entries);
         // SAFETY: the table that `make` has made.
         let new = Entries(unsafe { self.lengths.entries(memory, extent.offset, bits) });

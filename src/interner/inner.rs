@@ -23,8 +23,8 @@
 use core::alloc::Layout;
 use core::hash::{BuildHasher, Hasher};
 
-use super::index::{Found, Hash, Index};
-use super::shard::{Shard, Wanted};
+use super::index::{Hash, Index, Lookup};
+use super::shard::{NewString, Shard};
 use super::symbol::Symbol;
 use super::text::{RecordAt, record_bytes};
 use crate::base::error::{AllocError, AllocErrorKind, RegionError};
@@ -44,13 +44,13 @@ const LEAST_COST: usize = 24;
 
 /// Where the string of one number is: the offset of its record; 0: it is not there yet.
 #[repr(C)]
-struct Slot {
+struct SymbolEntry {
     record: AtomicU64,
     ghost: Ghost,
 }
 
 // SAFETY: an atomic integer and a ghost (zero-sized outside the model checker).
-unsafe impl Zeroable for Slot {
+unsafe impl Zeroable for SymbolEntry {
     fn zeroed() -> Self {
         Self { record: AtomicU64::new(0), ghost: Ghost::new() }
     }
@@ -61,7 +61,7 @@ pub(crate) struct Inner {
     memory: Memory,
     shards: Box<[CachePadded<Mutex<Shard>>]>,
     hasher: hashbrown::DefaultHashBuilder,
-    slots: Segments<Slot>,
+    slots: Segments<SymbolEntry>,
     account: Account,
     /// One for each shard; those beyond are never used.
     indexes: [Index; MOST_SHARDS],
@@ -125,8 +125,8 @@ impl Inner {
     pub(crate) fn get(&self, hash: Hash, text: &str) -> Option<Symbol> {
         let entries = self.index(hash).entries(self.memory)?;
         match entries.find(self.memory, hash, text, entries.home(hash)) {
-            Found::Number(number) => Some(Symbol::of(number)),
-            Found::Not(_) => None,
+            Lookup::Number(number) => Some(Symbol::of(number)),
+            Lookup::Not(_) => None,
         }
     }
 
@@ -138,8 +138,8 @@ impl Inner {
     pub(crate) fn intern(&self, hash: Hash, text: &str) -> Result<Symbol, AllocError> {
         let Some(entries) = self.index(hash).entries(self.memory) else { return self.insert(hash, text, None) };
         match entries.find(self.memory, hash, text, entries.home(hash)) {
-            Found::Number(number) => Ok(Symbol::of(number)),
-            Found::Not(at) => self.insert(hash, text, Some((entries.len(), at))),
+            Lookup::Number(number) => Ok(Symbol::of(number)),
+            Lookup::Not(at) => self.insert(hash, text, Some((entries.len(), at))),
         }
     }
 
@@ -190,7 +190,7 @@ impl Inner {
             return Err(refusal(AllocErrorKind::InvalidLayout));
         };
         self.shards[hash.shard(self.shards.len())]
-            .with(|shard| self.insert_in(shard, hash, text, ended, Wanted { bytes, layout }))
+            .with(|shard| self.insert_in(shard, hash, text, ended, NewString { bytes, layout }))
             // Of all that was needed, with the figures of a moment in which nothing is taken for this request any more.
             .map_err(|AllocError { requested, align, kind, .. }| AllocError { requested, align, ..refusal(kind) })
     }
@@ -202,7 +202,7 @@ impl Inner {
         hash: Hash,
         text: &str,
         ended: Option<(usize, usize)>,
-        wanted: Wanted,
+        wanted: NewString,
     ) -> Result<Symbol, AllocError> {
         let (index, memory) = (self.index(hash), self.memory);
         let entries = index.entries(memory);
@@ -214,8 +214,8 @@ impl Inner {
                 _ => entries.home(hash),
             };
             match entries.find(memory, hash, text, from) {
-                Found::Number(number) => return Ok(Symbol::of(number)),
-                Found::Not(empty) => at = empty,
+                Lookup::Number(number) => return Ok(Symbol::of(number)),
+                Lookup::Not(empty) => at = empty,
             }
         }
         let prepared = shard.prepare(&self.account, memory, entries, wanted)?;

@@ -7,7 +7,7 @@
 
 use core::alloc::Layout;
 
-use super::index::{self, Entries, Hash, Index, LENGTHS, Made};
+use super::index::{self, Entries, Hash, Index, LENGTHS, NewTable};
 use super::text::{RecordAt, Room, Text};
 use crate::base::error::AllocError;
 use crate::base::extent::Extent;
@@ -24,7 +24,7 @@ pub(super) struct Shard {
 
 /// What a new string needs.
 #[derive(Clone, Copy)]
-pub(super) struct Wanted {
+pub(super) struct NewString {
     /// Bytes of its record.
     pub(super) bytes: usize,
     /// As the caller asked for it: what an error names.
@@ -35,7 +35,7 @@ pub(super) struct Wanted {
 pub(super) struct Prepared {
     pub(super) room: Room,
     /// A longer table, where it is due.
-    pub(super) table: Option<Made>,
+    pub(super) table: Option<NewTable>,
 }
 
 impl Prepared {
@@ -58,9 +58,9 @@ impl Shard {
         account: &Account,
         memory: Memory,
         entries: Option<Entries<'_>>,
-        wanted: Wanted,
+        wanted: NewString,
     ) -> Result<Prepared, AllocError> {
-        let Wanted { bytes, layout } = wanted;
+        let NewString { bytes, layout } = wanted;
         let mut prepared = Prepared { room: self.text.prepare(account, bytes, layout)?, table: None };
         let len = entries.map_or(0, Entries::len);
         if self.used >= len / 2 + len / 4 {
@@ -85,7 +85,7 @@ impl Shard {
         index: &Index,
         memory: Memory,
         entries: Option<Entries<'_>>,
-        made: Option<Made>,
+        made: Option<NewTable>,
         (at, hash, record): (usize, Hash, RecordAt),
     ) {
         self.used += 1;

@@ -47,11 +47,11 @@ pub(crate) struct Advice {
 pub(crate) struct Mapping {
     base: NonNull<u8>,
     len: usize,
-    owner: Owner,
+    owner: Provider,
 }
 
 #[derive(Debug)]
-enum Owner {
+enum Provider {
     /// The caller's memory: never unmapped, never trimmed.
     Caller,
     /// Ours: what to unmap, and whether it is locked in memory.
@@ -89,7 +89,7 @@ impl Mapping {
         let mapping = Self {
             base,
             len,
-            owner: Owner::System { reserved, locked: advice.lock_memory, guarded: advice.guard_pages },
+            owner: Provider::System { reserved, locked: advice.lock_memory, guarded: advice.guard_pages },
         };
         if advice.huge_pages {
             system::advise_huge(mapping.base, mapping.len);
@@ -107,7 +107,7 @@ impl Mapping {
     /// # Safety
     /// `[base, base + len)` stays valid, and nobody else's, as long as the mapping lives; `base + len` does not wrap.
     pub(crate) unsafe fn from_caller(base: NonNull<u8>, len: usize) -> Self {
-        Self { base, len, owner: Owner::Caller }
+        Self { base, len, owner: Provider::Caller }
     }
 
     pub(crate) fn base(&self) -> NonNull<u8> {
@@ -120,7 +120,7 @@ impl Mapping {
 
     /// Whether pages may be returned to the operating system.
     pub(crate) fn can_trim(&self) -> bool {
-        system::CAN_TRIM && matches!(self.owner, Owner::System { locked: false, .. })
+        system::CAN_TRIM && matches!(self.owner, Provider::System { locked: false, .. })
     }
 
     /// Returns the whole pages inside `[offset, offset + len)` to the operating system; gives the bytes returned.
@@ -146,10 +146,10 @@ impl Mapping {
     /// Whether pages may be hidden: asked for, and known to the system.
     pub(crate) fn can_hide(&self) -> bool {
         match self.owner {
-            Owner::System { guarded, .. } => system::CAN_HIDE && guarded,
-            Owner::Caller => false,
+            Provider::System { guarded, .. } => system::CAN_HIDE && guarded,
+            Provider::Caller => false,
             #[cfg(all(test, loom))]
-            Owner::Model(_) => true,
+            Provider::Model(_) => true,
         }
     }
 
@@ -160,7 +160,7 @@ impl Mapping {
     /// have. Where it did a part only, and could not undo that, the answer is `true`.
     pub(crate) fn hide(&self, offset: usize, len: usize, discard: bool) -> bool {
         #[cfg(all(test, loom))]
-        if let Owner::Model(model) = &self.owner {
+        if let Provider::Model(model) = &self.owner {
             (model.0)(true, offset, len);
             return true;
         }
@@ -179,7 +179,7 @@ impl Mapping {
     /// may still be hidden.
     pub(crate) fn show(&self, offset: usize, len: usize) -> bool {
         #[cfg(all(test, loom))]
-        if let Owner::Model(model) = &self.owner {
+        if let Provider::Model(model) = &self.owner {
             (model.0)(false, offset, len);
             return true;
         }
@@ -197,13 +197,13 @@ impl Mapping {
         len: usize,
         told: Box<dyn Fn(bool, usize, usize) + Send + Sync>,
     ) -> Self {
-        Self { base, len, owner: Owner::Model(Model(told)) }
+        Self { base, len, owner: Provider::Model(Model(told)) }
     }
 }
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        if let Owner::System { reserved, .. } = &self.owner {
+        if let Provider::System { reserved, .. } = &self.owner {
             system::release(reserved);
         }
     }

@@ -111,12 +111,12 @@ mod body {
     pub(crate) struct Table<T> {
         base: NonNull<T>,
         len: usize,
-        owner: Owner,
+        owner: Backing,
         values: PhantomData<T>,
     }
 
     #[derive(Debug)]
-    enum Owner {
+    enum Backing {
         Empty,
         Allocator(Layout),
         Mapping(#[expect(dead_code, reason = "held for its drop")] Mapping),
@@ -130,7 +130,7 @@ mod body {
     impl<T: Zeroable> Table<T> {
         /// A table of no values.
         pub(crate) const fn empty() -> Self {
-            Self { base: NonNull::dangling(), len: 0, owner: Owner::Empty, values: PhantomData }
+            Self { base: NonNull::dangling(), len: 0, owner: Backing::Empty, values: PhantomData }
         }
 
         /// Reserves `len` zeroed values.
@@ -148,12 +148,12 @@ mod body {
                 let memory = unsafe { alloc_zeroed(layout) };
                 let base =
                     NonNull::new(memory.cast::<T>()).ok_or(std::io::Error::from(std::io::ErrorKind::OutOfMemory))?;
-                return Ok(Self { base, len, owner: Owner::Allocator(layout), values: PhantomData });
+                return Ok(Self { base, len, owner: Backing::Allocator(layout), values: PhantomData });
             }
             let mapping = Mapping::reserve(layout.size(), Advice::default())?;
             // A page is aligned for every `T` of this crate: no type here asks for more.
             debug_assert!(mapping.base().cast::<T>().is_aligned());
-            Ok(Self { base: mapping.base().cast(), len, owner: Owner::Mapping(mapping), values: PhantomData })
+            Ok(Self { base: mapping.base().cast(), len, owner: Backing::Mapping(mapping), values: PhantomData })
         }
 
         #[inline(always)]
@@ -171,7 +171,7 @@ mod body {
 
     impl<T> Drop for Table<T> {
         fn drop(&mut self) {
-            if let Owner::Allocator(layout) = self.owner {
+            if let Backing::Allocator(layout) = self.owner {
                 // SAFETY: allocated in `reserve` with this layout; the values need no drop (`Zeroable`).
                 unsafe { dealloc(self.base.as_ptr().cast(), layout) };
             }

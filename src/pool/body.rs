@@ -57,7 +57,7 @@ pub(super) struct Body<T> {
     wipe: Option<Wipe>,
     /// Not 0 once somebody has. Relaxed: it is set before the first of their claims, and whoever is refused because of one
     /// has acquired that.
-    pub(super) several: AtomicU32,
+    pub(super) reserve_many_used: AtomicU32,
 }
 
 /// A slot that its holder has claimed, and the generation it has now. Two words, so that it stays in registers wherever it
@@ -97,7 +97,7 @@ impl<T> Body<T> {
             scan_at: AtomicUsize::new(0),
             many: Mutex::new(()),
             wipe: account.region().wipe(),
-            several: AtomicU32::new(0),
+            reserve_many_used: AtomicU32::new(0),
             account,
         })
     }
@@ -280,7 +280,7 @@ impl<T> Body<T> {
     /// Values in the pool. Exact when quiet.
     pub(super) fn len(&self) -> usize {
         let less = self.sum(|counts| {
-            let words = [&counts.parted, &counts.reserved, &counts.retired];
+            let words = [&counts.removed_while_guarded, &counts.reserved, &counts.retired];
             words.iter().fold(counts.releasing(), |sum, word| sum.wrapping_add(word.get()))
         });
         let more = self.sum(|counts| {

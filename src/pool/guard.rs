@@ -49,7 +49,7 @@ impl<T> Drop for Ref<'_, T> {
         let Held { pool, body, slot, key } = self.0;
         if slot.word.unguard() {
             // SAFETY: the last guard of a removed value holds its slot.
-            unsafe { Held::drop_parted(pool, body, slot, key) };
+            unsafe { Held::drop_after_guards(pool, body, slot, key) };
         }
     }
 }

@@ -45,7 +45,7 @@ impl<T> Pool<T> {
     #[cold]
     #[inline(never)]
     fn claim_again(&self) -> Option<Claimed<'_, T>> {
-        let beside_several = |body: &&Body<T>| body.several.load(Relaxed) != 0;
+        let beside_several = |body: &&Body<T>| body.reserve_many_used.load(Relaxed) != 0;
         let body = self.body.made().filter(beside_several)?;
         body.many.with(|()| self.claim_once())
     }
@@ -129,7 +129,7 @@ impl<'a, T> Held<'a, T> {
     /// # Safety
     /// As [`Held::drop_value`].
     #[cold]
-    pub(super) unsafe fn drop_parted(pool: &'a Pool<T>, body: &'a Body<T>, slot: &'a Slot<T>, key: Key<T>) {
+    pub(super) unsafe fn drop_after_guards(pool: &'a Pool<T>, body: &'a Body<T>, slot: &'a Slot<T>, key: Key<T>) {
         pool.on_shard(body, |shard| count(&shard.counts.dropped));
         // SAFETY: this function's contract.
         unsafe { Held { pool, body, slot, key }.drop_value() };

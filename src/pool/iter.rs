@@ -73,11 +73,11 @@ impl<T> Pool<T> {
         while let Some(slot) = body.slots.get(*next) {
             let index = u32::try_from(*next).ok()?;
             *next += 1;
-            if let Some((generation, parted)) = slot.word.take_exclusively() {
+            if let Some((generation, removed_while_guarded)) = slot.word.take_exclusively() {
                 // SAFETY: the slot was just taken with its value, in a pool that nobody else uses.
                 let value = unsafe { slot.read() };
                 let key = Key::new(self.id.get(), index, generation);
-                if parted {
+                if removed_while_guarded {
                     self.on_shard(body, |shard| count(&shard.counts.dropped));
                 }
                 // SAFETY: as above; the value is gone.

@@ -180,7 +180,7 @@ impl<T> Pool<T> {
                 true
             }
             Some(Removed::Later) => {
-                self.on_shard(held.body, |shard| count(&shard.counts.parted));
+                self.on_shard(held.body, |shard| count(&shard.counts.removed_while_guarded));
                 true
             }
             None => false,

@@ -113,7 +113,7 @@ impl<T> Pool<T> {
         }
         match self.body() {
             Some(body) => {
-                body.several.store(1, Relaxed);
+                body.reserve_many_used.store(1, Relaxed);
                 body.many.with(|()| reserve())
             }
             None => Err(PoolFull { value: (), capacity: self.capacity() }),

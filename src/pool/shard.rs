@@ -32,7 +32,7 @@ pub(super) struct Counts {
     pub(super) reserved: Owned64,
     pub(super) settled: Owned64,
     /// Values removed while guarded, and of those dropped.
-    pub(super) parted: Owned64,
+    pub(super) removed_while_guarded: Owned64,
     pub(super) dropped: Owned64,
     /// Slots whose generations are spent.
     pub(super) retired: Owned64,
@@ -46,7 +46,7 @@ impl Counts {
             released,
             reserved: Owned64::zero(),
             settled: Owned64::zero(),
-            parted: Owned64::zero(),
+            removed_while_guarded: Owned64::zero(),
             dropped: Owned64::zero(),
             retired: Owned64::zero(),
         }
@@ -96,8 +96,9 @@ impl Counts {
 
     /// Starts anew with `retired` slots, by whoever has the pool exclusively.
     pub(super) fn restart(&self, retired: u64) {
-        let Self { claimed, releasing, released, reserved, settled, parted, dropped, retired: spent } = self;
-        for word in [reserved, settled, parted, dropped] {
+        let Self { claimed, releasing, released, reserved, settled, removed_while_guarded, dropped, retired: spent } =
+            self;
+        for word in [reserved, settled, removed_while_guarded, dropped] {
             word.set(0);
         }
         spent.set(retired);

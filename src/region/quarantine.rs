@@ -53,7 +53,7 @@ pub(super) struct Quarantine {
 }
 
 /// How an extent begins to be given back.
-enum Entry {
+enum Entering {
     /// It is the region's, to be hidden.
     Hide,
     /// It is in the index.
@@ -152,7 +152,7 @@ impl Section<'_> {
 
     /// Makes a live extent of `own`'s quarantined, if it can be; else gives it back. `after` says whether others may have to
     /// leave first.
-    fn begin_quarantine(&mut self, own: &Budget, extent: Extent, after: bool) -> Result<Entry, FreeError> {
+    fn begin_quarantine(&mut self, own: &Budget, extent: Extent, after: bool) -> Result<Entering, FreeError> {
         if self.len_of(extent.offset)? != extent.len {
             return Err(FreeError::WrongLayout);
         }
@@ -160,16 +160,16 @@ impl Section<'_> {
             Some(guard) if guard.count + guard.moving < ENTRIES => {
                 guard.enter(extent);
                 own.refund(extent.len as usize * GRANULE_BYTES);
-                return Ok(Entry::Hide);
+                return Ok(Entering::Hide);
             }
             Some(guard) if after => {
                 if let Some(oldest) = guard.pop() {
-                    return Ok(Entry::After(oldest));
+                    return Ok(Entering::After(oldest));
                 }
             }
             _ => {}
         }
-        self.give_back(own, extent).map(|()| Entry::GivenBack)
+        self.give_back(own, extent).map(|()| Entering::GivenBack)
     }
 
     /// A moving extent waits if it may be `hidden`; else it is given back.
@@ -228,9 +228,9 @@ impl Region {
         let mut after = true;
         loop {
             match self.section(|section| section.begin_quarantine(own, extent, after))? {
-                Entry::Hide => break,
-                Entry::GivenBack => return Ok(()),
-                Entry::After(oldest) => after = self.let_leave(oldest),
+                Entering::Hide => break,
+                Entering::GivenBack => return Ok(()),
+                Entering::After(oldest) => after = self.let_leave(oldest),
             }
         }
         let (offset, len) = bytes(extent);

@@ -59,7 +59,7 @@ impl RegionReservation {
     }
 
     /// `bytes` of it, or all that is left, were drawn inside a section.
-    pub(crate) fn drew(&mut self, bytes: usize) {
+    pub(crate) fn draw(&mut self, bytes: usize) {
         self.bytes -= bytes.min(self.bytes);
     }
 }

@@ -33,14 +33,14 @@ pub(crate) enum NoGrowth {
 }
 
 /// Where a segment is: the granule at which it begins, plus one; zero: not made.
-struct Entry<T> {
+struct DirectoryEntry<T> {
     granule: AtomicU32,
     ghost: Ghost,
     values: body::Values<T>,
 }
 
 // SAFETY: an atomic integer, a ghost and a body (both zero-sized outside the model checker).
-unsafe impl<T> Zeroable for Entry<T> {
+unsafe impl<T> Zeroable for DirectoryEntry<T> {
     fn zeroed() -> Self {
         Self { granule: AtomicU32::new(0), ghost: Ghost::new(), values: body::Values::default() }
     }
@@ -49,7 +49,7 @@ unsafe impl<T> Zeroable for Entry<T> {
 /// See the module's header.
 pub(crate) struct Segments<T> {
     memory: Memory,
-    directory: Table<Entry<T>>,
+    directory: Table<DirectoryEntry<T>>,
     /// Values there may be.
     most: usize,
     /// Segments made. Written under `growing`.

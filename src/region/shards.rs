@@ -22,16 +22,16 @@ use super::{Region, Section, Sweep};
 /// A shard's owner: a token or none. Written only under the region's lock.
 #[derive(Debug, Default)]
 #[repr(transparent)]
-pub(crate) struct Owner(AtomicU64);
+pub(crate) struct OwnerWord(AtomicU64);
 
 // SAFETY: an atomic integer, zero meaning none.
-unsafe impl Zeroable for Owner {
+unsafe impl Zeroable for OwnerWord {
     fn zeroed() -> Self {
         Self::default()
     }
 }
 
-impl Owner {
+impl OwnerWord {
     // Relaxed throughout: writers and claimers hold the region's lock; outside it a thread looks only for its own living
     // token, which only it writes and nobody may overwrite.
     pub(crate) fn get(&self) -> Option<Token> {
@@ -84,7 +84,7 @@ pub(crate) enum Claim {
 }
 
 /// Whether the lock's holder may use the shard of `owner` and `pins`.
-pub(crate) fn claim(tokens: &Tokens, owner: &Owner, pins: &Pins) -> Claim {
+pub(crate) fn claim(tokens: &Tokens, owner: &OwnerWord, pins: &Pins) -> Claim {
     match owner.get() {
         Some(token) if !tokens.is_dead(token) => Claim::Living,
         Some(_) if pins.is_pinned() => Claim::Pinned,
@@ -178,7 +178,7 @@ impl<S> Id<S> {
 
 /// See the module's header.
 pub(crate) struct Shards<S> {
-    owners: Table<Owner>,
+    owners: Table<OwnerWord>,
     all: Table<S>,
     /// One more than the thread exits when a thread last found no shard to adopt.
     adopt_failed: CachePadded<AtomicU64>,
@@ -322,7 +322,7 @@ impl<S: OwnedShard> Shards<S> {
 
     /// Bytes of shards and owner words.
     pub(crate) fn metadata_bytes(&self) -> usize {
-        self.all.len() * (size_of::<S>() + size_of::<Owner>())
+        self.all.len() * (size_of::<S>() + size_of::<OwnerWord>())
     }
 
     /// The owner of shard `index` and the shard.

@@ -20,27 +20,27 @@ const LOOK: usize = 256;
 
 impl Section<'_> {
     /// From granule `from` on, takes the next free extent of at least 64 KiB out of the index, or says where to go on.
-    fn begin_trim(&mut self, from: u32) -> Step {
+    fn begin_trim(&mut self, from: u32) -> TrimStep {
         if self.state.trimming.is_some() {
-            return Step::Wait;
+            return TrimStep::Wait;
         }
         let mut at = from;
         for _ in 0..LOOK {
             match self.state.index.around(at).map(|(extent, used)| (extent.from(at), used)) {
-                None => return Step::End,
+                None => return TrimStep::End,
                 Some((extent, false)) if extent.len as usize * GRANULE_BYTES >= LEAST_BYTES => {
                     let len = extent.len.min(TURN_GRANULES);
                     let turn = Extent::new(extent.offset, len);
                     if self.state.index.take_at(turn) {
                         self.state.trimming = Some(turn);
-                        return Step::Turn(turn);
+                        return TrimStep::Turn(turn);
                     }
                     at = extent.end();
                 }
                 Some((extent, _)) => at = extent.end(),
             }
         }
-        Step::Look(at)
+        TrimStep::Look(at)
     }
 
     fn end_trim(&mut self, turn: Extent) {
@@ -50,7 +50,7 @@ impl Section<'_> {
     }
 }
 
-enum Step {
+enum TrimStep {
     Turn(Extent),
     Look(u32),
     /// Another trim has its turn.
@@ -78,10 +78,10 @@ impl Region {
         let (mut at, mut keep, mut returned) = (0, keep_bytes, 0);
         loop {
             match self.section(|section| section.begin_trim(at)) {
-                Step::End => return returned,
-                Step::Look(next) => at = next,
-                Step::Wait => yield_now(),
-                Step::Turn(turn) => {
+                TrimStep::End => return returned,
+                TrimStep::Look(next) => at = next,
+                TrimStep::Wait => yield_now(),
+                TrimStep::Turn(turn) => {
                     at = turn.end();
                     let (start, len) = (turn.offset as usize * GRANULE_BYTES, turn.len as usize * GRANULE_BYTES);
                     let kept = keep.min(len);

@@ -134,8 +134,8 @@ impl Scratch {
     }
 
     /// Gives back what is idle if there is pressure.
-    pub(super) fn calm(&mut self) {
-        self.stack.calm(false);
+    pub(super) fn release_idle(&mut self) {
+        self.stack.release_idle(false);
     }
 
     /// Bytes taken from the region.

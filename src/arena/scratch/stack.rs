@@ -102,7 +102,7 @@ impl Stack {
             body.region.section(|section| while self.give_back_own(body, section) {});
         }
         if !pressure.on
-            && let Some(block) = self.bump_anew(body, layout)
+            && let Some(block) = self.bump_new_chunk(body, layout)
         {
             return Ok(block);
         }
@@ -114,7 +114,7 @@ impl Stack {
     }
 
     /// A block from the spare chunk or a new one.
-    fn bump_anew(&self, body: &Body, layout: Layout) -> Option<NonNull<u8>> {
+    fn bump_new_chunk(&self, body: &Body, layout: Layout) -> Option<NonNull<u8>> {
         let fits = |extent: &Extent| need(layout) <= most_of(bytes(*extent));
         if let Some(spare) = self.spare.get().filter(fits) {
             self.spare.set(None);
@@ -139,7 +139,7 @@ impl Stack {
             let taken = body.take_chunk(section, &self.extents, want, lease, need(layout))?;
             self.cut_unused(body, section);
             self.shard.close();
-            body.settle(lease, taken.extent);
+            body.end_excess_lease(lease, taken.extent);
             Some(taken)
         })?;
         body.memory.write_node(extent, next);
@@ -187,7 +187,7 @@ impl Stack {
     }
 
     /// Gives back what is idle here if there is pressure, or anyway.
-    pub(super) fn calm(&self, anyway: bool) {
+    pub(super) fn release_idle(&self, anyway: bool) {
         let Some(body) = self.inner.made() else { return };
         if anyway || body.budget.pressure_with(body.region.budget()).on {
             body.region.section(|section| while self.give_back_own(body, section) {});
@@ -262,6 +262,6 @@ unsafe impl Blocks for &Stack {
 impl Drop for Stack {
     fn drop(&mut self) {
         self.rewind(Self::bottom());
-        self.calm(true);
+        self.release_idle(true);
     }
 }
