@@ -54,7 +54,8 @@ function wrapped(word) {
         return word
     }
     if (word != "AcqRel") return site(word) " { crate::sync::Relaxed } else { crate::sync::" word " }"
-    return site("Acquire") " { crate::sync::Release } else " site("Release") " { crate::sync::Acquire } else { crate::sync::AcqRel }"
+    return site("Acquire") " { crate::sync::Release } else " site("Release") " { crate::sync::Acquire } else " \
+        "{ crate::sync::AcqRel }"
 }
 
 # The function ends, or the file: what still waits waits in vain.
