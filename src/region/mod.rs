@@ -10,10 +10,7 @@
 //! figures, at most 60 blocks long outside the drop of a whole heap.
 //!
 //! Layer rule: heaps and arenas stand above the region; it reaches what they have cached through the list of `sets.rs`.
-#![expect(
-    unsafe_code,
-    reason = "derives pointers from the mapping's base; the list's pointers go from thread to thread"
-)]
+#![expect(unsafe_code, reason = "derives pointers from the mapping's base; sends the list's pointers")]
 
 use core::fmt;
 use core::mem::{ManuallyDrop, MaybeUninit};
