@@ -79,7 +79,7 @@ impl Inner {
         self.region.take_or_refuse(self, wanted, &mut give_back_own, |_, _| ())
     }
 
-    /// Gives back one magazine of `own`, a shard that the lock's holder or its thread may use; `false` if there is none.
+    /// Gives back one magazine of `own`, a shard of the calling thread's or claimed; `false` if there is none.
     pub(super) fn give_back_own(&self, section: &mut Section<'_>, own: Option<(&Caches, &Shard)>) -> bool {
         let Some((caches, shard)) = own else { return false };
         let Some(node) = shard.take_any(&caches.depot.nodes) else { return false };

@@ -40,8 +40,8 @@ impl<T> Pool<T> {
         self.on_shard(body, |shard| body.claim(shard))
     }
 
-    /// Claims a slot after all: what a `reserve_many` that is about to be refused has claimed meanwhile is free again when
-    /// none is under way.
+    /// Claims a slot after all. A `reserve_many` that is about to be refused may have claimed the free ones for a moment;
+    /// they are free again when none is under way.
     #[cold]
     #[inline(never)]
     fn claim_again(&self) -> Option<Claimed<'_, T>> {

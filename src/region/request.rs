@@ -4,8 +4,8 @@
 //!   could help (usage + n − leased − quarantined > limit), or all depots and quarantines of that limit were seen empty, the
 //!   caller holds nothing idle under it, and no ended thread's shard is left. What the system cannot show again stays in
 //!   guard mode's quarantine, and does not count.
-//! - INV-Q2: what the calling thread holds in other sets is found by its token. A request asks for that only when it would
-//!   be refused without, outside the lock, and then begins a section anew.
+//! - INV-Q2: what the calling thread holds in other sets is found by its token. A request asks for the token outside the
+//!   lock, only when it would be refused without one, and then begins a section anew.
 //!
 //! A refusal gives back one magazine, or one chunk's tail, a section, popped and given back inside it, and searches again:
 //! memory is never outside both cache and index while the lock is free, and the lock is never held for more than 60
@@ -155,8 +155,8 @@ impl Section<'_> {
 }
 
 impl Region {
-    /// Runs `section` in one critical section after the other until it is done. What a step asks for happens between two of
-    /// them, outside the lock.
+    /// Runs `section` in one critical section after the other until it is done. What a step asks for happens between two
+    /// of them, outside the lock.
     pub(super) fn ask<T>(&self, mut section: impl FnMut(&mut Section<'_>, Asked) -> Step<T>) -> T {
         let mut asked = Asked::default();
         loop {

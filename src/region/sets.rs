@@ -1,4 +1,5 @@
-//! The list of a region's clients: heaps, arenas, accounts, each a [`ShardSet`], and what the lock's holder may take of them.
+//! The list of a region's clients (heaps, arenas, accounts), each a [`ShardSet`], and what the lock's holder may take of
+//! them.
 //!
 //! - INV-R3: a set is in the list from its first use until its drop, which leaves it inside a critical section; so under
 //!   the lock every pointer in the list is valid.

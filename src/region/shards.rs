@@ -109,9 +109,9 @@ pub(crate) trait OwnedShard: Zeroable + 'static {
     }
 }
 
-/// Implements [`OwnedShard`] for a struct with fields `pins` and `ghost`, given its value of zero bytes. That is a constant
-/// only outside the model checker, so no function could give it in both builds. The word `unsafe` stands for [`Zeroable`]'s
-/// contract, which the caller answers for.
+/// Implements [`OwnedShard`] for a struct with fields `pins` and `ghost`, given its value of zero bytes. That value is a
+/// constant only outside the model checker, so no function could return it in both builds. The word `unsafe` stands for
+/// the contract of [`Zeroable`], which the macro's caller keeps.
 macro_rules! owned_shard {
     (hot: $hot:literal, unsafe $shard:ident { $($field:ident: $zero:expr,)* }) => {
         // SAFETY: the macro's caller has said so, and why.
@@ -142,7 +142,7 @@ macro_rules! owned_shard {
 }
 pub(crate) use owned_shard;
 
-/// The number under which threads remember their shards of one heap, arena or pool. Never given twice.
+/// The number under which threads remember their shards of one heap, arena or pool. No number is used twice.
 ///
 /// - INV-I5: the holder of an `Id<S>` has one `Shards<S>` at most, the one searched under this id, which stands from its
 ///   making until the holder's end.
@@ -166,6 +166,7 @@ impl<S> Id<S> {
         Self::of(thread::next_id())
     }
 
+    /// The id of `number`, which no other has.
     pub(crate) fn of(number: u64) -> Self {
         Self { number: NonZeroU64::new(number).unwrap_or(NonZeroU64::MAX), of: PhantomData }
     }
@@ -212,8 +213,8 @@ impl<S: OwnedShard> Shards<S> {
     pub(crate) fn of_thread<'a>(id: &'a Id<S>, cold: impl FnOnce() -> &'a S) -> &'a S {
         let number = id.get().get();
         match if S::HOT { thread::cached_hot(number) } else { thread::cached(number) } {
-            // SAFETY: `find_for` made the entry for this id, which is never reused. So it points into the shards of the id's
-            // holder, which stand as long as that is borrowed (INV-I5), or to the static `none`.
+            // SAFETY: `find_for` made the entry for this id, which is never reused. So it points into the shards of the
+            // id's holder, which stand as long as that is borrowed (INV-I5), or to the static `none`.
             Some(shard) => unsafe { &*shard.cast::<S>() },
             None => cold(),
         }

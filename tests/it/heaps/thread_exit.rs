@@ -203,3 +203,36 @@ fn exiting_thread_leaves_its_shard_alone() {
     assert_eq!(heap.memory_usage(), cached, "and goes there");
     assert_empty(&heap);
 }
+
+/// Handles of two heaps in one region, used after their thread's token has ended.
+struct TwoLocals([LocalHeap<'static>; 2]);
+
+impl Drop for TwoLocals {
+    fn drop(&mut self) {
+        let Self([first, second]) = self;
+        give(second, take(second, layout(1000, 8)).expect("room"));
+        let region = first.heap().region();
+        let room = region.limit() - region.memory_usage();
+        assert!(room < region.limit(), "the second heap's shard holds the block");
+        let block = take(first, layout(room + 16, 8)).expect("what the thread holds idle in the other heap");
+        give(first, block);
+    }
+}
+
+thread_local! {
+    static TWO_LOCALS: RefCell<Option<TwoLocals>> = const { RefCell::new(None) };
+}
+
+#[test]
+fn late_local_gets_what_its_thread_pins_elsewhere() {
+    let region = Region::with_capacity(64 << 10).expect("a region");
+    let heaps = [Heap::in_region(&region), Heap::in_region(&region)];
+    let [first, second] = heaps.map(|heap| &*Box::leak(Box::new(heap)));
+    on_a_thread(move || {
+        TWO_LOCALS.with(|place| assert!(place.borrow().is_none()));
+        TWO_LOCALS.set(Some(TwoLocals([first.local(), second.local()])));
+    });
+    first.flush();
+    second.flush();
+    assert_eq!(region.memory_usage(), 0);
+}
