@@ -1,14 +1,14 @@
 //! `BlockArena`: `LevelDB`'s arena policy to the byte, over a region.
 //!
 //! Bytes are handed out upwards from the current block, of 4096 bytes. A request that its rest is too short for gets a
-//! block of its own if it is above a quarter of a block, and the current block is kept; otherwise the rest is abandoned and
-//! a new block begins. So at most a quarter of each block is lost. Nothing is freed alone.
+//! block of its own if it is above a quarter of a block, and the current block is kept; otherwise the rest is abandoned
+//! and a new block begins. So at most a quarter of each block is lost. Nothing is freed alone.
 //!
-//! - INV-K1: `[cursor, cursor + remaining)` is the free end of the current block, and nobody's; `remaining` is 0 before the
-//!   first one.
-//! - INV-K2: `blocks` names every extent that the account took, once; its room is reserved before the take.
-//! - INV-K3: `usage` is the sum of length and a pointer's size over all blocks, as `LevelDB` counts; what the region counts
-//!   is each block's length rounded up to 16 bytes.
+//! - INV-block_arena-1: `[cursor, cursor + remaining)` is the free end of the current block, and nobody's; `remaining`
+//!   is 0 before the first one.
+//! - INV-block_arena-2: `blocks` names every extent that the account took, once; its room is reserved before the take.
+//! - INV-block_arena-3: `usage` is the sum of length and a pointer's size over all blocks, as `LevelDB` counts; what
+//!   the region counts is each block's length rounded up to 16 bytes.
 //!
 //! One thread at a time: `&mut self` throughout. Any thread reads the usage, one word that the arena alone writes.
 //! Deliberately absent: reset, freeing, alignments above a pointer's. See [`Arena`](crate::Arena) for those.
@@ -32,9 +32,9 @@ const ALIGN: usize = if POINTER_BYTES > 8 { POINTER_BYTES } else { 8 };
 
 /// `LevelDB`'s arena: blocks of 4096 bytes, filled from the front and freed all at once, for one thread at a time.
 ///
-/// A request costs two comparisons and an addition; one in some dozens takes the region's lock. What is handed out stays
-/// where it is until the arena is dropped, and is not initialised. For one arena that many threads fill, and for typed
-/// methods, see [`Arena`](crate::Arena).
+/// A request costs two comparisons and an addition; one in some dozens takes the region's lock. What is handed out
+/// stays where it is until the arena is dropped, and is not initialised. For one arena that many threads fill, and for
+/// typed methods, see [`Arena`](crate::Arena).
 ///
 /// ```
 /// use sharded_arena::BlockArena;
@@ -59,7 +59,8 @@ pub struct BlockArena {
     account: FirstUse<Account>,
 }
 
-// SAFETY: `cursor` points into memory that the account holds and that no other thread was given; it has no thread affinity.
+// SAFETY: `cursor` points into memory that the account holds and that no other thread was given; it has no thread
+// affinity.
 unsafe impl Send for BlockArena {}
 
 impl Default for BlockArena {
@@ -82,8 +83,8 @@ impl BlockArena {
     /// Length of a common block, in bytes.
     pub const BLOCK_BYTES: usize = 4096;
 
-    /// An arena without a limit of its own. Reserves nothing until it is used; then as much address space as the machine
-    /// has memory (at most 64 GiB), of which a page becomes memory when it is first touched.
+    /// An arena without a limit of its own. Reserves nothing until it is used; then as much address space as the
+    /// machine has memory (at most 64 GiB), of which a page becomes memory when it is first touched.
     #[must_use]
     pub fn new() -> BlockArena {
         Self::with_region(None)
@@ -114,12 +115,12 @@ impl BlockArena {
         }
     }
 
-    /// Hands out `bytes` bytes, of no alignment, not initialised, that stay until the arena is dropped. No lock while the
-    /// current block lasts; never initialises, logs or moves anything.
+    /// Hands out `bytes` bytes, of no alignment, not initialised, that stay until the arena is dropped. No lock while
+    /// the current block lasts; never initialises, logs or moves anything.
     ///
     /// # Errors
-    /// `InvalidLayout` for zero bytes and for more than `isize::MAX`. `LimitReached` or `Fragmented` when a new block is
-    /// needed and the region refuses it, or its list has no memory; then nothing has changed, and a request that the
+    /// `InvalidLayout` for zero bytes and for more than `isize::MAX`. `LimitReached` or `Fragmented` when a new block
+    /// is needed and the region refuses it, or its list has no memory; then nothing has changed, and a request that the
     /// current block has room for still succeeds. By `LevelDB`'s policy a small request needs a whole block.
     #[inline]
     pub fn allocate(&mut self, bytes: usize) -> Result<NonNull<u8>, AllocError> {
@@ -129,7 +130,8 @@ impl BlockArena {
         Ok(self.bump(bytes))
     }
 
-    /// As [`allocate`](Self::allocate), aligned for a pointer and to 8 bytes at least. What the alignment skips is lost.
+    /// As [`allocate`](Self::allocate), aligned for a pointer and to 8 bytes at least. What the alignment skips is
+    /// lost.
     ///
     /// # Errors
     /// As [`allocate`](Self::allocate).
@@ -151,7 +153,8 @@ impl BlockArena {
         self.usage.get()
     }
 
-    /// A handle that reads [`memory_usage`](Self::memory_usage) on any thread, while the arena works and after it is gone.
+    /// A handle that reads [`memory_usage`](Self::memory_usage) on any thread, while the arena works and after it is
+    /// gone.
     #[must_use]
     pub fn usage_handle(&self) -> UsageHandle {
         UsageHandle { usage: self.usage.clone() }
@@ -166,9 +169,9 @@ impl BlockArena {
     /// Hands out the next `bytes` bytes, of which there are `remaining` at least.
     #[inline(always)]
     fn bump(&mut self, bytes: usize) -> NonNull<u8> {
-        debug_assert!(bytes <= self.remaining, "INV-K1");
+        debug_assert!(bytes <= self.remaining, "INV-block_arena-1");
         let at = self.cursor;
-        // SAFETY: `NonNull::add`: at most `remaining` bytes on, so inside the block or one past it (INV-K1).
+        // SAFETY: `NonNull::add`: at most `remaining` bytes on, so inside the block or one past it (INV-block_arena-1).
         self.cursor = unsafe { at.add(bytes) };
         self.remaining -= bytes;
         at
@@ -209,8 +212,8 @@ impl BlockArena {
         Some(account)
     }
 
-    /// The figures of a refusal that is not the region's: of bytes that nothing could serve, or for want of memory for the
-    /// region or the list.
+    /// The figures of a refusal that is not the region's: of bytes that nothing could serve, or for want of memory for
+    /// the region or the list.
     fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
         match self.region() {
             Some(region) => region.refusal(requested, align, kind),
@@ -223,8 +226,8 @@ impl Drop for BlockArena {
     /// Gives all blocks back, and the usage handles read 0.
     fn drop(&mut self) {
         if let Some(account) = self.account.made() {
-            // SAFETY: `close`'s contract: the extents are the account's, each named once (INV-K2); what points into them
-            // may no longer be used, which every method that hands something out says.
+            // SAFETY: `close`'s contract: the extents are the account's, each named once (INV-block_arena-2); what
+            // points into them may no longer be used, which every method that hands something out says.
             unsafe { account.close(&mut self.blocks) };
         }
         self.usage.set(0);

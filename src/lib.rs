@@ -1,5 +1,5 @@
-//! One bounded region of memory, shared by all threads: a hard byte limit that is never exceeded, exact figures, and fast
-//! paths that take no lock and no atomic read-modify-write.
+//! One bounded region of memory, shared by all threads: a hard byte limit that is never exceeded, exact figures, and
+//! fast paths that take no lock and no atomic read-modify-write.
 //!
 //! ```text
 //!  typed API        Arena::alloc · Local · Scratch · BumpRegion  alloc/       Box, Arc, Vec, String, HashMap in &Heap, Heap, &Arena
@@ -16,9 +16,9 @@
 //!  OS               mapping: reserve once, commit on touch, trim, huge pages  memory/
 //! ```
 //!
-//! - [`Arena`]: bump allocation from any thread through one `&Arena`, freed all at once. What it hands out lives as long as
-//!   the arena's borrow, whichever thread made it; [`Local`] skips the look-up; [`Scratch`] is one thread's arena, freed in
-//!   stages; [`BumpRegion`] is memory of fixed size, one word to exchange.
+//! - [`Arena`]: bump allocation from any thread through one `&Arena`, freed all at once. What it hands out lives as
+//!   long as the arena's borrow, whichever thread made it; [`Local`] skips the look-up; [`Scratch`] is one thread's
+//!   arena, freed in stages; [`BumpRegion`] is memory of fixed size, one word to exchange.
 //! - [`Heap`]: any size, freed one by one, by any thread, coalescing back into the region. `Send + Sync`; an
 //!   [`Allocator`](allocator_api2::alloc::Allocator) for collections, which may be dropped on any thread.
 //! - [`Pool`]: values of one type in slots, with keys that are never issued twice, guards that delay a removal and
@@ -28,8 +28,8 @@
 //!   ([`RegionBuilder::guard_pages`]) a read of what was freed ends the program where it happens.
 //! - [`BestFitArena`]: the region's index alone, over any memory, even memory that does not exist.
 //!
-//! The heap is Bonwick and Adams' *Magazines and Vmem* (USENIX 2001) over an exact best-fit region; the arena is `RocksDB`'s
-//! `ConcurrentArena` without its locks and its waste. Who may enter a shard
+//! The heap is Bonwick and Adams' *Magazines and Vmem* (USENIX 2001) over an exact best-fit region; the arena is
+//! `RocksDB`'s `ConcurrentArena` without its locks and its waste. Who may enter a shard
 //! is decided in `region/shards.rs`; how much all threads together may hold idle (1/16 of the limit), in
 //! `region/budget.rs`.
 //!
@@ -69,8 +69,8 @@
 //! # What it does not do
 //!
 //! It is no `GlobalAlloc`; a `static` may hold a heap in a `LazyLock`. A forked child may use what it has, its parent's
-//! other threads' shards stay as they were. Every ordering is argued for the C11 model and checked with loom; the models
-//! are in `loom_tests/`, compiled with the library, and run by `cargo loom`.
+//! other threads' shards stay as they were. Every ordering is argued for the C11 model and checked with loom; the
+//! models are in `loom_tests/`, compiled with the library, and run by `cargo loom`.
 //!
 //! # Layers
 //!

@@ -1,5 +1,5 @@
-//! [`Block`], a block that is freed when it is dropped, and the [`Source`] it comes from: an arena ([`InArena`]), or any
-//! allocator. [`Header`] is what a block holds before its value: nothing, or the count of an `Arc`.
+//! [`Block`], a block that is freed when it is dropped, and the [`Source`] it comes from: an arena ([`InArena`]), or
+//! any allocator. [`Header`] is what a block holds before its value: nothing, or the count of an `Arc`.
 #![expect(unsafe_code, reason = "frees blocks of bytes")]
 
 use core::alloc::Layout;
@@ -96,7 +96,8 @@ pub(crate) trait Header {
     /// Writes the head.
     ///
     /// # Safety
-    /// `place` is where a value lies in a block of the layout that [`Header::around`] returned; the block is the caller's alone.
+    /// `place` is where a value lies in a block of the layout that [`Header::around`] returned; the block is the
+    /// caller's alone.
     unsafe fn write(place: NonNull<u8>);
 }
 
@@ -130,7 +131,8 @@ impl<S: Source> Block<S> {
     /// Returns the block around the place of a value, which may still be there.
     ///
     /// # Safety
-    /// A block of `source`, of the layout that [`Header::around`] returns for `value`. Nothing uses it when this is dropped.
+    /// A block of `source`, of the layout that [`Header::around`] returns for `value`. Nothing uses it when this is
+    /// dropped.
     #[inline]
     pub(crate) unsafe fn around<H: Header>(source: S, place: NonNull<u8>, value: Layout) -> Self {
         // SAFETY: a block of that layout exists, by this function's contract.

@@ -1,7 +1,7 @@
 //! [`Making`]: values that are made one behind the other in a block.
 //!
-//! - INV-MK1: `block` is a live block of its source. After the head it has room for `slots` values, of which the first
-//!   `built` are made, and they belong to the guard.
+//! - INV-alloc.making-1: `block` is a live block of its source. After the head it has room for `slots` values, of which
+//!   the first `built` are made, and they belong to the guard.
 //!
 //! For values of no size `slots` is the greatest number. One more value than that is refused, so the count never wraps.
 #![expect(unsafe_code, reason = "writes values into blocks of bytes")]
@@ -73,7 +73,7 @@ impl<T, S: Source, H: Header> Making<T, S, H> {
     /// Returns the guard of `built` values in a block without a head that has room for `slots`.
     ///
     /// # Safety
-    /// INV-MK1 with these parts; they are the caller's alone.
+    /// INV-alloc.making-1 with these parts; they are the caller's alone.
     pub(crate) unsafe fn from_parts(values: NonNull<T>, built: usize, slots: usize, source: S) -> Self {
         // SAFETY: as many values are in a block of `source`, so their layout is one.
         let layout = unsafe { Layout::array::<T>(slots).unwrap_unchecked() };
@@ -98,7 +98,7 @@ impl<T, S: Source, H: Header> Making<T, S, H> {
     fn values(&self) -> NonNull<T> {
         // A guard that has no block yet has none of its head either.
         let offset = if self.block.layout.size() == 0 { 0 } else { Self::offset() };
-        // SAFETY: `NonNull::add`: the values lie in the block (INV-MK1).
+        // SAFETY: `NonNull::add`: the values lie in the block (INV-alloc.making-1).
         unsafe { self.block.ptr.add(offset) }.cast()
     }
 
@@ -127,7 +127,7 @@ impl<T, S: Source, H: Header> Making<T, S, H> {
     #[inline(always)]
     pub(crate) unsafe fn put(&mut self, value: T) {
         debug_assert!(self.built < self.slots, "a slot is free");
-        // SAFETY: `NonNull::add`: the slot is one of the block's, by the caller's contract and INV-MK1.
+        // SAFETY: `NonNull::add`: the slot is one of the block's, by the caller's contract and INV-alloc.making-1.
         let slot = unsafe { self.values().add(self.built) };
         // SAFETY: in the block, aligned for `T`, and empty.
         unsafe { slot.write(value) };
@@ -137,8 +137,8 @@ impl<T, S: Source, H: Header> Making<T, S, H> {
     /// Adds the values at `source`, which belong to the guard from now on.
     ///
     /// # Safety
-    /// At `source` there are `count` values, not in the guard's block, which nothing else owns from now on, or which are
-    /// `Copy`; as many slots are free.
+    /// At `source` there are `count` values, not in the guard's block, which nothing else owns from now on, or which
+    /// are `Copy`; as many slots are free.
     #[inline(always)]
     pub(crate) unsafe fn take_over(&mut self, source: *const T, count: usize) {
         // SAFETY: `NonNull::add`: a slot of the block, or its end.
@@ -215,14 +215,14 @@ impl<T, S: Source, H: Header> Making<T, S, H> {
 impl<T, S: Source, H: Header> Drop for Making<T, S, H> {
     fn drop(&mut self) {
         let values = NonNull::slice_from_raw_parts(self.values(), self.built);
-        // SAFETY: INV-MK1: the guard's own values, dropped once, for the guard is being dropped.
+        // SAFETY: INV-alloc.making-1: the guard's own values, dropped once, for the guard is being dropped.
         unsafe { values.drop_in_place() };
     }
 }
 
-/// Doubles `slots` by `resize`, to `needed` and to `first` at least. Where that is refused, `resize` is asked for half as
-/// much beyond the needed, and so on: near the end of memory this still halves what is left, so the number of moves stays
-/// logarithmic.
+/// Doubles `slots` by `resize`, to `needed` and to `first` at least. Where that is refused, `resize` is asked for half
+/// as much beyond the needed, and so on: near the end of memory this still halves what is left, so the number of moves
+/// stays logarithmic.
 pub(crate) fn double<E>(
     slots: usize,
     needed: usize,

@@ -3,7 +3,8 @@
 /// Gives an arena [`Raw`](super::Raw) and the typed methods.
 ///
 /// `typed_methods! { impl BumpRegion }`: results live as long as the borrow of the arena.
-/// `typed_methods! { impl<'a> Local<'a> -> 'a }`: results live for `'a`. A type parameter may stand behind the lifetime.
+/// `typed_methods! { impl<'a> Local<'a> -> 'a }`: results live for `'a`. A type parameter may stand behind the
+/// lifetime.
 ///
 /// The type has an inherent `blocks`.
 macro_rules! typed_methods {
@@ -19,9 +20,9 @@ macro_rules! typed_methods {
         /// # Typed allocation
         ///
         /// Results are exclusive, aligned, and never dropped. A method without `try_` panics with the text of the
-        /// [`AllocError`](crate::AllocError) where its twin returns it; a refusal changes nothing. Values that were made
-        /// in vain, because a later one panicked or failed, are dropped, and their memory is given back if it was taken
-        /// last. What makes values may allocate from the same arena.
+        /// [`AllocError`](crate::AllocError) where its twin returns it; a refusal changes nothing. Values that were
+        /// made in vain, because a later one panicked or failed, are dropped, and their memory is given back if it was
+        /// taken last. What makes values may allocate from the same arena.
         #[allow(clippy::mut_from_ref, reason = "every call hands out memory that nobody else has")]
         #[allow(clippy::must_use_candidate, reason = "a value may be put in for its address to stand, or for a test")]
         $($head)+ {
@@ -126,8 +127,8 @@ macro_rules! typed_methods {
                 $crate::alloc::value::cstr(self, s)
             }
 
-            /// Formats a text, as `format!` does: `alloc_fmt(format_args!("{n} blocks"))`. It grows as it is written, and
-            /// what it did not need goes back.
+            /// Formats a text, as `format!` does: `alloc_fmt(format_args!("{n} blocks"))`. It grows as it is written,
+            /// and what it did not need goes back.
             ///
             /// # Panics
             /// If there is no memory for it, or a `Display` panics or fails.

@@ -1,14 +1,14 @@
 //! The typed methods of every arena, written once.
 //!
-//! [`Raw`] is what an arena has to offer: blocks of bytes that stay for a lifetime. `value.rs` and `slice.rs` make values
-//! in such blocks, each way of making them once, for all arenas; `block.rs` and `making.rs` have the guards that undo what a
-//! panic or a refusal leaves half made; `methods.rs` gives every arena the same inherent methods over these functions. The
-//! guards and `slice.rs` serve the boxes of any allocator too.
+//! [`Raw`] is what an arena has to offer: blocks of bytes that stay for a lifetime. `value.rs` and `slice.rs` make
+//! values in such blocks, each way of making them once, for all arenas; `block.rs` and `making.rs` have the guards that
+//! undo what a panic or a refusal leaves half made; `methods.rs` gives every arena the same inherent methods over these
+//! functions. The guards and `slice.rs` serve the boxes of any allocator too.
 //!
 //! What the results have in common: they are `&mut` of memory that nobody else has, and their values are never dropped,
 //! for the arena forgets them. Only a value that was made in vain is dropped: a closure, an iterator or a `Clone` that
-//! panics or fails at step `k` leaves `k` values behind, which are dropped once each, and the block goes back if it is the
-//! last.
+//! panics or fails at step `k` leaves `k` values behind, which are dropped once each, and the block goes back if it is
+//! the last.
 //!
 //! Closures, iterators and formatting may allocate from the same arena: no reference into the block exists before it is
 //! complete, and a block that is no longer the last is still its holder's.

@@ -1,8 +1,9 @@
-//! Several values, in a block of any source: a number that is known first, or as many as an iterator yields; and for the
-//! arenas what can fail or is formatted.
+//! Several values, in a block of any source: a number that is known first, or as many as an iterator yields; and for
+//! the arenas what can fail or is formatted.
 //!
-//! A function that panics or fails at step `k`, because a closure, a clone or an iterator does, or because the source refuses
-//! to go on, drops the `k` values it has made and frees the block. An iterator's word about its length is a hint.
+//! A function that panics or fails at step `k`, because a closure, a clone or an iterator does, or because the source
+//! refuses to go on, drops the `k` values it has made and frees the block. An iterator's word about its length is a
+//! hint.
 #![expect(unsafe_code, reason = "writes values into blocks of bytes")]
 
 use core::fmt;
@@ -85,8 +86,8 @@ pub(crate) fn fill_copy<'r, R: Raw<'r>, T: Copy>(raw: R, len: usize, value: T) -
     if size_of::<T>() != 0 {
         places.fill(MaybeUninit::new(value));
     }
-    // SAFETY: every place was written, or has no bytes, and `value` shows that its type has values. A place is laid out as
-    // its value; the slice is the caller's alone for `'r`.
+    // SAFETY: every place was written, or has no bytes, and `value` shows that its type has values. A place is laid out
+    // as its value; the slice is the caller's alone for `'r`.
     Ok(unsafe { &mut *(core::ptr::from_mut(places) as *mut [T]) })
 }
 

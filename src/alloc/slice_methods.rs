@@ -132,8 +132,8 @@ macro_rules! slice_methods {
                 $crate::alloc::slice::fill(self, len, f)
             }
 
-            /// Fills a slice with what an iterator yields: as many values as it says it has. What it has beyond that number
-            /// is not asked for.
+            /// Fills a slice with what an iterator yields: as many values as it says it has. What it has beyond that
+            /// number is not asked for.
             ///
             /// # Panics
             /// If there is no memory for it, or the iterator panics, or yields fewer values than it said.
@@ -146,8 +146,8 @@ macro_rules! slice_methods {
                 $crate::alloc::granted($crate::alloc::slice::fill_iter(self, it.into_iter()))
             }
 
-            /// Fills a slice with what an iterator yields: as many values as it says it has. What it has beyond that number
-            /// is not asked for.
+            /// Fills a slice with what an iterator yields: as many values as it says it has. What it has beyond that
+            /// number is not asked for.
             ///
             /// # Errors
             /// If there is no memory for it; nothing is asked of the iterator then.
@@ -193,8 +193,8 @@ macro_rules! slice_methods {
                 $crate::alloc::slice::try_fill(self, len, f)
             }
 
-            /// Fills a slice with what an iterator yields, which can fail; then all of it goes back. As many values as the
-            /// iterator says it has; what it has beyond is not asked for.
+            /// Fills a slice with what an iterator yields, which can fail; then all of it goes back. As many values as
+            /// the iterator says it has; what it has beyond is not asked for.
             ///
             /// # Panics
             /// If there is no memory for it, or the iterator panics, or yields fewer values than it said.
@@ -210,12 +210,12 @@ macro_rules! slice_methods {
                 $crate::alloc::granted_or_init($crate::alloc::slice::try_fill_iter(self, it.into_iter()))
             }
 
-            /// Fills a slice with what an iterator yields, which can fail; then all of it goes back. As many values as the
-            /// iterator says it has; what it has beyond is not asked for.
+            /// Fills a slice with what an iterator yields, which can fail; then all of it goes back. As many values as
+            /// the iterator says it has; what it has beyond is not asked for.
             ///
             /// # Errors
-            /// `Alloc` if there is no memory for it; nothing is asked of the iterator then. `Init` with what the iterator
-            /// first fails with.
+            /// `Alloc` if there is no memory for it; nothing is asked of the iterator then. `Init` with what the
+            /// iterator first fails with.
             ///
             /// # Panics
             /// If the iterator yields fewer values than it said.
@@ -228,8 +228,8 @@ macro_rules! slice_methods {
                 $crate::alloc::slice::try_fill_iter(self, it.into_iter())
             }
 
-            /// Collects an iterator of any length. The slice doubles as it grows, and what it did not need goes back; in
-            /// one step if the iterator's lower bound is its length and nothing else is allocated meanwhile.
+            /// Collects an iterator of any length. The slice doubles as it grows, and what it did not need goes back;
+            /// in one step if the iterator's lower bound is its length and nothing else is allocated meanwhile.
             ///
             /// # Panics
             /// If there is no memory for it, or the iterator panics.
@@ -292,8 +292,8 @@ macro_rules! slice_methods {
                 $crate::alloc::slice::uninit(self, len)
             }
 
-            /// Takes bytes as `layout` says, which stay as long as other results would. None are taken for a size of zero:
-            /// the pointer is aligned, and dangles.
+            /// Takes bytes as `layout` says, which stay as long as other results would. None are taken for a size of
+            /// zero: the pointer is aligned, and dangles.
             ///
             /// # Panics
             /// If there is no memory for them.
@@ -303,8 +303,8 @@ macro_rules! slice_methods {
                 $crate::bump::blocks::Blocks::alloc_or_panic($crate::alloc::Raw::blocks(self), layout)
             }
 
-            /// Takes bytes as `layout` says, which stay as long as other results would. None are taken for a size of zero:
-            /// the pointer is aligned, and dangles.
+            /// Takes bytes as `layout` says, which stay as long as other results would. None are taken for a size of
+            /// zero: the pointer is aligned, and dangles.
             ///
             /// # Errors
             /// If there is no memory for them.

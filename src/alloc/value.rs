@@ -11,8 +11,8 @@ use super::Raw;
 use super::block::{Block, InArena};
 use crate::base::error::{AllocError, AllocValueError};
 
-/// A block of `T`'s layout, which goes back if it is dropped. Values of no size take no memory, which is decided when this
-/// is compiled.
+/// A block of `T`'s layout, which goes back if it is dropped. Values of no size take no memory, which is decided when
+/// this is compiled.
 pub(crate) struct TypedBlock<'r, R: Raw<'r>, T> {
     block: Block<InArena<'r, R>>,
     _for: PhantomData<T>,
@@ -34,7 +34,8 @@ impl<'r, R: Raw<'r>, T> TypedBlock<'r, R, T> {
     /// The place, which stays for `'r`.
     #[inline(always)]
     pub(crate) fn keep(self) -> &'r mut MaybeUninit<T> {
-        // SAFETY: a block of `T`'s layout, the caller's alone for `'r` (`Raw`), or no bytes; it need not be initialised.
+        // SAFETY: a block of `T`'s layout, the caller's alone for `'r` (`Raw`), or no bytes; it need not be
+        // initialised.
         unsafe { self.block.keep().0.cast::<MaybeUninit<T>>().as_mut() }
     }
 

@@ -14,7 +14,7 @@ use crate::bump::blocks::Blocks;
 
 use super::{Arena, Scope};
 
-// A block stands until the arena is reset or dropped, or the scope ends or opens another, which the borrow in every copy of
-// the reference rules out.
+// A block stands until the arena is reset or dropped, or the scope ends or opens another, which the borrow in every
+// copy of the reference rules out.
 allocator! { [] &Arena: |arena| arena.blocks(), resize, resize }
 allocator! { [<Outside>] &Scope<'_, Outside>: |scope| scope.blocks(), resize, resize }

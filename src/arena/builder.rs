@@ -42,8 +42,8 @@ impl ArenaBuilder {
         self
     }
 
-    /// Bytes of a thread's first chunk, and the least of a later one: 4 KiB unless set. A chunk is never longer than what
-    /// its thread may hold idle.
+    /// Bytes of a thread's first chunk, and the least of a later one: 4 KiB unless set. A chunk is never longer than
+    /// what its thread may hold idle.
     pub fn first_chunk(mut self, bytes: usize) -> Self {
         self.options.first_chunk = bytes;
         self
@@ -55,8 +55,8 @@ impl ArenaBuilder {
         self
     }
 
-    /// Threads that may have a chunk of their own at the same time, at least one; those beyond share one. The lesser of four
-    /// times the processors and one for 64 KiB of capacity unless set.
+    /// Threads that may have a chunk of their own at the same time, at least one; those beyond share one. The lesser of
+    /// four times the processors and one for 64 KiB of capacity unless set.
     pub fn max_shards(mut self, threads: usize) -> Self {
         self.options.shards = Some(threads.max(1));
         self

@@ -3,8 +3,8 @@
 //! A value lies in one block with the node of its list. Each shard has a list, and so have all threads without one
 //! together; the last value of a list is dropped first.
 //!
-//! - INV-D1: a list's word is one more than the offset of the node to be dropped first, or 0.
-//! - INV-D2: a value is on a list from its initialisation until just before its destructor runs.
+//! - INV-arena.drops-1: a list's word is one more than the offset of the node to be dropped first, or 0.
+//! - INV-arena.drops-2: a value is on a list from its initialisation until just before its destructor runs.
 //!
 //! A shard's list is its user's; the other is pushed to by exchanges. Relaxed: lists are followed by who has the arena
 //! exclusively, which whoever ended the last borrow has ordered.
@@ -43,7 +43,7 @@ struct Dropped<T> {
 unsafe fn drop_value<T>(node: NonNull<DropNode>) {
     // SAFETY: the caller's contract.
     let value = unsafe { &raw mut (*node.cast::<Dropped<T>>().as_ptr()).value };
-    // SAFETY: initialised by `alloc_dropped`, aligned, dropped once (INV-D2).
+    // SAFETY: initialised by `alloc_dropped`, aligned, dropped once (INV-arena.drops-2).
     unsafe { core::ptr::drop_in_place(value) };
 }
 
@@ -88,7 +88,7 @@ impl Body {
     #[expect(clippy::cast_possible_truncation, reason = "an offset in the region")]
     fn node(&self, bits: u64) -> Option<(NonNull<DropNode>, u64)> {
         let node = self.memory.byte(bits.checked_sub(1)? as usize).cast::<DropNode>();
-        // SAFETY: a node that is on a list is initialised (INV-D1), and its block stands until the reset.
+        // SAFETY: a node that is on a list is initialised (INV-arena.drops-1), and its block stands until the reset.
         let next = unsafe { node.as_ref() }.next;
         Some((node, next))
     }
@@ -107,13 +107,13 @@ impl Body {
         Some(node)
     }
 
-    /// Runs the destructors of all values on the lists. Whoever has the arena exclusively. Those that panic do not keep the
-    /// others from running; the first panic goes on when all have run.
+    /// Runs the destructors of all values on the lists. Whoever has the arena exclusively. Those that panic do not keep
+    /// the others from running; the first panic goes on when all have run.
     pub(super) fn drop_values(&self) {
         let own = self.shards.iter().flat_map(|shard| core::iter::from_fn(|| self.pop_own(shard)));
         run_all(own.chain(core::iter::from_fn(|| self.pop_outside())), |node| {
-            // SAFETY: a node of `alloc_dropped`, so `drop` is that of its value; it is on no list any more (INV-D2), and
-            // the arena is the caller's alone, so no borrow of the value is left.
+            // SAFETY: a node of `alloc_dropped`, so `drop` is that of its value; it is on no list any more
+            // (INV-arena.drops-2), and the arena is the caller's alone, so no borrow of the value is left.
             let drop_value = unsafe { node.as_ref() }.drop;
             // SAFETY: as above.
             unsafe { drop_value(node) };

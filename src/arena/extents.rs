@@ -3,13 +3,13 @@
 //! A node at the end stays where it is when the extent's unused front is given back, and leaves the front, which is
 //! aligned, to the block. A list needs no memory of its own, so a refused request leaves none behind.
 //!
-//! - INV-E1: the extent that ends at granule `end` has its node in granule `end − 1`; `len` is its length, `next` the end
-//!   of the extent taken before it, 0 for none.
-//! - INV-E2: `head` is the end of the extent taken last; it is exchanged in the critical section that takes the extent,
-//!   and the node is written behind it by the same thread, before its request returns.
+//! - INV-arena.extents-1: the extent that ends at granule `end` has its node in granule `end − 1`; `len` is its length,
+//!   `next` the end of the extent taken before it, 0 for none.
+//! - INV-arena.extents-2: `head` is the end of the extent taken last; it is exchanged in the critical section that
+//!   takes the extent, and the node is written behind it by the same thread, before its request returns.
 //!
-//! So the list is whole whenever no request is under way; it is followed only by who has the arena exclusively. Loom does
-//! not see the nodes. `len` is written under the lock, or exclusively.
+//! So the list is whole whenever no request is under way; it is followed only by who has the arena exclusively. Loom
+//! does not see the nodes. `len` is written under the lock, or exclusively.
 #![expect(unsafe_code, reason = "nodes lie in the region's memory")]
 
 use core::ptr::NonNull;
@@ -40,8 +40,9 @@ impl Memory {
     }
 
     fn node<'a>(self, end: u32) -> &'a ExtentNode {
-        // SAFETY: the last granule of a live extent of an arena holds its node and nothing else (INV-E1): written before
-        // it is read (INV-E2), atomics only, and it stands until the extent is given back, after the last look at it.
+        // SAFETY: the last granule of a live extent of an arena holds its node and nothing else (INV-arena.extents-1):
+        // written before it is read (INV-arena.extents-2), atomics only, and it stands until the extent is given back,
+        // after the last look at it.
         unsafe { self.top(end).cast::<ExtentNode>().as_ref() }
     }
 
@@ -50,7 +51,7 @@ impl Memory {
         let node =
             ExtentNode { len: Owned32::new(extent.len), next: Owned32::new(next), kept: Owned32::zero(), _unused: 0 };
         let at = self.top(extent.end()).cast::<ExtentNode>();
-        // SAFETY: the last granule of an extent just taken, aligned, and nobody else's (INV-E1).
+        // SAFETY: the last granule of an extent just taken, aligned, and nobody else's (INV-arena.extents-1).
         unsafe { at.write(node) };
     }
 
@@ -89,8 +90,8 @@ pub(super) struct List {
 }
 
 impl List {
-    /// Puts the extent that ends at granule `end` in front; gives what its node must name as the next. In the section that
-    /// took it, or exclusively.
+    /// Puts the extent that ends at granule `end` in front; gives what its node must name as the next. In the section
+    /// that took it, or exclusively.
     pub(super) fn push(&self, end: u32) -> u32 {
         let next = self.head.get();
         self.head.set(end);

@@ -25,8 +25,9 @@ pub(crate) struct At<'a> {
     pub(super) shard: &'a Shard,
 }
 
-// SAFETY: a block is a range of an extent below its chunk's cursor, of the shared chunk's room, or an extent of its own; each
-// is handed out once until the reset (INV-C1, INV-S1), in the region, which stands with the arena.
+// SAFETY: a block is a range of an extent below its chunk's cursor, of the shared chunk's room, or an extent of its
+// own; each is handed out once until the reset (INV-arena.shard-1, INV-arena.shared-1), in the region, which stands
+// with the arena.
 unsafe impl Blocks for At<'_> {
     #[inline(always)]
     fn bump(self, layout: Layout) -> Option<NonNull<u8>> {
@@ -129,8 +130,8 @@ impl Body {
     }
 }
 
-/// A handle of an arena for one thread, without the look-up of its shard; see [`Arena::local`]. What it hands out lives as
-/// long as the arena's borrow, not as the handle: it outlives the thread.
+/// A handle of an arena for one thread, without the look-up of its shard; see [`Arena::local`]. What it hands out lives
+/// as long as the arena's borrow, not as the handle: it outlives the thread.
 ///
 /// ```
 /// use sharded_arena::Arena;

@@ -1,10 +1,10 @@
 //! `Inner`: what an arena's handles share, and how a thread finds its shard in it.
 //!
-//! An arena that was never used is this struct alone. Its region (unless one was given), shards and figures (the *body*)
-//! are made at its first use, outside the region's lock.
+//! An arena that was never used is this struct alone. Its region (unless one was given), shards and figures (the
+//! *body*) are made at its first use, outside the region's lock.
 //!
-//! - INV-A1: the body, once made, stands until the `Inner` is dropped.
-//! - INV-A2: the body is in its region's list from its making until its drop.
+//! - INV-arena.inner-1: the body, once made, stands until the `Inner` is dropped.
+//! - INV-arena.inner-2: the body is in its region's list from its making until its drop.
 #![expect(unsafe_code, reason = "the region's list")]
 
 use core::alloc::Layout;
@@ -101,7 +101,8 @@ impl Inner {
     pub(crate) fn body(&self) -> Result<&Body, RegionError> {
         let register = |body: &Body| {
             let set: NonNull<dyn ShardSet> = NonNull::from(body);
-            // SAFETY: `register`'s contract: the body does not move (INV-FU1), and its drop unregisters it (INV-A2).
+            // SAFETY: `register`'s contract: the body does not move (INV-region.first_use-1), and its drop unregisters
+            // it (INV-arena.inner-2).
             body.region.section(|section| unsafe { section.register(set) });
         };
         self.body.make(|region| Body::make(region, &self.options), register)

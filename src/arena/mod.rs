@@ -2,13 +2,13 @@
 //!
 //! One request walks through the files like this: the thread's shard (`inner.rs`, `thread/`), a bump in its chunk
 //! (`shard.rs`); no room there: a new chunk, the shared one (`shared.rs`) or an extent of its own (`refill.rs`).
-//! `extents.rs` is the list of all that was taken, `handle.rs` is the arena through one shard, and the handle that skips the lookup, `drops.rs` keeps values
-//! that have destructors to run, `release.rs` gives back. `allocator.rs`
-//! speaks allocator-api2, `idle.rs` is the arena as its region sees it. `scratch/` is one thread's arena with stages, and
-//! `recycle.rs` lends them.
+//! `extents.rs` is the list of all that was taken, `handle.rs` is the arena through one shard, and the handle that
+//! skips the lookup, `drops.rs` keeps values that have destructors to run, `release.rs` gives back. `allocator.rs`
+//! speaks allocator-api2, `idle.rs` is the arena as its region sees it. `scratch/` is one thread's arena with stages,
+//! and `recycle.rs` lends them.
 //!
-//! After the sharded bump chunks of `RocksDB`'s `ConcurrentArena`, without its locks and with the idle memory bounded; the
-//! cursor moves down as in bumpalo.
+//! After the sharded bump chunks of `RocksDB`'s `ConcurrentArena`, without its locks and with the idle memory bounded;
+//! the cursor moves down as in bumpalo.
 #![expect(unsafe_code, reason = "a value just moved into the arena is referred to")]
 
 use crate::base::debug::debug_figures;
@@ -47,8 +47,8 @@ use shard::Shard;
 
 /// Memory that all threads allocate from through one `&Arena`, freed all at once by [`reset`](Self::reset) or drop.
 ///
-/// A request that its thread's chunk has room for takes no lock and no atomic read-modify-write. What it hands out lives as
-/// long as the arena's borrow, whichever thread made it. `Send` and `Sync`; `&Arena` is an
+/// A request that its thread's chunk has room for takes no lock and no atomic read-modify-write. What it hands out
+/// lives as long as the arena's borrow, whichever thread made it. `Send` and `Sync`; `&Arena` is an
 /// [`Allocator`](allocator_api2::alloc::Allocator), whose collections may be dropped on any thread.
 ///
 /// Values are **not dropped**, except those of [`alloc_dropped`](Self::alloc_dropped) and of
@@ -82,8 +82,8 @@ impl Default for Arena {
 }
 
 impl Arena {
-    /// An arena without a limit of its own. Reserves nothing until it is used; then as much address space as the machine
-    /// has memory (at most 64 GiB), of which a page becomes memory when it is first touched.
+    /// An arena without a limit of its own. Reserves nothing until it is used; then as much address space as the
+    /// machine has memory (at most 64 GiB), of which a page becomes memory when it is first touched.
     #[must_use]
     pub fn new() -> Arena {
         Self::with_options(None, Options::default())
@@ -125,11 +125,12 @@ impl Arena {
         Local::new(self)
     }
 
-    /// Lends the calling thread a stack of scratch memory, used again by its next call after the guard is dropped. Charged
-    /// to this arena, freed scope by scope. A call while others are lent to the thread gives another stack.
+    /// Lends the calling thread a stack of scratch memory, used again by its next call after the guard is dropped.
+    /// Charged to this arena, freed scope by scope. A call while others are lent to the thread gives another stack.
     ///
-    /// A stack that waits to be lent again keeps one chunk, within the idle memory that the limits allow; another's refusal
-    /// does not find it. [`trim`](Self::trim) gives it back, and so does the stack's next guard if there is pressure.
+    /// A stack that waits to be lent again keeps one chunk, within the idle memory that the limits allow; another's
+    /// refusal does not find it. [`trim`](Self::trim) gives it back, and so does the stack's next guard if there is
+    /// pressure.
     #[must_use]
     pub fn scratch(&self) -> ScratchGuard<'_> {
         self.recycled.get_or_init(Box::default).lend(&self.inner)
@@ -146,7 +147,8 @@ impl Arena {
     #[expect(clippy::mut_from_ref, reason = "each call gives another value")]
     pub fn alloc_dropped<T: Send + 'static>(&self, value: T) -> &mut T {
         match self.blocks().alloc_dropped(value) {
-            // SAFETY: a fresh block that holds a `T`; it stands until the reset or the drop, which the borrow rules out.
+            // SAFETY: a fresh block that holds a `T`; it stands until the reset or the drop, which the borrow rules
+            // out.
             Ok(mut value) => unsafe { value.as_mut() },
             Err((error, _)) => panic!("{error}"),
         }
@@ -167,9 +169,9 @@ impl Arena {
 
     // ---- everything at once ---------------------------------------------------------------------------------------
 
-    /// Frees everything at once: runs the destructors of [`alloc_dropped`](Self::alloc_dropped), gives the extents back to
-    /// the region and keeps each thread's chunk if it would serve a round like the last, as far as idle memory may go. Pages
-    /// stay committed, so the next round asks the operating system for nothing. One lock for 60 extents.
+    /// Frees everything at once: runs the destructors of [`alloc_dropped`](Self::alloc_dropped), gives the extents back
+    /// to the region and keeps each thread's chunk if it would serve a round like the last, as far as idle memory may
+    /// go. Pages stay committed, so the next round asks the operating system for nothing. One lock for 60 extents.
     ///
     /// # Panics
     /// With the first destructor that panics, after all others have run and everything was freed.
@@ -180,8 +182,8 @@ impl Arena {
         }
     }
 
-    /// Gives back what is idle, and the free pages of the region to the operating system but for `keep_bytes` of them; gives
-    /// the bytes returned. What is handed out stays.
+    /// Gives back what is idle, and the free pages of the region to the operating system but for `keep_bytes` of them;
+    /// gives the bytes returned. What is handed out stays.
     pub fn trim(&mut self, keep_bytes: usize) -> usize {
         self.recycled.take();
         self.inner.made().map_or(0, |body| body.trim(keep_bytes))
@@ -214,9 +216,9 @@ impl Arena {
         self.inner.made().map_or(0, |body| body.budget.peak())
     }
 
-    /// Bytes in blocks that callers hold, as they asked for them; what was freed through the allocator is not among them,
-    /// nor what lies in scratch stacks. Exact when quiet, never below zero beside running threads. Takes the lock; a few loads
-    /// a shard.
+    /// Bytes in blocks that callers hold, as they asked for them; what was freed through the allocator is not among
+    /// them, nor what lies in scratch stacks. Exact when quiet, never below zero beside running threads. Takes the
+    /// lock; a few loads a shard.
     #[cfg(feature = "stats")]
     #[must_use]
     pub fn live_bytes(&self) -> usize {
@@ -240,8 +242,9 @@ impl Arena {
         }
     }
 
-    /// Proves that what the arena has taken from its region is what it has on its lists. For tests and debugging: visits
-    /// every extent; nobody else may use the region meanwhile, nor a [`Scratch`] that was moved out of its guard.
+    /// Proves that what the arena has taken from its region is what it has on its lists. For tests and debugging:
+    /// visits every extent; nobody else may use the region meanwhile, nor a [`Scratch`] that was moved out of its
+    /// guard.
     ///
     /// # Errors
     /// The first thing found that does not hold, with its figures.

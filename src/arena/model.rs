@@ -9,8 +9,8 @@ use super::shard::Shard;
 use super::{Arena, Local};
 
 impl Arena {
-    /// An arena with `shards` shards, whose chunks are `chunk` bytes long, and whose body is made: the model checker does
-    /// not see `OnceLock`, so no role may be the one that makes it.
+    /// An arena with `shards` shards, whose chunks are `chunk` bytes long, and whose body is made: the model checker
+    /// does not see `OnceLock`, so no role may be the one that makes it.
     pub(crate) fn with_shards(region: &Region, shards: usize, chunk: usize) -> Arena {
         let options = Arena::builder().region(region).max_shards(shards).first_chunk(chunk).max_chunk(chunk);
         let arena = options.build().expect("an arena in a region");

@@ -1,11 +1,11 @@
 //! Scratch stacks that are lent to threads and used again: `Arena::scratch`.
 //!
-//! Each thread has a chain of slots in a thread-local table, all threads past their end share one. Who tells threads apart
-//! (the `thread_local` crate) may give an id to a new thread while the former one's destructors still use its value, so a
-//! slot trusts nobody: a flag of its own says whether its stack is lent.
+//! Each thread has a chain of slots in a thread-local table, all threads past their end share one. Who tells threads
+//! apart (the `thread_local` crate) may give an id to a new thread while the former one's destructors still use its
+//! value, so a slot trusts nobody: a flag of its own says whether its stack is lent.
 //!
-//! - INV-Y1: whoever has turned `lent` on has the slot's stack exclusively until it turns it off.
-//! - INV-Y2: a slot, once on a chain, stays there until the arena goes, or has it exclusively.
+//! - INV-arena.recycle-1: whoever has turned `lent` on has the slot's stack exclusively until it turns it off.
+//! - INV-arena.recycle-2: a slot, once on a chain, stays there until the arena goes, or has it exclusively.
 //!
 //! A guard borrows its slot. Leaked, it leaves the slot lent: that stack's memory stays in use until the arena goes.
 #![expect(unsafe_code, reason = "a stack that is lent is used through its slot")]
@@ -30,7 +30,7 @@ struct LentStack {
     next: OnceLock<Box<LentStack>>,
 }
 
-// SAFETY: the stack is used by who has turned `lent` on (INV-Y1), and may go from thread to thread.
+// SAFETY: the stack is used by who has turned `lent` on (INV-arena.recycle-1), and may go from thread to thread.
 unsafe impl Sync for LentStack {}
 
 impl LentStack {
@@ -75,15 +75,15 @@ impl Recycled {
         while !slot.lend() {
             slot = slot.next.get_or_init(Box::default);
         }
-        // SAFETY: this call has turned `lent` on (INV-Y1).
+        // SAFETY: this call has turned `lent` on (INV-arena.recycle-1).
         let stack = unsafe { &mut *slot.stack.get() };
         let stack = stack.get_or_insert_with(|| Scratch::on(Arc::clone(inner)));
         ScratchGuard { slot, stack, inner, thread: PhantomData }
     }
 }
 
-/// A scratch stack that is lent by an arena; see [`Arena::scratch`](super::Arena::scratch). When it is dropped, all that was
-/// allocated is freed, and the thread's next guard is given the same stack with its memory warm.
+/// A scratch stack that is lent by an arena; see [`Arena::scratch`](super::Arena::scratch). When it is dropped, all
+/// that was allocated is freed, and the thread's next guard is given the same stack with its memory warm.
 ///
 /// ```
 /// use sharded_arena::Arena;

@@ -1,15 +1,15 @@
 //! A request that the chunk has no room for: a new chunk, the shared one, or an extent of its own.
 //!
-//! - INV-L1: `leased` covers the idle bytes of every current chunk: granted before it is taken, in the section that takes
-//!   it, and returned after its unused front was given back.
-//! - INV-L2: a shard records the pressure it acts upon before any grant of that pass: a lease taken beside the beginning of
-//!   pressure is returned at the shard's next slow path.
+//! - INV-arena.refill-1: `leased` covers the idle bytes of every current chunk: granted before it is taken, in the
+//!   section that takes it, and returned after its unused front was given back.
+//! - INV-arena.refill-2: a shard records the pressure it acts upon before any grant of that pass: a lease taken beside
+//!   the beginning of pressure is returned at the shard's next slow path.
 //!
-//! A chunk is 1/16 of what its shard has taken since the last reset, so that what it leaves idle is small beside what it
-//! serves; after a reset as long as what the shard took before it, so that a second round hardly comes here. Never more
-//! than the shard may hold idle. A request above a quarter of the chunk gets an extent of its own and leaves the chunk as
-//! it is. Without a lease, or without a shard, a thread bumps through the shared chunk; under pressure every request gets
-//! an extent of its own.
+//! A chunk is 1/16 of what its shard has taken since the last reset, so that what it leaves idle is small beside what
+//! it serves; after a reset as long as what the shard took before it, so that a second round hardly comes here. Never
+//! more than the shard may hold idle. A request above a quarter of the chunk gets an extent of its own and leaves the
+//! chunk as it is. Without a lease, or without a shard, a thread bumps through the shared chunk; under pressure every
+//! request gets an extent of its own.
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
@@ -112,8 +112,8 @@ impl Body {
         grown.max(self.first_chunk).min(self.most_chunk.max(self.first_chunk))
     }
 
-    /// Takes a chunk of up to `want` bytes and puts it on `list`, of which a request needs `need`, whoever gives up `lease` bytes for it. Grants
-    /// what is more than that.
+    /// Takes a chunk of up to `want` bytes and puts it on `list`, of which a request needs `need`, whoever gives up
+    /// `lease` bytes for it. Grants what is more than that.
     pub(super) fn take_chunk(
         &self,
         section: &mut Section<'_>,
@@ -160,8 +160,9 @@ impl Body {
         self.cut(section, self.memory.granule_at(start), room, end)
     }
 
-    /// Gives back the whole granules, in guard mode the whole pages, of `room` unused bytes, from granule `start` on, of the
-    /// extent that ends at `end`; says how many bytes. So a chunk's used part can become unreadable to its last byte.
+    /// Gives back the whole granules, in guard mode the whole pages, of `room` unused bytes, from granule `start` on,
+    /// of the extent that ends at `end`; says how many bytes. So a chunk's used part can become unreadable to its last
+    /// byte.
     fn cut(&self, section: &mut Section<'_>, start: u32, room: usize, end: u32) -> usize {
         let (len, idle) = (end - start, granules(room));
         let unused = match self.region.guard_page() {

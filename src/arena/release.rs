@@ -1,5 +1,5 @@
-//! Everything freed at once: reset, trim, drop. All of it has the arena exclusively, so nobody allocates meanwhile; other
-//! users of the region may give back what its ended threads' shards have idle, under the lock.
+//! Everything freed at once: reset, trim, drop. All of it has the arena exclusively, so nobody allocates meanwhile;
+//! other users of the region may give back what its ended threads' shards have idle, under the lock.
 #![expect(unsafe_code, reason = "extents that nobody uses any more are wiped")]
 
 use crate::base::error::VerifyError;
@@ -13,8 +13,8 @@ use super::inner::Body;
 use super::shard::Shard;
 
 impl Body {
-    /// Nothing is handed out any more. Keeps each shard's chunk if `keep`, where it would serve a round like the last, as
-    /// far as the leases are within the slack; gives back everything else. So the next round finds its memory warm.
+    /// Nothing is handed out any more. Keeps each shard's chunk if `keep`, where it would serve a round like the last,
+    /// as far as the leases are within the slack; gives back everything else. So the next round finds its memory warm.
     pub(super) fn reset(&self, keep: bool) {
         let ended: usize = self.region.section(|section| {
             let keep = keep && self.region.keeps_freed();
@@ -42,8 +42,8 @@ impl Body {
         shard.pins.clear();
         shard.expected.set(shard.used.get());
         shard.used.set(0);
-        // A chunk too short for a round like the last would part the memory that is warm: the longer one that the next round
-        // wants would find no room in it. Without it the warm memory is one free range, and is taken first.
+        // A chunk too short for a round like the last would part the memory that is warm: the longer one that the next
+        // round wants would find no room in it. Without it the warm memory is one free range, and is taken first.
         let keep = keep && shard.lease() >= shard.expected.get();
         let Some(end) = shard.chunk_end().filter(|_| keep) else {
             let lease = shard.close();
@@ -73,7 +73,8 @@ impl Body {
         }
     }
 
-    /// Gives back what is idle, whole pages of it to the operating system but for `keep_bytes`; gives the bytes returned.
+    /// Gives back what is idle, whole pages of it to the operating system but for `keep_bytes`; gives the bytes
+    /// returned.
     pub(super) fn trim(&self, keep_bytes: usize) -> usize {
         self.region.section(|section| {
             for shard in self.shards.iter() {

@@ -3,17 +3,18 @@
 //! The cursor moves down. A shard without a chunk has `cursor = start = 0`, so no request finds room in it, and the
 //! shared path needs no branch of its own.
 //!
-//! - INV-C1: `start ≤ cursor`; the bytes `[start, cursor)` lie in one extent of the region, which ends at granule `end`,
-//!   and are nobody's.
-//! - INV-C2: `start` is a multiple of the granule; the extent's last granule is its node (`extents.rs`), above the cursor's
-//!   highest place.
-//! - INV-C3: `lease` bytes are leased while the shard has a chunk, at least the chunk's length.
-//! - INV-C4: `base − cursor − padding` bytes were handed out here as they were asked for, `freed` taken back (all wrapping):
-//!   a request that needs no padding counts itself by moving the cursor. `base` and the cursor change together, but for
-//!   requests, and for stacks that no other thread reads, only in the region's critical section, where the figure is read.
+//! - INV-arena.shard-1: `start ≤ cursor`; the bytes `[start, cursor)` lie in one extent of the region, which ends at
+//!   granule `end`, and are nobody's.
+//! - INV-arena.shard-2: `start` is a multiple of the granule; the extent's last granule is its node (`extents.rs`),
+//!   above the cursor's highest place.
+//! - INV-arena.shard-3: `lease` bytes are leased while the shard has a chunk, at least the chunk's length.
+//! - INV-arena.shard-4: `base − cursor − padding` bytes were handed out here as they were asked for, `freed` taken back
+//!   (all wrapping): a request that needs no padding counts itself by moving the cursor. `base` and the cursor change
+//!   together, but for requests, and for stacks that no other thread reads, only in the region's critical section,
+//!   where the figure is read.
 //!
-//! Used by one thread at a time: the owner, or the holder of the region's lock once the owner is dead (INV-I3). What
-//! others may read as a hint are single-writer words. The models see a ghost.
+//! Used by one thread at a time: the owner, or the holder of the region's lock once the owner is dead
+//! (INV-region.shards-2). What others may read as a hint are single-writer words. The models see a ghost.
 #![expect(unsafe_code, reason = "zero bytes are a shard; addresses are not null; bytes of the last block move")]
 
 use core::alloc::Layout;
@@ -80,7 +81,8 @@ impl Shard {
         let block = cursor.with_addr(at);
         self.cursor.set(block);
         self.count_padding(cursor.addr() - layout.size() - at);
-        // SAFETY: `start <= at < cursor`, for the size is not zero, and a chunk does not begin at address 0 (INV-C1).
+        // SAFETY: `start <= at < cursor`, for the size is not zero, and a chunk does not begin at address 0
+        // (INV-arena.shard-1).
         Some(unsafe { NonNull::new_unchecked(block) })
     }
 
@@ -144,8 +146,8 @@ impl Shard {
         let moved = NonNull::new(cursor.with_addr(at))?;
         self.cursor.set(moved.as_ptr());
         self.count_padding(end - new.size() - at);
-        // SAFETY: both ranges lie in what was the old block and the free bytes below it, all of it this shard's, and nobody
-        // takes from it meanwhile.
+        // SAFETY: both ranges lie in what was the old block and the free bytes below it, all of it this shard's, and
+        // nobody takes from it meanwhile.
         Some(unsafe { move_bytes(ptr, moved, old.size().min(new.size())) })
     }
 
@@ -153,7 +155,7 @@ impl Shard {
 
     /// Begins to bump through `[start, top)`, whose extent ends at granule `end`; there is no chunk now.
     pub(super) fn open(&self, start: NonNull<u8>, top: NonNull<u8>, end: u32, lease: usize) {
-        debug_assert!(self.end.get() == 0 && start <= top, "INV-C1");
+        debug_assert!(self.end.get() == 0 && start <= top, "INV-arena.shard-1");
         self.start.set(start.addr().get());
         self.cursor.set(top.as_ptr());
         self.base.set(self.base.get().wrapping_add(top.addr().get() as u64));
@@ -192,11 +194,11 @@ impl Shard {
         self.lease.get()
     }
 
-    /// Moves the cursor back up to address `to`, in the chunk or its end: the blocks below are gone, and `live` bytes are
-    /// handed out and not taken back.
+    /// Moves the cursor back up to address `to`, in the chunk or its end: the blocks below are gone, and `live` bytes
+    /// are handed out and not taken back.
     pub(super) fn rewind(&self, to: usize, live: u64) {
         // Below the start nothing is this shard's: who names such a place is mistaken, and gets the start.
-        debug_assert!(to >= self.start.get(), "INV-C1");
+        debug_assert!(to >= self.start.get(), "INV-arena.shard-1");
         let to = to.max(self.start.get());
         self.cursor.set(self.cursor.get().with_addr(to));
         self.base.set(live.wrapping_add(to as u64));

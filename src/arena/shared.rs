@@ -1,11 +1,13 @@
 //! `SharedChunk`: the chunk that threads without a shard, or without a lease, bump through together.
 //!
 //! One word says all: where the free bytes begin (in granules) and how many there are. So a thread never combines the
-//! bounds of one chunk with the cursor of the next, and an exchange that meets an equal word meets an equal state: no ABA.
+//! bounds of one chunk with the cursor of the next, and an exchange that meets an equal word meets an equal state: no
+//! ABA.
 //!
-//! - INV-S1: the `room` bytes from granule `start` on are nobody's; they lie in one extent, which ends at granule `end`.
-//! - INV-S2: `end`, `lease` and `used` describe the chunk that the word is of: all change together, in `replace`, under the
-//!   region's lock. Outside it the figures are hints.
+//! - INV-arena.shared-1: the `room` bytes from granule `start` on are nobody's; they lie in one extent, which ends at
+//!   granule `end`.
+//! - INV-arena.shared-2: `end`, `lease` and `used` describe the chunk that the word is of: all change together, in
+//!   `replace`, under the region's lock. Outside it the figures are hints.
 
 use core::alloc::Layout;
 
@@ -86,8 +88,8 @@ impl SharedChunk {
             let at = bump_down::<usize, START_ALIGN>(floor, floor + room as usize, layout.size(), layout.align())?;
             #[expect(clippy::cast_possible_truncation, reason = "less than the room before")]
             let left = Free { start, room: (at - floor) as u32 };
-            // ORDERING(Acquire): what the chunk's former holders wrote, which its grower saw under the lock, precedes its
-            // use here.  pairs: `replace`'s Release; exchanges between them carry it on.
+            // ORDERING(Acquire): what the chunk's former holders wrote, which its grower saw under the lock, precedes
+            // its use here.  pairs: `replace`'s Release; exchanges between them carry it on.
             //   loom: m06_written_before; Relaxed fails it.
             // Failure is Relaxed: the next exchange acquires.
             match self.word.compare_exchange_weak(seen, left.bits(), Acquire, Relaxed) {
@@ -146,7 +148,8 @@ impl SharedCursor for SharedChunk {
             return false;
         }
         let Ok(room) = u32::try_from(to - floor) else { return false };
-        // ORDERING(Release): who shortens the last block, or gives it back, has written to it before its next holder does.
+        // ORDERING(Release): who shortens the last block, or gives it back, has written to it before its next holder
+        // does.
         //   pairs: `take`'s Acquire.  loom: m06_last_block; Acquire alone fails it.
         // ORDERING(Acquire): who makes it longer takes bytes, as in `take`.  loom: m06_grown; Release alone fails it.
         // Failure is Relaxed: the caller then does without.

@@ -16,9 +16,9 @@ pub(crate) unsafe fn zero_from(block: NonNull<[u8]>, from: usize) {
 
 /// Implements `Allocator` in each version of allocator-api2.
 ///
-/// `allocator! { [] &Arena: |arena| arena.blocks(), resize, resize }`: the expression behind the bar has `alloc`, `free`,
-/// and the methods that make a block longer and shorter. A block stands until it is freed, or until what the handle borrows
-/// or owns goes; copies and clones of a handle are one allocator.
+/// `allocator! { [] &Arena: |arena| arena.blocks(), resize, resize }`: the expression behind the bar has `alloc`,
+/// `free`, and the methods that make a block longer and shorter. A block stands until it is freed, or until what the
+/// handle borrows or owns goes; copies and clones of a handle are one allocator.
 macro_rules! allocator {
     ([$($generic:tt)*] $type:ty: |$this:ident| $blocks:expr, $grow:ident, $shrink:ident) => {
         allocator! { @of allocator_api2 [$($generic)*] $type: |$this| $blocks, $grow, $shrink }

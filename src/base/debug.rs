@@ -1,6 +1,7 @@
 //! `debug_figures!`: `Debug` of what shows some of its figures.
 
-/// Implements `Debug` as the type's name and what the methods named return: `debug_figures! { [] Arena: limit, memory_usage }`.
+/// Implements `Debug` as the type's name and what the methods named return: `debug_figures! { [] Arena: limit,
+/// memory_usage }`.
 macro_rules! debug_figures {
     ([$($generic:tt)*] $type:ident $(<$($of:tt),+>)?: $($figure:ident),+) => {
         impl $($generic)* core::fmt::Debug for $type $(<$($of),+>)? {

@@ -1,6 +1,7 @@
 //! Errors: plain figures, and where the infallible methods end.
 //!
-//! The figures of one [`AllocError`] are read in the critical section that decided the refusal, so they belong together.
+//! The figures of one [`AllocError`] are read in the critical section that decided the refusal, so they belong
+//! together.
 
 use core::fmt::{self, Display};
 
@@ -212,7 +213,8 @@ impl std::error::Error for FreeError {}
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RegionError {
-    /// The capacity is below the least (4 KiB for a region, 16 bytes for a bump region, one granule for a best-fit arena).
+    /// The capacity is below the least (4 KiB for a region, 16 bytes for a bump region, one granule for a best-fit
+    /// arena).
     ZeroCapacity,
     /// The capacity is above the greatest (64 GiB − 4 KiB with 16-byte granules).
     TooLarge,

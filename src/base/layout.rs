@@ -3,9 +3,10 @@
 //! Pure, and generic over the width of the word, so that the very code that runs on addresses is tested over all values
 //! of an 8-bit word.
 //!
-//! - INV-A1: `align_up(v, a) = Some(u)` ⟺ `u` is the least multiple of `a` with `u ≥ v`, and it fits the word.
-//! - INV-A2: `align_down(v, a) = Some(d)` ⟺ `d` is the greatest multiple of `a` with `d ≤ v`.
-//! - INV-A3: both are `None` where `a` is not a power of two.
+//! - INV-base.layout-1: `align_up(v, a) = Some(u)` ⟺ `u` is the least multiple of `a` with `u ≥ v`, and it fits the
+//!   word.
+//! - INV-base.layout-2: `align_down(v, a) = Some(d)` ⟺ `d` is the greatest multiple of `a` with `d ≤ v`.
+//! - INV-base.layout-3: both are `None` where `a` is not a power of two.
 
 use core::alloc::Layout;
 use core::ops::{BitAnd, Not};
@@ -57,10 +58,12 @@ pub(crate) fn align_down<W: Unsigned>(value: W, align: W) -> Option<W> {
     Some(value & !align.mask_below()?)
 }
 
-/// The address at which a block of `size` bytes, aligned to `align`, ends the free bytes `[start, cursor)`: the greatest
-/// that leaves it room. `None` where it does not fit, or for a bad alignment. `start` is a multiple of `START_ALIGN`.
+/// The address at which a block of `size` bytes, aligned to `align`, ends the free bytes `[start, cursor)`: the
+/// greatest that leaves it room. `None` where it does not fit, or for a bad alignment. `start` is a multiple of
+/// `START_ALIGN`.
 ///
-/// - INV-A4: `start ≤ cursor` and `Some(at)` ⟹ `start ≤ at`, `at + size ≤ cursor`, and `at` is a multiple of `align`.
+/// - INV-base.layout-4: `start ≤ cursor` and `Some(at)` ⟹ `start ≤ at`, `at + size ≤ cursor`, and `at` is a multiple of
+///   `align`.
 #[inline(always)]
 pub(crate) fn bump_down<W: Unsigned, const START_ALIGN: u8>(start: W, cursor: W, size: W, align: W) -> Option<W> {
     if cursor.difference(start) < size {

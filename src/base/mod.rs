@@ -1,4 +1,5 @@
-//! Pure values that every layer uses: errors, extents, layout arithmetic, size classes, figures; and the macros of several.
+//! Pure values that every layer uses: errors, extents, layout arithmetic, size classes, figures; and the macros of
+//! several.
 //!
 //! Nothing here is shared between threads or touches memory.
 

@@ -4,10 +4,11 @@
 //! Aligned classes: alignments 32, 64 and 128, every multiple of the alignment to 1 KiB. What has no class is *large*:
 //! an extent of its own, rounded up to the granule.
 //!
-//! - INV-C1: `size(of(l)) >= l.size()`, and a multiple of the granule and, for aligned classes, of the alignment.
-//! - INV-C2: for every layout `m` with `l.size() <= m.size() <= size(of(l))` and the same alignment, `of(m) == of(l)`;
-//!   so a block may be freed with any layout between what was asked and what is usable.
-//! - INV-C3: classes are numbered by length within each alignment, `0 <= class < COUNT`.
+//! - INV-base.size_class-1: `size(of(l)) >= l.size()`, and a multiple of the granule and, for aligned classes, of the
+//!   alignment.
+//! - INV-base.size_class-2: for every layout `m` with `l.size() <= m.size() <= size(of(l))` and the same alignment,
+//!   `of(m) == of(l)`; so a block may be freed with any layout between what was asked and what is usable.
+//! - INV-base.size_class-3: classes are numbered by length within each alignment, `0 <= class < COUNT`.
 
 use core::alloc::Layout;
 
@@ -25,8 +26,8 @@ pub(crate) struct Class(u8);
 mod shape {
     /// Plain classes every 16 bytes.
     pub(super) const FINE: usize = 64;
-    /// Plain classes above those: 8 for each doubling from 1 to 8 KiB, then 4 for each doubling to 32 KiB. Twice as many
-    /// hold half a percent more and miss their magazines more often.
+    /// Plain classes above those: 8 for each doubling from 1 to 8 KiB, then 4 for each doubling to 32 KiB. Twice as
+    /// many hold half a percent more and miss their magazines more often.
     pub(super) const COARSE: usize = 24 + 8;
     /// Greatest alignment that has classes is `16 << ALIGNED`.
     pub(super) const ALIGNED: usize = 3;

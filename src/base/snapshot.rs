@@ -20,8 +20,8 @@ impl Extent {
 
 /// All extents of a region in address order, and the figures that go with them.
 ///
-/// Copied in bounded holds of the lock: exact when the region is quiet; beside running threads every extent was true when
-/// it was copied.
+/// Copied in bounded holds of the lock: exact when the region is quiet; beside running threads every extent was true
+/// when it was copied.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Snapshot {

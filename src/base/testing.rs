@@ -1,7 +1,7 @@
 //! For tests and benchmarks: `LevelDB`-like sequences of random numbers that are the same everywhere.
 
-/// The linear congruential generator that `LevelDB`-like arenas are exercised with: small, fast, the same numbers from the
-/// same seed on every machine. Not for secrets.
+/// The linear congruential generator that `LevelDB`-like arenas are exercised with: small, fast, the same numbers from
+/// the same seed on every machine. Not for secrets.
 ///
 /// One step is `state × 6364136223846793005 + 1 (mod 2^64)`; results are made of the state's upper half.
 ///

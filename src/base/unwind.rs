@@ -12,8 +12,8 @@ impl<T, F: FnMut(&mut T)> Drop for Then<T, F> {
     }
 }
 
-/// Calls `run` with every item. Calls that panic do not keep the others from running; the first panic goes on when all have
-/// run. As with every destructor, one that goes on while another panic passes ends the process.
+/// Calls `run` with every item. Calls that panic do not keep the others from running; the first panic goes on when all
+/// have run. As with every destructor, one that goes on while another panic passes ends the process.
 pub(crate) fn run_all<T>(items: impl Iterator<Item = T>, mut run: impl FnMut(T)) {
     let mut first = None;
     for item in items {

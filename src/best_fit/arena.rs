@@ -1,7 +1,7 @@
 //! `BestFitArena`: [`BestFit`] over a caller's memory, in pointers and bytes.
 //!
-//! - INV-A1: granule `g` is `[base + pad + g × align, …)`, `pad` the bytes up to the first multiple of `align`; all
-//!   granules lie in `[base, base + len)`.
+//! - INV-best_fit.arena-1: granule `g` is `[base + pad + g × align, …)`, `pad` the bytes up to the first multiple of
+//!   `align`; all granules lie in `[base, base + len)`.
 //!
 //! The memory is never read nor written, so it may be locked, shared, on a device, or not exist at all. For that reason
 //! results come from `wrapping_byte_add`, which asks nothing of the base.
@@ -195,7 +195,7 @@ impl<'m> BestFitArena<'m> {
         if whole_less_one < self.index.granules() as usize { Some(whole_less_one as u32 + 1) } else { None }
     }
 
-    /// INV-A1: inside the range, so not null and without a wrap.
+    /// INV-best_fit.arena-1: inside the range, so not null and without a wrap.
     #[inline(always)]
     fn block_at(&self, offset: u32) -> Option<NonNull<u8>> {
         NonNull::new(self.base.wrapping_byte_add(self.pad + self.bytes(offset)))

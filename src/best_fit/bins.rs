@@ -3,11 +3,12 @@
 //! A node is 16 bytes: offset, two ring links, one chain link. Rings are last in first out. The chain of a stretch,
 //! singly linked from its head, holds the nodes of the extents that begin in it: few, because a stretch is 64 granules.
 //!
-//! - INV-B1: nodes `1 ..= max_len` are the rings' heads, by length; node 0 is none. Only the others have an offset.
-//! - INV-B2: `len` is in the map ⟺ ring `len` has a node besides its head.
-//! - INV-B3: `next(prev(n)) = prev(next(n)) = n` in every ring, an empty one's head included.
-//! - INV-B4: node `n` is in the ring of its extent's length and in the chain of its extent's stretch.
-//! - INV-B5: `⌈granules / 2⌉` nodes suffice, because no two free extents are neighbours.
+//! - INV-best_fit.bins-1: nodes `1 ..= max_len` are the rings' heads, by length; node 0 is none. Only the others have
+//!   an offset.
+//! - INV-best_fit.bins-2: `len` is in the map ⟺ ring `len` has a node besides its head.
+//! - INV-best_fit.bins-3: `next(prev(n)) = prev(next(n)) = n` in every ring, an empty one's head included.
+//! - INV-best_fit.bins-4: node `n` is in the ring of its extent's length and in the chain of its extent's stretch.
+//! - INV-best_fit.bins-5: `⌈granules / 2⌉` nodes suffice, because no two free extents are neighbours.
 //!
 //! Not synchronised. Deliberately absent: the length in a node; its ring and the start bits both know it.
 
@@ -220,7 +221,7 @@ impl Bins {
         nodes.take_while(|node| *node != 0).take((self.fresh - self.first) as usize + 1)
     }
 
-    /// For the proof: INV-B1, INV-B3 and INV-B4 of a node that a ring holds.
+    /// For the proof: INV-best_fit.bins-1, INV-best_fit.bins-3 and INV-best_fit.bins-4 of a node that a ring holds.
     pub(super) fn is_in_place(&self, found: Found) -> bool {
         let Found { extent: Extent { offset, .. }, node } = found;
         let [_, prev, next, _] = self.nodes[node as usize];
@@ -231,7 +232,8 @@ impl Bins {
                 == Some(node)
     }
 
-    /// For the proof: INV-S1 of the map; all nodes ever used are spare or one of `count` in the chains of these lines.
+    /// For the proof: INV-best_fit.bitmap-1 of the map; all nodes ever used are spare or one of `count` in the chains
+    /// of these lines.
     pub(super) fn has_no_more_than(&self, count: u32, lines: impl Iterator<Item = usize>) -> bool {
         const STRETCHES: usize = (LINE_GRANULES / STRETCH) as usize;
         let heads = lines.flat_map(|line| self.heads.iter().skip(line * STRETCHES).take(STRETCHES));

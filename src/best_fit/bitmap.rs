@@ -2,8 +2,9 @@
 //!
 //! [`BitSet`] has the length given at construction, [`BinSet`] 4,096 members at most and two levels, without a loop.
 //!
-//! - INV-S1: bit `i` of level `n + 1` is set ⟺ word `i` of level `n` is not zero.
-//! - INV-S2: the last word of every level is zero. No member lies there; a climb may look one word too far.
+//! - INV-best_fit.bitmap-1: bit `i` of level `n + 1` is set ⟺ word `i` of level `n` is not zero.
+//! - INV-best_fit.bitmap-2: the last word of every level is zero. No member lies there; a climb may look one word too
+//!   far.
 //!
 //! Not synchronised; not here: counting, iteration.
 
@@ -108,7 +109,7 @@ impl BitSet {
         index
     }
 
-    /// INV-S1 and INV-S2.
+    /// INV-best_fit.bitmap-1 and INV-best_fit.bitmap-2.
     pub(super) fn is_consistent(&self) -> bool {
         (0..self.levels).all(|level| {
             let end = self.starts[..self.levels].get(level + 1).copied().unwrap_or(self.words.len());
@@ -150,7 +151,7 @@ impl BinSet {
     pub(super) fn remove_if(&mut self, really: bool, member: u32) {
         let word = &mut self.words[(member / 64 % 64) as usize];
         *word &= !(u64::from(really) << (member % 64));
-        // INV-S1 makes this right for any word.
+        // INV-best_fit.bitmap-1 makes this right for any word.
         self.top &= !(u64::from(*word == 0) << (member / 64 % 64));
     }
 
@@ -177,7 +178,7 @@ impl BinSet {
         Some(word * 64 + self.words[word as usize].checked_ilog2()?)
     }
 
-    /// INV-S1.
+    /// INV-best_fit.bitmap-1.
     pub(super) fn is_consistent(&self) -> bool {
         (0..64).all(|i| (self.words[i] != 0) == (self.top >> i & 1 != 0))
     }

@@ -1,6 +1,6 @@
 //! `FreeIndex`: the free extents by length and by offset: exact bins for the shorter, a trie for the longer.
 //!
-//! - INV-I1: a free extent is in the bins ⟺ its length is below [`Bins::BOUND`], else in the trie.
+//! - INV-best_fit.index-1: a free extent is in the bins ⟺ its length is below [`Bins::BOUND`], else in the trie.
 //!
 //! Not synchronised. It knows lengths only as its callers tell them; the start bits are the truth.
 

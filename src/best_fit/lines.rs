@@ -3,11 +3,12 @@
 //! A word of start bits and a word of free bits lie side by side for 64 granules; four such pairs are a line, 64 bytes
 //! for 256 granules. A summary of the lines that hold a start bounds the search for a neighbour.
 //!
-//! - INV-L1: granule `g` begins an extent ⟺ its start bit is set; so do 0 and `granules`, the guard after the last.
-//! - INV-L2: the free bit of `g` is set ⟺ `g` is the first or the last granule of a free extent. So one bit says
-//!   whether the left neighbour of an extent is free.
-//! - INV-L3: line `i` is in the summary ⟺ it holds a start bit.
-//! - INV-L4: the last line lies wholly after the guard and is vacant: a search may look one pair too far.
+//! - INV-best_fit.lines-1: granule `g` begins an extent ⟺ its start bit is set; so do 0 and `granules`, the guard after
+//!   the last.
+//! - INV-best_fit.lines-2: the free bit of `g` is set ⟺ `g` is the first or the last granule of a free extent. So one
+//!   bit says whether the left neighbour of an extent is free.
+//! - INV-best_fit.lines-3: line `i` is in the summary ⟺ it holds a start bit.
+//! - INV-best_fit.lines-4: the last line lies wholly after the guard and is vacant: a search may look one pair too far.
 //!
 //! Not synchronised. Deliberately absent: lengths. The distance to the next start is the length.
 
@@ -140,7 +141,8 @@ impl Lines {
     pub(super) fn next_start(&self, granule: u32) -> u32 {
         let index = pair_of(granule);
         let bit = bit_of(granule);
-        // Two words at once: which of them holds the start cannot be predicted. INV-L4: there is a second.
+        // Two words at once: which of them holds the start cannot be predicted. INV-best_fit.lines-4: there is a
+        // second.
         let (here, behind) = (self.pairs()[index][START] & !(bit | (bit - 1)), self.pairs()[index + 1][START]);
         if here | behind == 0 {
             return self.next_start_from(index + 2);
@@ -162,7 +164,7 @@ impl Lines {
         granule_at(index - usize::from(here == 0), near.ilog2())
     }
 
-    /// Returns the first start in pair `index` or after it. INV-L1: the guard bounds the search.
+    /// Returns the first start in pair `index` or after it. INV-best_fit.lines-1: the guard bounds the search.
     #[inline(never)]
     fn next_start_from(&self, index: usize) -> u32 {
         let pairs = self.pairs();
@@ -174,7 +176,7 @@ impl Lines {
         granule_at(found, pairs[found][START].trailing_zeros() % 64)
     }
 
-    /// Returns the last start in a pair before `index`. INV-L1: the start at 0 bounds the search.
+    /// Returns the last start in a pair before `index`. INV-best_fit.lines-1: the start at 0 bounds the search.
     #[inline(never)]
     fn prev_start_below(&self, index: usize) -> u32 {
         let pairs = self.pairs();
@@ -201,7 +203,7 @@ impl Lines {
         self.pairs().iter().map(|pair| pair[FREE].count_ones()).sum()
     }
 
-    /// For the proof: INV-L3 of every line, and the summary's own invariants.
+    /// For the proof: INV-best_fit.lines-3 of every line, and the summary's own invariants.
     pub(super) fn summary_is_consistent(&self) -> bool {
         let is_named = |line| self.occupied.next(line) == Some(line);
         self.occupied.is_consistent()

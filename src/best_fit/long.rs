@@ -6,11 +6,12 @@
 //! An extent's node lies at the position `offset / 4,096`: two extents of that length cannot begin in one such stretch.
 //! So the node is found by its offset, and nothing is ever allocated.
 //!
-//! - INV-G1: node `offset / 4,096 + 1` holds the free extent; node 0 is none; a node not in use has length 0.
-//! - INV-G2: below child `c` of a node at depth `d` of class `k`, bit `k - 1 - d` of every length is `c`. A class is in
-//!   the map ⟺ it has a root.
-//! - INV-G3: equals of a node of the trie are in its ring and `AWAY` is their parent. After the node come its equals
-//!   from the newest to the oldest.
+//! - INV-best_fit.long-1: node `offset / 4,096 + 1` holds the free extent; node 0 is none; a node not in use has length
+//!   0.
+//! - INV-best_fit.long-2: below child `c` of a node at depth `d` of class `k`, bit `k - 1 - d` of every length is `c`.
+//!   A class is in the map ⟺ it has a root.
+//! - INV-best_fit.long-3: equals of a node of the trie are in its ring and `AWAY` is their parent. After the node come
+//!   its equals from the newest to the oldest.
 //!
 //! Not synchronised. Deliberately absent: balance; lengths have 32 bits, so depth is bounded by itself.
 
@@ -237,7 +238,7 @@ impl LongExtents {
         self.roots.iter().enumerate().map(below).sum()
     }
 
-    /// INV-G1 to INV-G3 from `node` down, where lengths are in `[low, low + width)`.
+    /// INV-best_fit.long-1 to INV-best_fit.long-3 from `node` down, where lengths are in `[low, low + width)`.
     fn count_below(
         &self,
         node: LongId,

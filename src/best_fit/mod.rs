@@ -14,10 +14,11 @@
 //! Off this path: [`aligned`] takes at a place that is asked for, [`resize`] moves the edges of used extents,
 //! [`verify`] proves the invariants and counts the metadata, [`arena`] is the public face in pointers and bytes.
 //!
-//! - INV-F1: the extents, used and free, tile `[0, granules)`; no two neighbours are both free.
-//! - INV-F2: an extent is in the index, with its offset and length ⟺ its free bits are set ([`lines`]).
-//! - INV-F3: `used + free = granules`, `used = Σ len` of the used extents, and the counts of both kinds are exact.
-//! - INV-F4: every start bit besides those of 0 and the guard is at or above `lowest`.
+//! - INV-best_fit-1: the extents, used and free, tile `[0, granules)`; no two neighbours are both free.
+//! - INV-best_fit-2: an extent is in the index, with its offset and length ⟺ its free bits are set ([`lines`]).
+//! - INV-best_fit-3: `used + free = granules`, `used = Σ len` of the used extents, and the counts of both kinds are
+//!   exact.
+//! - INV-best_fit-4: every start bit besides those of 0 and the guard is at or above `lowest`.
 //!
 //! Not synchronised: the caller holds it mutably, in a region by holding the lock.
 //! Deliberately absent: pointers, sizes in bytes, limits, growth.
@@ -231,7 +232,8 @@ impl BestFit {
         self.used_extents -= 1;
         let left = self.lines.is_free_before(offset);
         let right = self.lines.is_free(end);
-        // Where the joined extent ends; and INV-L2 at the joint, unless its granule is an end of the joined one too.
+        // Where the joined extent ends; and INV-best_fit.lines-2 at the joint, unless its granule is an end of the
+        // joined one too.
         let stop = if right {
             let stop = self.lines.next_start(end);
             if stop == end + 1 {

@@ -1,6 +1,7 @@
 //! Used extents that change their length in place: an end split off, granules taken from a free neighbour.
 //!
-//! Each is a division and a give-back, or a take at an edge and a join, so INV-F1 to INV-F4 are kept as there.
+//! Each is a division and a give-back, or a take at an edge and a join, so INV-best_fit-1 to INV-best_fit-4 are kept as
+//! there.
 
 use super::BestFit;
 use crate::base::error::FreeError;

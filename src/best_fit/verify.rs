@@ -44,7 +44,7 @@ impl BestFit {
         self.check_index()
     }
 
-    /// INV-F1, INV-F4 and INV-L2 of one extent.
+    /// INV-best_fit-1, INV-best_fit-4 and INV-best_fit.lines-2 of one extent.
     fn check_extent(&self, extent: Extent, used: bool, tally: &mut Tally) -> Result<(), VerifyError> {
         let Extent { offset, len } = extent;
         let below = offset != 0 && offset < self.lowest;
@@ -67,7 +67,8 @@ impl BestFit {
         Ok(())
     }
 
-    /// INV-F2, INV-I1, INV-B1 to INV-B5, INV-G1 to INV-G3: the index holds what the bits say and nothing else.
+    /// INV-best_fit-2, INV-best_fit.index-1, INV-best_fit.bins-1 to INV-best_fit.bins-5, INV-best_fit.long-1 to
+    /// INV-best_fit.long-3: the index holds what the bits say and nothing else.
     ///
     /// It holds as many extents as there are, each of them one that is free, and none twice: so all of them.
     fn check_index(&self) -> Result<(), VerifyError> {
@@ -98,7 +99,8 @@ impl BestFit {
     pub(crate) fn metadata_touched(&self) -> usize {
         let page = page_bytes();
         let lowest_line = (self.lowest / LINE_GRANULES) as usize;
-        // INV-F4: below `lowest` only the first page of a table holds anything, besides what is counted from the top.
+        // INV-best_fit-4: below `lowest` only the first page of a table holds anything, besides what is counted from
+        // the top.
         let above = |bytes: usize| {
             let untouched = (bytes as u64 * lowest_line as u64 / self.lines.count() as u64) as usize / page * page;
             (bytes - untouched.saturating_sub(page)).next_multiple_of(page).min(bytes)

@@ -1,7 +1,8 @@
 //! A value that many handles own, on any threads, in one block with the count of them.
 //!
-//! - INV-X2: `ptr` is where a value stands behind a count, in one live block of `alloc` that [`Counted`] laid out; the
-//!   count is the number of handles, those that were forgotten too; while it is not zero the value is initialised.
+//! - INV-boxed.arc-1: `ptr` is where a value stands behind a count, in one live block of `alloc` that [`Counted`] laid
+//!   out; the count is the number of handles, those that were forgotten too; while it is not zero the value is
+//!   initialised.
 //!
 //! The count is the only word that threads meet at. Whoever takes it to zero is alone with the block. There is no weak
 //! count: a value cannot refer to its own handle and be dropped, and a count of one is an owner who is alone.
@@ -19,12 +20,12 @@ use crate::alloc::block::{Block, Header};
 use crate::base::error::granted;
 use crate::sync::{Acquire, AtomicUsize, Relaxed, Release};
 
-/// A value in a block of `A`, shared by the handles that were cloned from one another; the last one to go drops the value
-/// and frees the block, on whatever thread.
+/// A value in a block of `A`, shared by the handles that were cloned from one another; the last one to go drops the
+/// value and frees the block, on whatever thread.
 ///
-/// One block holds the count and the value, and nothing else; there are no weak handles. A handle is as large as a pointer
-/// and the allocator's handle. Cloning one adds to the count and clones the allocator's handle: `&Heap` for nothing, a
-/// `Heap` by value at the cost of another count.
+/// One block holds the count and the value, and nothing else; there are no weak handles. A handle is as large as a
+/// pointer and the allocator's handle. Cloning one adds to the count and clones the allocator's handle: `&Heap` for
+/// nothing, a `Heap` by value at the cost of another count.
 ///
 /// ```
 /// use sharded_arena::{Heap, boxed::Arc};
@@ -46,11 +47,11 @@ pub struct Arc<T: ?Sized, A: Allocator + Clone> {
     pub(super) _owns: PhantomData<T>,
 }
 
-// SAFETY: handles of one value on two threads share it (`T: Sync`), either may drop it or take it out (`T: Send`), and each
-// uses and drops its own handle of the allocator (`A: Send`); the count is atomic.
+// SAFETY: handles of one value on two threads share it (`T: Sync`), either may drop it or take it out (`T: Send`), and
+// each uses and drops its own handle of the allocator (`A: Send`); the count is atomic.
 unsafe impl<T: ?Sized + Sync + Send, A: Allocator + Clone + Send> Send for Arc<T, A> {}
-// SAFETY: a shared handle can be cloned, through a shared allocator (`A: Sync`), on a thread where the clone may then be the
-// last: `T: Send`. That thread frees with the clone what it could free through the shared allocator.
+// SAFETY: a shared handle can be cloned, through a shared allocator (`A: Sync`), on a thread where the clone may then
+// be the last: `T: Send`. That thread frees with the clone what it could free through the shared allocator.
 unsafe impl<T: ?Sized + Sync + Send, A: Allocator + Clone + Sync> Sync for Arc<T, A> {}
 
 /// The count stands before the value, next to it.
@@ -84,8 +85,8 @@ impl Counted {
 }
 
 impl<T, A: Allocator + Clone> Arc<T, A> {
-    /// Gives this handle up and takes the value out if it was the last; the block goes back then. Of handles that are given
-    /// up so, on however many threads, exactly one gets the value.
+    /// Gives this handle up and takes the value out if it was the last; the block goes back then. Of handles that are
+    /// given up so, on however many threads, exactly one gets the value.
     ///
     /// ```
     /// use sharded_arena::{Heap, boxed::Arc};
@@ -98,7 +99,7 @@ impl<T, A: Allocator + Clone> Arc<T, A> {
     pub fn into_inner(this: Self) -> Option<T> {
         let last = this.release();
         let (ptr, alloc) = this.into_parts();
-        // SAFETY: INV-X2, and no other handle is left.
+        // SAFETY: INV-boxed.arc-1, and no other handle is left.
         last.then(|| unsafe { Self::take_out(ptr, &alloc) })
     }
 
@@ -111,7 +112,7 @@ impl<T, A: Allocator + Clone> Arc<T, A> {
             return Err(this);
         }
         let (ptr, alloc) = this.into_parts();
-        // SAFETY: INV-X2, and there is no other handle.
+        // SAFETY: INV-boxed.arc-1, and there is no other handle.
         Ok(unsafe { Self::take_out(ptr, &alloc) })
     }
 
@@ -124,8 +125,8 @@ impl<T, A: Allocator + Clone> Arc<T, A> {
         unsafe { ptr.read() }
     }
 
-    /// The value, exclusively: where other handles share it, a clone of it comes into this one, in a block of a clone of the
-    /// allocator.
+    /// The value, exclusively: where other handles share it, a clone of it comes into this one, in a block of a clone
+    /// of the allocator.
     ///
     /// # Panics
     /// If the allocator refuses the clone.
@@ -137,8 +138,8 @@ impl<T, A: Allocator + Clone> Arc<T, A> {
         granted(Self::try_make_mut(this))
     }
 
-    /// The value, exclusively: where other handles share it, a clone of it comes into this one, in a block of a clone of the
-    /// allocator.
+    /// The value, exclusively: where other handles share it, a clone of it comes into this one, in a block of a clone
+    /// of the allocator.
     ///
     /// # Errors
     /// If the allocator refuses the clone, which comes back; this handle is as it was.
@@ -149,7 +150,7 @@ impl<T, A: Allocator + Clone> Arc<T, A> {
         if !this.is_only() {
             *this = Self::try_new_in((**this).clone(), this.alloc.clone())?;
         }
-        // SAFETY: INV-X2, and this handle, which is borrowed exclusively, is the only one.
+        // SAFETY: INV-boxed.arc-1, and this handle, which is borrowed exclusively, is the only one.
         Ok(unsafe { this.ptr.as_mut() })
     }
 }
@@ -176,16 +177,16 @@ impl<T: ?Sized, A: Allocator + Clone> Arc<T, A> {
         if !this.is_only() {
             return None;
         }
-        // SAFETY: INV-X2, and this handle, which is borrowed exclusively, is the only one.
+        // SAFETY: INV-boxed.arc-1, and this handle, which is borrowed exclusively, is the only one.
         Some(unsafe { this.ptr.as_mut() })
     }
 
     /// A handle that [`into_raw_with_allocator`](Self::into_raw_with_allocator) gave away.
     ///
     /// # Safety
-    /// `raw` and `alloc` are what that gave, once for each time that it did. `raw` may have been cast since, or coerced to
-    /// a slice or a trait object, if what it points to now is a value of `T` at the same address and of the same layout;
-    /// it was not made from a reference, which reaches the value only.
+    /// `raw` and `alloc` are what that gave, once for each time that it did. `raw` may have been cast since, or coerced
+    /// to a slice or a trait object, if what it points to now is a value of `T` at the same address and of the same
+    /// layout; it was not made from a reference, which reaches the value only.
     #[inline]
     pub unsafe fn from_raw_in(raw: *const T, alloc: A) -> Self {
         // SAFETY: not null, by this function's contract.
@@ -208,15 +209,16 @@ impl<T: ?Sized, A: Allocator + Clone> Arc<T, A> {
         A: 'a,
     {
         let this = ManuallyDrop::new(this);
-        // SAFETY: INV-X2: the count stays above zero; the allocator, valid for `'a` and never dropped, keeps its memory.
+        // SAFETY: INV-boxed.arc-1: the count stays above zero; the allocator, valid for `'a` and never dropped, keeps
+        // its memory.
         unsafe { this.ptr.as_ref() }
     }
 
     #[inline]
     pub(super) fn count(&self) -> &AtomicUsize {
-        // SAFETY: INV-X2: the value stands behind its count.
+        // SAFETY: INV-boxed.arc-1: the value stands behind its count.
         let count = unsafe { Counted::count(self.ptr.cast()) };
-        // SAFETY: INV-X2: the block is live as long as a handle is.
+        // SAFETY: INV-boxed.arc-1: the block is live as long as a handle is.
         unsafe { count.as_ref() }
     }
 
@@ -228,7 +230,8 @@ impl<T: ?Sized, A: Allocator + Clone> Arc<T, A> {
         self.count().load(Acquire) == 1
     }
 
-    /// Takes this handle out of the count; whether it was the last. Afterwards the block is another's, or this caller's.
+    /// Takes this handle out of the count; whether it was the last. Afterwards the block is another's, or this
+    /// caller's.
     #[inline]
     fn release(&self) -> bool {
         // ORDERING(Release): what this thread did with the value precedes what the last handle does to it.
@@ -253,12 +256,12 @@ impl<T: ?Sized, A: Allocator + Clone> Clone for Arc<T, A> {
     fn clone(&self) -> Self {
         // First, for it may panic.
         let alloc = self.alloc.clone();
-        // Relaxed: who clones has a handle, by which the value was seen; the new one goes to another thread by what orders
-        // it there.
+        // Relaxed: who clones has a handle, by which the value was seen; the new one goes to another thread by what
+        // orders it there.
         let before = self.count().fetch_add(1, Relaxed);
         if before > isize::MAX.unsigned_abs() {
-            // Taken back, or panics that are caught could bring the count round to zero where words are short; meanwhile it
-            // is too high by no more than the number of threads.
+            // Taken back, or panics that are caught could bring the count round to zero where words are short;
+            // meanwhile it is too high by no more than the number of threads.
             // Relaxed: this thread's own handle keeps it from being the last.
             self.count().fetch_sub(1, Relaxed);
             too_many();
@@ -281,9 +284,10 @@ impl<T: ?Sized, A: Allocator + Clone> Drop for Arc<T, A> {
         }
         // The layout is read while there is a value to read it from.
         let layout = Layout::for_value::<T>(self);
-        // SAFETY: INV-X2: the value's block. The guard frees it behind the value, also if its destructor panics.
+        // SAFETY: INV-boxed.arc-1: the value's block. The guard frees it behind the value, also if its destructor
+        // panics.
         let _block = unsafe { Block::around::<Counted>(&self.alloc, self.ptr.cast(), layout) };
-        // SAFETY: INV-X2: the last handle's value, dropped once.
+        // SAFETY: INV-boxed.arc-1: the last handle's value, dropped once.
         unsafe { self.ptr.drop_in_place() };
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! [`unsize!`](crate::unsize) has the compiler coerce the raw pointer, which it does to a type that the value's really
 //! unsizes to and to no other, with the metadata that belong to it, at the same address. A function from `&mut T` to
-//! `&mut U` is no substitute, even one whose result is at the same address and of the same layout: a value of no size may
-//! be another's, borrowed, and would be dropped twice; a field as large as its owner would be dropped as if nobody owned
-//! it.
+//! `&mut U` is no substitute, even one whose result is at the same address and of the same layout: a value of no size
+//! may be another's, borrowed, and would be dropped twice; a field as large as its owner would be dropped as if nobody
+//! owned it.
 #![expect(unsafe_code, reason = "puts a value's owner together again around another pointer to it")]
 
 use core::any::Any;
@@ -145,8 +145,8 @@ downcast! { Box, "Box", dyn Any + Send + Sync, [+ Send + Sync], Allocator }
 downcast! { Arc, "Arc", dyn Any, [], Allocator + Clone }
 downcast! { Arc, "Arc", dyn Any + Send + Sync, [+ Send + Sync], Allocator + Clone }
 
-/// Coerces a [`boxed::Box`](crate::boxed::Box) or a [`boxed::Arc`](crate::boxed::Arc) to one of a trait object or a slice:
-/// `unsize!(owner, dyn Trait)`. Nothing moves; it costs nothing.
+/// Coerces a [`boxed::Box`](crate::boxed::Box) or a [`boxed::Arc`](crate::boxed::Arc) to one of a trait object or a
+/// slice: `unsize!(owner, dyn Trait)`. Nothing moves; it costs nothing.
 ///
 /// The compiler says no where it would for the standard library's box; stable Rust coerces no others by itself.
 ///

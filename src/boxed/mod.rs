@@ -1,14 +1,14 @@
-//! Owners over any allocator: [`Box`], one value with one owner, and [`Arc`], one value with many; the value is dropped,
-//! and its memory comes back.
+//! Owners over any allocator: [`Box`], one value with one owner, and [`Arc`], one value with many; the value is
+//! dropped, and its memory comes back.
 //!
-//! They are not the boxes of `allocator_api2`, which leak their block when the value's destructor panics. Here the block
-//! goes back first in order and last in time: what frees it exists before the destructor runs, and frees while the panic
-//! passes.
+//! They are not the boxes of `allocator_api2`, which leak their block when the value's destructor panics. Here the
+//! block goes back first in order and last in time: what frees it exists before the destructor runs, and frees while
+//! the panic passes.
 //!
-//! Stable Rust coerces no box of a library's to a box of a slice or a trait object. Slices and texts have constructors of
-//! their own (`slice.rs`, `text.rs`), and [`unsize!`](crate::unsize) is the coercion, written out (`cast.rs`).
+//! Stable Rust coerces no box of a library's to a box of a slice or a trait object. Slices and texts have constructors
+//! of their own (`slice.rs`, `text.rs`), and [`unsize!`](crate::unsize) is the coercion, written out (`cast.rs`).
 //!
-//! - INV-X1: `ptr` is a live block of `alloc`, of the value's layout, that nobody else uses; the value in it is
+//! - INV-boxed-1: `ptr` is a live block of `alloc`, of the value's layout, that nobody else uses; the value in it is
 //!   initialised. A value of no size has no block.
 #![expect(unsafe_code, reason = "owns a value in a block of an allocator")]
 
@@ -37,8 +37,8 @@ use crate::alloc::block::{Block, Plain};
 
 /// A value in a block of `A`, dropped and freed with the box.
 ///
-/// As large as a pointer and the allocator's handle. `&Heap` is the handle to choose: it may be copied for nothing, and the
-/// box may go to another thread and be dropped there. A `Heap` by value keeps the heap alive instead.
+/// As large as a pointer and the allocator's handle. `&Heap` is the handle to choose: it may be copied for nothing, and
+/// the box may go to another thread and be dropped there. A `Heap` by value keeps the heap alive instead.
 ///
 /// ```
 /// use sharded_arena::{Heap, boxed::Box};
@@ -56,7 +56,7 @@ pub struct Box<T: ?Sized, A: Allocator> {
     _owns: PhantomData<T>,
 }
 
-// SAFETY: the box is a `T` and an `A`, held by nobody else (INV-X1); the pointer adds nothing of its own.
+// SAFETY: the box is a `T` and an `A`, held by nobody else (INV-boxed-1); the pointer adds nothing of its own.
 unsafe impl<T: ?Sized + Send, A: Allocator + Send> Send for Box<T, A> {}
 // SAFETY: a shared box gives a shared `T` and a shared `A`, no more.
 unsafe impl<T: ?Sized + Sync, A: Allocator + Sync> Sync for Box<T, A> {}
@@ -66,20 +66,20 @@ impl<T, A: Allocator> Box<T, A> {
     #[must_use = "drop the box if the value is not wanted"]
     pub fn into_inner(this: Self) -> T {
         let (ptr, alloc) = this.into_parts();
-        // SAFETY: INV-X1: the value's block, which goes back behind it.
+        // SAFETY: INV-boxed-1: the value's block, which goes back behind it.
         let _block = unsafe { Block::around::<Plain>(&alloc, ptr.cast(), const { Layout::new::<T>() }) };
-        // SAFETY: INV-X1: the value is there, and the box that owned it is gone.
+        // SAFETY: INV-boxed-1: the value is there, and the box that owned it is gone.
         unsafe { ptr.read() }
     }
 }
 
 impl<T: ?Sized, A: Allocator> Box<T, A> {
-    /// A box of a value that [`into_raw_with_allocator`](Self::into_raw_with_allocator) gave, or that was written into a
-    /// block by hand: so a slice or a trait object, which no constructor makes, comes into a box.
+    /// A box of a value that [`into_raw_with_allocator`](Self::into_raw_with_allocator) gave, or that was written into
+    /// a block by hand: so a slice or a trait object, which no constructor makes, comes into a box.
     ///
     /// # Safety
-    /// `raw` points to an initialised value in a live block of `alloc`, whose layout is the value's, and which nobody else
-    /// uses. For a value of no size, which has no block, it is not null and aligned.
+    /// `raw` points to an initialised value in a live block of `alloc`, whose layout is the value's, and which nobody
+    /// else uses. For a value of no size, which has no block, it is not null and aligned.
     #[inline]
     pub unsafe fn from_raw_in(raw: *mut T, alloc: A) -> Self {
         // SAFETY: not null, by this function's contract.
@@ -95,15 +95,16 @@ impl<T: ?Sized, A: Allocator> Box<T, A> {
         (ptr.as_ptr(), alloc)
     }
 
-    /// Gives the value away for as long as the allocator's memory may live; it is never dropped. The handle is leaked too:
-    /// a `Heap` by value never ends.
+    /// Gives the value away for as long as the allocator's memory may live; it is never dropped. The handle is leaked
+    /// too: a `Heap` by value never ends.
     #[inline]
     pub fn leak<'a>(this: Self) -> &'a mut T
     where
         A: 'a,
     {
         let mut this = ManuallyDrop::new(this);
-        // SAFETY: INV-X1: the value is this box's alone; the allocator, valid for `'a` and never dropped, keeps its memory.
+        // SAFETY: INV-boxed-1: the value is this box's alone; the allocator, valid for `'a` and never dropped, keeps
+        // its memory.
         unsafe { this.ptr.as_mut() }
     }
 
@@ -115,8 +116,8 @@ impl<T: ?Sized, A: Allocator> Box<T, A> {
         A: 'static,
     {
         // SAFETY: the value never moves while the box stands, for only its block holds it. Its memory is not used again
-        // before it was dropped: the block goes back after the destructor, and a box that is forgotten keeps a handle that
-        // is `'static`, so nothing that it borrows can end.
+        // before it was dropped: the block goes back after the destructor, and a box that is forgotten keeps a handle
+        // that is `'static`, so nothing that it borrows can end.
         unsafe { Pin::new_unchecked(this) }
     }
 }
@@ -126,9 +127,9 @@ impl<T: ?Sized, A: Allocator> Drop for Box<T, A> {
     fn drop(&mut self) {
         // The layout is read while there is a value to read it from.
         let layout = Layout::for_value::<T>(self);
-        // SAFETY: INV-X1: the value's block. The guard frees it behind the value, also if its destructor panics.
+        // SAFETY: INV-boxed-1: the value's block. The guard frees it behind the value, also if its destructor panics.
         let _block = unsafe { Block::around::<Plain>(&self.alloc, self.ptr.cast(), layout) };
-        // SAFETY: INV-X1: the box's own value, dropped once.
+        // SAFETY: INV-boxed-1: the box's own value, dropped once.
         unsafe { self.ptr.drop_in_place() };
     }
 }

@@ -92,8 +92,8 @@ macro_rules! slice_methods {
 
         /// # Slices
         ///
-        /// Values that were made in vain, because a later one panicked or was refused, are dropped, and their block goes
-        /// back. What makes values may use the same allocator. Each method has a twin that returns its refusal.
+        /// Values that were made in vain, because a later one panicked or was refused, are dropped, and their block
+        /// goes back. What makes values may use the same allocator. Each method has a twin that returns its refusal.
         ///
         /// ```
         #[doc = concat!("use sharded_arena::{Heap, boxed::", $name, "};")]
@@ -231,7 +231,8 @@ impl<T, A: Allocator> Box<[T], A> {
         let (ptr, len, capacity, alloc) = values.into_raw_parts_with_alloc();
         // SAFETY: a vector's address is never null.
         let ptr = unsafe { NonNull::new_unchecked(ptr) };
-        // SAFETY: a vector's parts, of which nobody else knows: as many values, in a block that is empty or of its capacity.
+        // SAFETY: a vector's parts, of which nobody else knows: as many values, in a block that is empty or of its
+        // capacity.
         let mut making = unsafe { Making::<T, A, Plain>::from_parts(ptr, len, capacity, alloc) };
         if let Err(error) = making.resize(len) {
             let (ptr, len, capacity, alloc) = making.into_parts();

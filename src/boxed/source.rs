@@ -30,7 +30,8 @@ unsafe impl<A: Allocator> Source for A {
             return Source::alloc(self, new);
         }
         let moved = if new.size() > old.size() {
-            // SAFETY: a live block of the old layout, by the caller's contract; the new one is longer and aligned alike.
+            // SAFETY: a live block of the old layout, by the caller's contract; the new one is longer and aligned
+            // alike.
             unsafe { self.grow(ptr, old, new) }
         } else {
             // SAFETY: as above; the new one is shorter.

@@ -13,8 +13,8 @@ use crate::alloc::block::{Header, Plain};
 use crate::alloc::making::Making;
 use crate::sync::Relaxed;
 
-/// A count at its greatest takes no more, however often it is asked: one that could creep on would come round to zero where
-/// words are short.
+/// A count at its greatest takes no more, however often it is asked: one that could creep on would come round to zero
+/// where words are short.
 #[test]
 fn more_handles_than_can_be_counted() {
     let one = Arc::new_in(1, Global);

@@ -25,7 +25,8 @@ macro_rules! reads_as_its_value {
 
             #[inline(always)]
             fn deref(&self) -> &T {
-                // SAFETY: INV-X1, INV-X2: an initialised value, which is not written to while its owner is borrowed.
+                // SAFETY: INV-boxed-1, INV-boxed.arc-1: an initialised value, which is not written to while its owner
+                // is borrowed.
                 unsafe { self.ptr().as_ref() }
             }
         }
@@ -112,7 +113,7 @@ reads_as_its_value! { Arc, Allocator + Clone }
 impl<T: ?Sized, A: Allocator> DerefMut for Box<T, A> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: INV-X1: an initialised value, this box's alone, and the box is borrowed exclusively.
+        // SAFETY: INV-boxed-1: an initialised value, this box's alone, and the box is borrowed exclusively.
         unsafe { self.ptr.as_mut() }
     }
 }

@@ -3,7 +3,8 @@
 //! The last block handed out begins at the cursor: it changes its length in place, moving its bytes, for its end stays.
 //! Every other one moves when it grows, and its room stays in use until everything is freed.
 //!
-//! The typed methods stand on this; below it are the fixed region (`bump/mod.rs`), the arenas and scratch stacks (`arena/`).
+//! The typed methods stand on this; below it are the fixed region (`bump/mod.rs`), the arenas and scratch stacks
+//! (`arena/`).
 #![expect(unsafe_code, reason = "moves the bytes of blocks that change their length")]
 
 use core::alloc::Layout;
@@ -14,12 +15,12 @@ use crate::base::layout::dangling;
 
 /// See the module's header.
 ///
-/// By value, for it is one reference or two: a slow path then finds them in registers, and a fast path need not put them
-/// into memory for it.
+/// By value, for it is one reference or two: a slow path then finds them in registers, and a fast path need not put
+/// them into memory for it.
 ///
 /// # Safety
-/// A block is as long and as aligned as its layout says, readable and writable, and nobody else's, until it is resized or
-/// freed here, or everything is freed at once.
+/// A block is as long and as aligned as its layout says, readable and writable, and nobody else's, until it is resized
+/// or freed here, or everything is freed at once.
 pub(crate) unsafe trait Blocks: Copy {
     /// A block for `layout`, whose size is not zero, where that takes no more than moving the cursor.
     fn bump(self, layout: Layout) -> Option<NonNull<u8>>;
@@ -27,8 +28,8 @@ pub(crate) unsafe trait Blocks: Copy {
     /// The request for which the cursor has no room; its size is not zero.
     fn alloc_cold(self, layout: Layout) -> Result<NonNull<u8>, AllocError>;
 
-    /// Makes a block longer or shorter without another one, moving its bytes if it is the last; none if that cannot be done.
-    /// A block that shrinks may stay as it is.
+    /// Makes a block longer or shorter without another one, moving its bytes if it is the last; none if that cannot be
+    /// done. A block that shrinks may stay as it is.
     ///
     /// # Safety
     /// As for [`Blocks::resize`], with neither size zero.
@@ -134,8 +135,8 @@ pub(crate) trait SharedCursor {
     fn shift(&self, from: usize, to: usize) -> bool;
 }
 
-/// [`Blocks::resize_in_place`] where the cursor is shared: `ptr` is at offset `from` from address `base`, and `at` gives the
-/// byte at an offset.
+/// [`Blocks::resize_in_place`] where the cursor is shared: `ptr` is at offset `from` from address `base`, and `at`
+/// gives the byte at an offset.
 ///
 /// # Safety
 /// As for [`Blocks::resize_in_place`].

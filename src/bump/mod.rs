@@ -1,17 +1,18 @@
 //! `BumpRegion`: memory of fixed size that any thread bumps through, without a lock; `SharedBump`, its one word.
 //!
-//! The cursor moves down, for rounding down to an alignment is one mask. The word is the room below the cursor, in bytes
-//! from the memory's base, so it is also the figure that `remaining` gives.
+//! The cursor moves down, for rounding down to an alignment is one mask. The word is the room below the cursor, in
+//! bytes from the memory's base, so it is also the figure that `remaining` gives.
 //!
-//! - INV-U1: the bytes `[base, base + room)` are nobody's; every block handed out lies in `[base + room, base + capacity)`.
-//! - INV-U2: `room ≤ capacity`, at every value of the word: a request is checked before the exchange, so the word never
-//!   wraps and a refused request changes nothing.
-//! - INV-U3: blocks are disjoint: each exchange moves the word down to the block's start, and only the block's holder may
-//!   move it up again, and only while it is the last.
+//! - INV-bump-1: the bytes `[base, base + room)` are nobody's; every block handed out lies in `[base + room, base +
+//!   capacity)`.
+//! - INV-bump-2: `room ≤ capacity`, at every value of the word: a request is checked before the exchange, so the word
+//!   never wraps and a refused request changes nothing.
+//! - INV-bump-3: blocks are disjoint: each exchange moves the word down to the block's start, and only the block's
+//!   holder may move it up again, and only while it is the last.
 //!
-//! What is new was made before the region could be shared, and a reset has `&mut self`, so neither needs an ordering. But
-//! the holder of the last block may give some of it back to whoever asks next: that is Release, and taking is Acquire.
-//! An exchange that meets an equal word meets an equal state (INV-U1), so there is no ABA.
+//! What is new was made before the region could be shared, and a reset has `&mut self`, so neither needs an ordering.
+//! But the holder of the last block may give some of it back to whoever asks next: that is Release, and taking is
+//! Acquire. An exchange that meets an equal word meets an equal state (INV-bump-1), so there is no ABA.
 //!
 //! Deliberately absent: growth, headers, a region's limit. See [`Arena`](crate::Arena) for those.
 #![expect(unsafe_code, reason = "derives blocks from the memory's base")]
@@ -82,8 +83,9 @@ impl SharedCursor for SharedBump {
 
 /// Memory of fixed size that any thread allocates from without a lock: one exchange of one word a request.
 ///
-/// Every byte is usable: there is no header. Nothing is dropped and nothing is freed alone, except the last block; all of
-/// it is freed by [`reset`](Self::reset). For memory that grows, and scales across threads, see [`Arena`](crate::Arena).
+/// Every byte is usable: there is no header. Nothing is dropped and nothing is freed alone, except the last block; all
+/// of it is freed by [`reset`](Self::reset). For memory that grows, and scales across threads, see
+/// [`Arena`](crate::Arena).
 ///
 /// ```
 /// use sharded_arena::BumpRegion;
@@ -144,8 +146,8 @@ impl BumpRegion {
     /// `ZeroCapacity` below 16 bytes, `Overflow` if `base + len` passes the end of the address space.
     ///
     /// # Safety
-    /// `[base, base + len)` is one allocated object, readable and writable, and used by nobody else as long as the region
-    /// lives.
+    /// `[base, base + len)` is one allocated object, readable and writable, and used by nobody else as long as the
+    /// region lives.
     pub unsafe fn from_raw_parts(base: NonNull<u8>, len: usize) -> Result<BumpRegion, RegionError> {
         base.addr().get().checked_add(len).ok_or(RegionError::Overflow)?;
         if len < Self::LEAST_BYTES {
@@ -167,8 +169,8 @@ impl BumpRegion {
         self.capacity
     }
 
-    /// Bytes not handed out: exact. A request of as many bytes with alignment 1 succeeds unless another thread is faster.
-    /// One load.
+    /// Bytes not handed out: exact. A request of as many bytes with alignment 1 succeeds unless another thread is
+    /// faster. One load.
     #[must_use]
     pub fn remaining(&self) -> usize {
         self.room.room()
@@ -194,12 +196,14 @@ impl BumpRegion {
     /// The byte at `offset`.
     #[inline]
     fn at(&self, offset: usize) -> NonNull<u8> {
-        // SAFETY: `NonNull::add`: an offset that the word gave is at most `capacity` (INV-U2), in one allocated object.
+        // SAFETY: `NonNull::add`: an offset that the word gave is at most `capacity` (INV-bump-2), in one allocated
+        // object.
         unsafe { self.base.add(offset) }
     }
 }
 
-// SAFETY: a block is a range that an exchange took out of the room (INV-U1, INV-U3), in memory that stands with the region.
+// SAFETY: a block is a range that an exchange took out of the room (INV-bump-1, INV-bump-3), in memory that stands with
+// the region.
 unsafe impl Blocks for &BumpRegion {
     #[inline(always)]
     fn bump(self, layout: Layout) -> Option<NonNull<u8>> {

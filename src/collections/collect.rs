@@ -9,7 +9,8 @@ use crate::base::error::granted;
 /// Collects what `values` yields into a vector in `alloc`, in its order.
 ///
 /// The iterator's lower bound is asked for first and believed only if it fits; the vector then grows as it must. What
-/// yields the values may use the same arena or heap. [`Vec::leak`] gives `&mut [T]` for as long as an arena's borrow lasts.
+/// yields the values may use the same arena or heap. [`Vec::leak`] gives `&mut [T]` for as long as an arena's borrow
+/// lasts.
 ///
 /// ```
 /// use sharded_arena::{Arena, Heap, collections};
@@ -76,7 +77,8 @@ fn add<T, A: Allocator>(target: &mut Vec<T, A>, values: impl Iterator<Item = T>)
     Ok(())
 }
 
-/// A vector in `alloc` of `len` clones of `value`, the last of which is `value` itself; as `vec_in![alloc; value; len]`.
+/// A vector in `alloc` of `len` clones of `value`, the last of which is `value` itself; as `vec_in![alloc; value;
+/// len]`.
 ///
 /// # Panics
 /// If the allocator refuses, or `Clone` panics; what was cloned is dropped then.

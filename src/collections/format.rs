@@ -29,8 +29,8 @@ pub fn try_format_in<A: Allocator>(alloc: A, args: fmt::Arguments<'_>) -> Result
 
 /// Formats a [`String`](crate::collections::String) in an allocator, as `format!` does: `format_in!(a, "{n} blocks")`.
 ///
-/// A `Display` may use the same arena or heap. Panics if the allocator refuses, with the refusal's text, or if a `Display`
-/// panics or fails; what was written is given back then.
+/// A `Display` may use the same arena or heap. Panics if the allocator refuses, with the refusal's text, or if a
+/// `Display` panics or fails; what was written is given back then.
 ///
 /// ```
 /// use sharded_arena::{Arena, format_in};

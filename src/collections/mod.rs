@@ -1,5 +1,5 @@
-//! Vectors, texts and tables in a heap or an arena: allocator-api2's [`Vec`], hashbrown's [`HashMap`] and [`HashSet`], and
-//! a [`String`] of our own.
+//! Vectors, texts and tables in a heap or an arena: allocator-api2's [`Vec`], hashbrown's [`HashMap`] and [`HashSet`],
+//! and a [`String`] of our own.
 //!
 //! | allocator | the collection |
 //! |---|---|
@@ -10,9 +10,9 @@
 //! | `&Scope` | lives in the scope; while it is used there is no scope inside |
 //!
 //! Here what is refused is a [`ReserveError`] of a function with `try_`, or a panic with its text, and changes nothing.
-//! **`Vec` and the tables are other crates'**: where one of *their* methods is refused (`push`, `extend`, `insert`), it ends the
-//! process, as std's do. Near a limit call `try_reserve` first, or [`try_collect_in`], [`try_extend`] and [`String`],
-//! which do.
+//! **`Vec` and the tables are other crates'**: where one of *their* methods is refused (`push`, `extend`, `insert`), it
+//! ends the process, as std's do. Near a limit call `try_reserve` first, or [`try_collect_in`], [`try_extend`] and
+//! [`String`], which do.
 //!
 //! A table whose key or value panics in its destructor keeps its memory until the heap or arena goes: hashbrown forgets
 //! it. A `Vec` drops its other values, and its memory comes back.
@@ -61,8 +61,8 @@ pub use string::{Drain, FromUtf8Error, String};
 
 /// A vector in `A`: allocator-api2's, with all its methods.
 ///
-/// `Send` and `Sync` as its values and its allocator are, so a vector over `&Arena` may be built on one thread and used on
-/// another. Its own methods end the process where memory is refused; see the [module](self).
+/// `Send` and `Sync` as its values and its allocator are, so a vector over `&Arena` may be built on one thread and used
+/// on another. Its own methods end the process where memory is refused; see the [module](self).
 ///
 /// ```
 /// use sharded_arena::{Arena, collections::Vec};

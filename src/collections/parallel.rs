@@ -1,14 +1,16 @@
 //! From a parallel iterator of rayon into a vector, in the iterator's order.
 //!
-//! An iterator that knows its length is driven into one block: each part of it writes to its own part of the room behind
-//! the vector's values. One that does not know it is collected in pieces first, in the global allocator's memory, which
-//! are then moved.
+//! An iterator that knows its length is driven into one block: each part of it writes to its own part of the room
+//! behind the vector's values. One that does not know it is collected in pieces first, in the global allocator's
+//! memory, which are then moved.
 //!
-//! - INV-PL1: places are rooms for values behind a vector's, handed on by splitting them, so nobody else has them.
-//! - INV-PL2: the first `built` of some places hold values, which are dropped with them unless they are finished.
+//! - INV-collections.parallel-1: places are rooms for values behind a vector's, handed on by splitting them, so nobody
+//!   else has them.
+//! - INV-collections.parallel-2: the first `built` of some places hold values, which are dropped with them unless they
+//!   are finished.
 //!
-//! Who drives may be wrong in safe code: yield more, or fewer, or join what does not belong together. Each of these is a
-//! panic, after which all values that were yielded are dropped.
+//! Who drives may be wrong in safe code: yield more, or fewer, or join what does not belong together. Each of these is
+//! a panic, after which all values that were yielded are dropped.
 #![expect(unsafe_code, reason = "writes values into the room behind a vector's")]
 
 use core::marker::PhantomData;
@@ -26,8 +28,8 @@ use crate::base::error::granted;
 /// Collects what `values` yields on many threads into a vector in `alloc`, in the iterator's order.
 ///
 /// The vector is one block, asked for by the calling thread, so any allocator will do; what makes the values may use
-/// the same arena or heap. [`Vec::leak`] gives `&mut [T]` for as long as an arena's borrow lasts. An iterator that does not
-/// know its length, one with a `filter`, is collected outside of `alloc` first.
+/// the same arena or heap. [`Vec::leak`] gives `&mut [T]` for as long as an arena's borrow lasts. An iterator that does
+/// not know its length, one with a `filter`, is collected outside of `alloc` first.
 ///
 /// ```
 /// use rayon::prelude::*;
@@ -140,14 +142,15 @@ fn in_pieces<T: Send, A: Allocator>(
     Ok(())
 }
 
-/// Rooms for `len` values from `first` on; INV-PL1.
+/// Rooms for `len` values from `first` on; INV-collections.parallel-1.
 struct Places<'v, T> {
     first: NonNull<T>,
     len: usize,
     _room: PhantomData<&'v mut [T]>,
 }
 
-// SAFETY: values are written through it, and dropped, on any thread; it is the only way to its places (INV-PL1).
+// SAFETY: values are written through it, and dropped, on any thread; it is the only way to its places
+// (INV-collections.parallel-1).
 unsafe impl<T: Send> Send for Places<'_, T> {}
 
 impl<'v, T> Places<'v, T> {
@@ -202,7 +205,7 @@ impl<T: Send> UnindexedConsumer<T> for Places<'_, T> {
     }
 }
 
-/// Places of which the first `built` are taken; INV-PL2.
+/// Places of which the first `built` are taken; INV-collections.parallel-2.
 struct Placed<'v, T> {
     places: Places<'v, T>,
     built: usize,
@@ -227,7 +230,8 @@ impl<T: Send> Folder<T> for Placed<'_, T> {
     fn consume(mut self, value: T) -> Self {
         assert!(self.built < self.places.len, "the parallel iterator yields more values than it said it had");
         let place = self.places.place(self.built);
-        // SAFETY: a place of its own (INV-PL1), which holds no value yet (INV-PL2).
+        // SAFETY: a place of its own (INV-collections.parallel-1), which holds no value yet
+        // (INV-collections.parallel-2).
         unsafe { place.write(value) };
         self.built += 1;
         self
@@ -245,7 +249,7 @@ impl<T: Send> Folder<T> for Placed<'_, T> {
 impl<T> Drop for Placed<'_, T> {
     fn drop(&mut self) {
         let values = NonNull::slice_from_raw_parts(self.places.first, self.built);
-        // SAFETY: INV-PL2: its own values, dropped once, for it is being dropped.
+        // SAFETY: INV-collections.parallel-2: its own values, dropped once, for it is being dropped.
         unsafe { values.drop_in_place() };
     }
 }

@@ -1,12 +1,13 @@
 //! Deserialisation into a given allocator: a seed carries it to where the values are made.
 //!
-//! `serde`'s `Deserialize` makes a value from nothing, so it cannot know the allocator; a `DeserializeSeed` is handed in
-//! by the caller. Seeds nest: `VecIn(StringIn(&heap), &heap)` is a vector of texts. `PhantomData::<T>` is the seed of a `T` that
-//! needs no allocator.
+//! `serde`'s `Deserialize` makes a value from nothing, so it cannot know the allocator; a `DeserializeSeed` is handed
+//! in by the caller. Seeds nest: `VecIn(StringIn(&heap), &heap)` is a vector of texts. `PhantomData::<T>` is the seed
+//! of a `T` that needs no allocator.
 //!
-//! A refusal is an error of the format, with the refusal's text, and what was made until then is dropped. What the input
-//! says of its own length is believed up to 4 KiB of values; beyond, a collection grows as values come. The tables have the
-//! default hasher, which is fast: who fears chosen collisions reads pairs into a vector and hashes them otherwise.
+//! A refusal is an error of the format, with the refusal's text, and what was made until then is dropped. What the
+//! input says of its own length is believed up to 4 KiB of values; beyond, a collection grows as values come. The
+//! tables have the default hasher, which is fast: who fears chosen collisions reads pairs into a vector and hashes them
+//! otherwise.
 //!
 //! ```
 //! use std::marker::PhantomData;
@@ -81,8 +82,8 @@ pub struct BoxIn<S, A>(pub S, pub A);
 #[derive(Debug, Clone, Copy)]
 pub struct VecIn<S, A>(pub S, pub A);
 
-/// A table in an allocator, of keys and values of clones of two seeds, with the default hasher. Of two values for one key
-/// the last stays.
+/// A table in an allocator, of keys and values of clones of two seeds, with the default hasher. Of two values for one
+/// key the last stays.
 #[derive(Debug, Clone, Copy)]
 pub struct HashMapIn<K, V, A>(pub K, pub V, pub A);
 

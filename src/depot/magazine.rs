@@ -3,10 +3,10 @@
 //! A node holds granule numbers, never pointers. Nodes are type-stable: they live in tables reserved with the depot and
 //! are not freed before it, so a thread may look at the `next` of a node that another has just popped.
 //!
-//! - INV-N1: a node is in exactly one place: one shard, one full stack, one spare stack, or one running operation. Whoever
-//!   has it there is its *holder* and alone writes it; its ghost is entered by every holder.
-//! - INV-N2: `len <= cap <= SLOTS` of its size.
-//! - INV-N3: `lease = max(cap × class bytes, node bytes)`; a node with `cap = 0` has none.
+//! - INV-depot.magazine-1: a node is in exactly one place: one shard, one full stack, one spare stack, or one running
+//!   operation. Whoever has it there is its *holder* and alone writes it; its ghost is entered by every holder.
+//! - INV-depot.magazine-2: `len <= cap <= SLOTS` of its size.
+//! - INV-depot.magazine-3: `lease = max(cap × class bytes, node bytes)`; a node with `cap = 0` has none.
 //!
 //! `next` is written by the pusher before its exchange; the rest by the holder. Synchronised by the heads (see depot).
 
@@ -67,7 +67,7 @@ impl NodeSize {
     }
 }
 
-/// Bytes of lease of a magazine of `cap` blocks (INV-N3).
+/// Bytes of lease of a magazine of `cap` blocks (INV-depot.magazine-3).
 pub(crate) fn lease_bytes(class: Class, cap: u32) -> usize {
     if cap == 0 {
         return 0;
@@ -130,7 +130,7 @@ impl<'a> Node<'a> {
     pub(crate) fn cap(self) -> u32 {
         self.cap.get()
     }
-    /// Bytes of lease that an open magazine carries (INV-N3).
+    /// Bytes of lease that an open magazine carries (INV-depot.magazine-3).
     pub(crate) fn lease(self) -> usize {
         lease_bytes(Class::from_index(self.class()), self.cap())
     }
@@ -138,20 +138,20 @@ impl<'a> Node<'a> {
         self.class.get() as usize
     }
     pub(crate) fn set_len(self, len: u32) {
-        debug_assert!(len <= self.cap(), "INV-N2");
+        debug_assert!(len <= self.cap(), "INV-depot.magazine-2");
         self.len.set(len);
     }
     /// Makes an empty magazine for `cap` blocks of `class`.
     #[expect(clippy::cast_possible_truncation, reason = "there are fewer than 256 classes")]
     pub(crate) fn open(self, class: Class, cap: u32) {
-        debug_assert!(cap as usize <= self.slots.len(), "INV-N2");
+        debug_assert!(cap as usize <= self.slots.len(), "INV-depot.magazine-2");
         self.len.set(0);
         self.cap.set(cap);
         self.class.set(class.index() as u32);
     }
     /// Raises the capacity of an open magazine.
     pub(crate) fn set_cap(self, cap: u32) {
-        debug_assert!(cap as usize <= self.slots.len() && cap >= self.len(), "INV-N2");
+        debug_assert!(cap as usize <= self.slots.len() && cap >= self.len(), "INV-depot.magazine-2");
         self.cap.set(cap);
     }
     /// Ends a magazine: no blocks, no lease.

@@ -4,8 +4,9 @@
 //! A head is one word `{tag: 40 bits, node: 24 bits}`. Every change of a head is an exchange that raises its tag, so a
 //! thread that slept between its load and its exchange fails unless it slept through 2^40 changes.
 //!
-//! - INV-D1: what a stack holds is what was pushed and not yet popped, each node once.
-//! - INV-D2: a node on a full stack is full or was given up as it was, and carries its lease; a spare node has none.
+//! - INV-depot-1: what a stack holds is what was pushed and not yet popped, each node once.
+//! - INV-depot-2: a node on a full stack is full or was given up as it was, and carries its lease; a spare node has
+//!   none.
 //!
 //! The stacks are Treiber's (1986) with counted heads (Michael and Scott 1996); the use is Bonwick and Adams' (2001).
 //! Deliberately not here: a bound. Whoever pushes checks the leases; there is no count per class.

@@ -10,7 +10,7 @@ use core::ptr::NonNull;
 use super::{Heap, LocalHeap};
 use crate::base::allocator::allocator;
 
-// A block stands until it is freed or the last handle of the heap goes, which a `LocalHeap` borrows; clones of a handle are
-// one heap.
+// A block stands until it is freed or the last handle of the heap goes, which a `LocalHeap` borrows; clones of a handle
+// are one heap.
 allocator! { [] Heap: |heap| heap, grow, shrink }
 allocator! { [] LocalHeap<'_>: |heap| heap, grow, shrink }

@@ -33,7 +33,8 @@ impl HeapBuilder {
         self
     }
 
-    /// Bytes of the heap's own region, 4 KiB to 64 GiB − 4 KiB; required without [`region`](Self::region), else ignored.
+    /// Bytes of the heap's own region, 4 KiB to 64 GiB − 4 KiB; required without [`region`](Self::region), else
+    /// ignored.
     pub fn capacity(mut self, bytes: usize) -> Self {
         self.capacity = bytes;
         self
@@ -46,14 +47,15 @@ impl HeapBuilder {
     }
 
     /// Checks every free against the index, on whichever thread, and lets the last ones wait in quarantine, so that an
-    /// invalid or a double free, or a layout of another length (to 16 bytes), is reported at the call. Nothing is cached; every call takes the lock.
+    /// invalid or a double free, or a layout of another length (to 16 bytes), is reported at the call. Nothing is
+    /// cached; every call takes the lock.
     pub fn checked(mut self, on: bool) -> Self {
         self.checked = on;
         self
     }
 
-    /// Freed blocks that wait in the quarantine of a checked heap; 256 unless set, ignored in others. They count as usage, and give way,
-    /// oldest first, before a request is refused.
+    /// Freed blocks that wait in the quarantine of a checked heap; 256 unless set, ignored in others. They count as
+    /// usage, and give way, oldest first, before a request is refused.
     pub fn quarantine(mut self, blocks: usize) -> Self {
         self.quarantine = Some(blocks);
         self

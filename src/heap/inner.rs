@@ -1,10 +1,10 @@
 //! `Inner`: what the handles of one heap share, and how a thread finds its shard in it.
 //!
-//! A heap that was never used is this struct alone. Its shards, owner words and depot (the *caches*) are made at its first
-//! use, outside the lock; without memory for them the heap runs uncached.
+//! A heap that was never used is this struct alone. Its shards, owner words and depot (the *caches*) are made at its
+//! first use, outside the lock; without memory for them the heap runs uncached.
 //!
-//! - INV-H1: the caches, once made, stand until the `Inner` is dropped.
-//! - INV-H2: an `Inner` is in its region's list from its first use until its drop.
+//! - INV-heap.inner-1: the caches, once made, stand until the `Inner` is dropped.
+//! - INV-heap.inner-2: an `Inner` is in its region's list from its first use until its drop.
 #![expect(unsafe_code, reason = "the cached shard pointer, the region's list")]
 
 use core::ptr::NonNull;
@@ -87,7 +87,7 @@ impl Inner {
                 let caches = may_cache.then(|| Caches::make(&self.region, count()).ok()).flatten();
                 let set: NonNull<dyn ShardSet> = NonNull::from(self);
                 // SAFETY: `register`'s contract: an `Inner` does not move (it is made inside its `Arc`), and its drop
-                // unregisters it (INV-H2).
+                // unregisters it (INV-heap.inner-2).
                 self.region.section(|section| unsafe { section.register(set) });
                 caches
             })

@@ -1,13 +1,13 @@
 //! Slow paths of a class: swap with the previous magazine, trade with the depot, then the region, many blocks at once.
 //!
-//! - INV-L1: `leased = Σ lease` of the nodes in shards and on full stacks; while an operation is under way `leased` is the
-//!   larger side: granted before it is filled, returned after it is emptied.
-//! - INV-L2: a shard records the pressure it acts upon before any grant of that pass: a lease taken beside the beginning
-//!   of pressure is returned at the shard's next slow path.
+//! - INV-heap.magazines-1: `leased = Σ lease` of the nodes in shards and on full stacks; while an operation is under
+//!   way `leased` is the larger side: granted before it is filled, returned after it is emptied.
+//! - INV-heap.magazines-2: a shard records the pressure it acts upon before any grant of that pass: a lease taken
+//!   beside the beginning of pressure is returned at the shard's next slow path.
 //!
-//! Bounds: a shard grows a magazine while the new lease is at most an eighth of what it may still take; the depot accepts
-//! while the leases stay within three quarters of the slack, so a thread that only frees cannot starve the others; a
-//! shard above twice its share closes its previous magazine, at slow paths only.
+//! Bounds: a shard grows a magazine while the new lease is at most an eighth of what it may still take; the depot
+//! accepts while the leases stay within three quarters of the slack, so a thread that only frees cannot starve the
+//! others; a shard above twice its share closes its previous magazine, at slow paths only.
 
 use crate::base::extent::Extent;
 use crate::base::size_class::Class;
@@ -192,7 +192,8 @@ impl Inner {
 
     // ---- alloc ----------------------------------------------------------------------------------------------------
 
-    /// A block of `class` when the loaded magazine is empty or absent; none if the region has to be asked for one block.
+    /// A block of `class` when the loaded magazine is empty or absent; none if the region has to be asked for one
+    /// block.
     pub(super) fn refill(&self, caches: &Caches, shard: &Shard, class: Class) -> Option<u32> {
         let (nodes, depot) = (&caches.depot.nodes, &caches.depot);
         shard.enter();

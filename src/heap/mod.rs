@@ -3,8 +3,8 @@
 //! One request walks through the files like this: size class (`size_class.rs`), the thread's shard (`inner.rs`,
 //! `thread/`), a pop or a push there (`shard.rs`); both magazines empty or full: the depot, then the region, several
 //! blocks at once (`magazines.rs`); at the limit: give back what is idle, one magazine a section, and search again, or
-//! refuse (`request.rs`); `release.rs` is the way back. `idle.rs` is the heap as its region sees it, `resize.rs` grows and shrinks, `quarantine.rs`
-//! serves `checked` mode, `allocator.rs` speaks allocator-api2.
+//! refuse (`request.rs`); `release.rs` is the way back. `idle.rs` is the heap as its region sees it, `resize.rs` grows
+//! and shrinks, `quarantine.rs` serves `checked` mode, `allocator.rs` speaks allocator-api2.
 //!
 //! After Bonwick and Adams, *Magazines and Vmem* (USENIX 2001), over an exact best-fit region.
 #![expect(unsafe_code, reason = "the public free, grow and shrink take the caller's word for a block")]
@@ -115,8 +115,8 @@ impl Heap {
         self.alloc(layout).map(zeroed)
     }
 
-    /// A block that draws on `reservation`'s bytes first, which were charged before; what it lacks is charged now. Takes
-    /// the lock.
+    /// A block that draws on `reservation`'s bytes first, which were charged before; what it lacks is charged now.
+    /// Takes the lock.
     ///
     /// # Errors
     /// [`AllocError`] if the memory is too fragmented, or the rest does not fit under the limit.
@@ -146,8 +146,8 @@ impl Heap {
     /// latest when its magazine is flushed, dropped, and counted in [`HeapStats::invalid_frees`].
     ///
     /// # Safety
-    /// `ptr` is a live block of this heap, and `layout` has its alignment and a size between what was asked for and what
-    /// is usable. Nobody uses the block afterwards.
+    /// `ptr` is a live block of this heap, and `layout` has its alignment and a size between what was asked for and
+    /// what is usable. Nobody uses the block afterwards.
     #[inline]
     #[track_caller]
     pub unsafe fn free(&self, ptr: NonNull<u8>, layout: Layout) {
@@ -159,8 +159,8 @@ impl Heap {
     /// Takes a block back straight to the index, past every magazine, and says if that was wrong. Takes the lock.
     ///
     /// # Errors
-    /// What is wrong with the address or the layout; nothing was changed. A block that an earlier, invalid free put into
-    /// a thread's magazine still counts as live.
+    /// What is wrong with the address or the layout; nothing was changed. A block that an earlier, invalid free put
+    /// into a thread's magazine still counts as live.
     ///
     /// # Safety
     /// If `ptr` is a live block, it is the caller's to free; nobody uses it afterwards.
@@ -286,8 +286,8 @@ impl Heap {
         self.inner.budget.peak()
     }
 
-    /// Bytes that callers hold, as they asked for them. Exact when quiet and when every block is freed with the size that
-    /// was asked for; never below zero beside running threads. Two loads a shard.
+    /// Bytes that callers hold, as they asked for them. Exact when quiet and when every block is freed with the size
+    /// that was asked for; never below zero beside running threads. Two loads a shard.
     #[cfg(feature = "stats")]
     #[must_use]
     pub fn live_bytes(&self) -> usize {

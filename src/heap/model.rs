@@ -15,8 +15,8 @@ impl Inner {
 }
 
 impl Heap {
-    /// A heap with `shards` shards, a power of two, whose caches are made: the model checker does not see `OnceLock`, so no
-    /// role may be the one that makes it.
+    /// A heap with `shards` shards, a power of two, whose caches are made: the model checker does not see `OnceLock`,
+    /// so no role may be the one that makes it.
     pub(crate) fn with_shards(region: &Region, shards: usize) -> Heap {
         let heap = Heap::in_region(region);
         assert!(heap.inner.body_with(|| shards).is_some(), "tables for {shards} shards");
@@ -28,7 +28,7 @@ impl Heap {
         self.inner.shard().held()
     }
 
-    /// INV-I4: the shard that the calling thread finds is none, or this heap's and its own.
+    /// INV-region.shards-3: the shard that the calling thread finds is none, or this heap's and its own.
     pub(crate) fn check_shard(&self) {
         let shard = self.inner.shard();
         let token = thread::own_token();

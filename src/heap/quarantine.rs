@@ -1,7 +1,7 @@
 //! `WaitingBlocks`: where a checked heap lets freed blocks wait, so that a second free of one is caught.
 //!
-//! A ring of extents, still live in the index and charged. Used inside the region's critical section only: its words are
-//! single-writer words whose writer is the holder of the lock.
+//! A ring of extents, still live in the index and charged. Used inside the region's critical section only: its words
+//! are single-writer words whose writer is the holder of the lock.
 
 use crate::base::error::RegionError;
 use crate::base::extent::Extent;

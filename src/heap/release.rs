@@ -71,7 +71,8 @@ impl Inner {
         Ok(self.granule(ptr))
     }
 
-    /// Gives the block straight back to the index, or into the quarantine of a checked heap, or of its region in guard mode.
+    /// Gives the block straight back to the index, or into the quarantine of a checked heap, or of its region in guard
+    /// mode.
     pub(crate) fn give_back(&self, ptr: NonNull<u8>, layout: Layout) -> Result<(), FreeError> {
         let granule = self.checked_granule(ptr)?;
         let len = u32::try_from(self.usable(layout) / GRANULE_BYTES).map_err(|_| FreeError::WrongLayout)?;
@@ -161,8 +162,8 @@ impl Inner {
 /// Blocks of a batch given back under one hold of the lock.
 const SECTION: usize = 32;
 
-/// Blocks on their way back together: those that no magazine takes return to the region many at a time, the last of them
-/// when the batch goes, even if the caller's iterator panicked.
+/// Blocks on their way back together: those that no magazine takes return to the region many at a time, the last of
+/// them when the batch goes, even if the caller's iterator panicked.
 pub(super) struct Batch<'a> {
     inner: &'a Inner,
     shard: &'a Shard,

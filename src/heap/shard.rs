@@ -4,13 +4,13 @@
 //! paths are a pop and a push there, plain memory. A class without a magazine has `len = cap = 0`, so a denied lease,
 //! pressure, checked mode and the shared path need no branch of their own.
 //!
-//! - INV-S1: `entry.len <= entry.cap`, `entry.slots` points to at least `cap` slots of the loaded node, which this shard
-//!   holds and which stands as long as the heap.
-//! - INV-S2: the loaded node's own `len` is stale; [`Shard::unload`] writes it back.
-//! - INV-S3: `held = Σ lease` of the loaded and previous nodes.
+//! - INV-heap.shard-1: `entry.len <= entry.cap`, `entry.slots` points to at least `cap` slots of the loaded node, which
+//!   this shard holds and which stands as long as the heap.
+//! - INV-heap.shard-2: the loaded node's own `len` is stale; [`Shard::unload`] writes it back.
+//! - INV-heap.shard-3: `held = Σ lease` of the loaded and previous nodes.
 //!
-//! Used by one thread at a time: the owner, or the holder of the region's lock once the owner is dead (INV-I3). What
-//! others may read as a hint are single-writer words.
+//! Used by one thread at a time: the owner, or the holder of the region's lock once the owner is dead
+//! (INV-region.shards-2). What others may read as a hint are single-writer words.
 #![expect(unsafe_code, reason = "follows the pointer to the loaded magazine's slots")]
 
 use core::cell::Cell;
@@ -49,9 +49,9 @@ impl ClassEntry {
     /// `at < cap`.
     #[inline(always)]
     unsafe fn slot(&self, at: u32) -> &Owned32 {
-        // SAFETY: `pointer::add`: at < cap, and `slots` points to at least `cap` slots of one node (INV-S1).
+        // SAFETY: `pointer::add`: at < cap, and `slots` points to at least `cap` slots of one node (INV-heap.shard-1).
         let slot = unsafe { self.slots.get().add(at as usize) };
-        // SAFETY: an atomic of a node that stands as long as the heap (INV-S1).
+        // SAFETY: an atomic of a node that stands as long as the heap (INV-heap.shard-1).
         unsafe { &*slot }
     }
 }
@@ -70,8 +70,8 @@ pub(crate) struct Shard {
     entries: [ClassEntry; COUNT],
 }
 
-// SAFETY: the cells are used by one thread at a time (INV-I3: owner words change hands under the region's lock only);
-// everything else is atomic. The pointers lead into the heap's depot, which has no thread affinity.
+// SAFETY: the cells are used by one thread at a time (INV-region.shards-2: owner words change hands under the region's
+// lock only); everything else is atomic. The pointers lead into the heap's depot, which has no thread affinity.
 unsafe impl Sync for Shard {}
 // SAFETY: as for Sync.
 unsafe impl Send for Shard {}
@@ -105,7 +105,7 @@ impl Shard {
         let len = entry.len.get().checked_sub(1)?;
         self.enter();
         entry.len.set(len);
-        // SAFETY: INV-S1: len < cap.
+        // SAFETY: INV-heap.shard-1: len < cap.
         Some(unsafe { entry.slot(len) }.get())
     }
 
@@ -118,7 +118,7 @@ impl Shard {
             return false;
         }
         self.enter();
-        // SAFETY: INV-S1: len < cap.
+        // SAFETY: INV-heap.shard-1: len < cap.
         unsafe { entry.slot(len) }.set(granule);
         entry.len.set(len + 1);
         true
@@ -234,7 +234,7 @@ impl Shard {
     }
 
     pub(crate) fn release(&self, bytes: usize) {
-        debug_assert!(bytes <= self.held(), "INV-S3");
+        debug_assert!(bytes <= self.held(), "INV-heap.shard-3");
         self.held.set(self.held().saturating_sub(bytes) as u64);
     }
 

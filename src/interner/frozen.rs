@@ -5,8 +5,8 @@ use super::read::reading_methods;
 use crate::region::FirstUse;
 use crate::sync::Arc;
 
-/// The strings of an [`Interner`](crate::Interner) that was [frozen](crate::Interner::freeze): read by any thread, without a
-/// lock, never changed again. A clone is a handle of the same strings; the last one gives their memory back.
+/// The strings of an [`Interner`](crate::Interner) that was [frozen](crate::Interner::freeze): read by any thread,
+/// without a lock, never changed again. A clone is a handle of the same strings; the last one gives their memory back.
 ///
 /// ```
 /// use sharded_arena::Interner;

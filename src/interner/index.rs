@@ -3,13 +3,13 @@
 //! An entry is one word: a record's offset by 4, above 30 bits of its string's hash, the tag; 0 is none. The tag's low
 //! bits are the entry's home, so a table grows without a look at its strings. Entries are never taken out.
 //!
-//! - INV-J1: `head` names the newest table, an extent of `1 << bits` entries that were zeroed before; the older ones stand
-//!   until nobody looks into them: the interner's drop, or `freeze`, which has the interner alone.
-//! - INV-J2: an entry that is not zero names a record that was written before the entry's store.
-//! - INV-J3: one entry in eight is empty in every table, or one of two, so a look-up ends.
+//! - INV-interner.index-1: `head` names the newest table, an extent of `1 << bits` entries that were zeroed before; the
+//!   older ones stand until nobody looks into them: the interner's drop, or `freeze`, which has the interner alone.
+//! - INV-interner.index-2: an entry that is not zero names a record that was written before the entry's store.
+//! - INV-interner.index-3: one entry in eight is empty in every table, or one of two, so a look-up ends.
 //!
-//! Written under the shard's lock; read without. Who reads an older table may miss what is new, and looks again under the
-//! lock.
+//! Written under the shard's lock; read without. Who reads an older table may miss what is new, and looks again under
+//! the lock.
 //!
 //! Two bodies: in the region's memory, or, under the model checker, whose words are not plain bytes, beside it.
 #![expect(unsafe_code, reason = "refers to entries in the region's memory")]
@@ -108,7 +108,8 @@ impl<'a> Entries<'a> {
     #[inline(always)]
     fn at(self, index: usize) -> &'a Entry {
         let mask = self.0.len() - 1;
-        // SAFETY: `get_unchecked`: the length is a power of two (INV-J1), so no index has a bit beyond its mask.
+        // SAFETY: `get_unchecked`: the length is a power of two (INV-interner.index-1), so no index has a bit beyond
+        // its mask.
         unsafe { self.0.get_unchecked(index & mask) }
     }
 
@@ -133,7 +134,7 @@ impl<'a> Entries<'a> {
             }
             if word.may_be(hash) {
                 entry.ghost.look();
-                // SAFETY: an entry that is not empty names a record that was written before (INV-J2).
+                // SAFETY: an entry that is not empty names a record that was written before (INV-interner.index-2).
                 if let Some(number) = unsafe { memory.number_of(word.record(), text) } {
                     return Lookup::Number(number);
                 }
@@ -214,7 +215,7 @@ impl Index {
         }
         #[expect(clippy::cast_possible_truncation, reason = "the word's lower half")]
         let (granule, bits) = (head as u32 - 1, (head >> u32::BITS) as u32);
-        // SAFETY: the head names a table that was made before (INV-J1).
+        // SAFETY: the head names a table that was made before (INV-interner.index-1).
         Some(Entries(unsafe { self.lengths.entries(memory, granule, bits) }))
     }
 
@@ -240,8 +241,8 @@ impl Index {
         Ok(NewTable { extent, bits, entries })
     }
 
-    /// Publishes `made` with the entries of `old` and one more. Under the shard's lock. Gives its granule, and its place
-    /// among the tables that the shard has had.
+    /// Publishes `made` with the entries of `old` and one more. Under the shard's lock. Gives its granule, and its
+    /// place among the tables that the shard has had.
     pub(super) fn publish(
         &self,
         memory: Memory,
@@ -314,7 +315,8 @@ mod body {
         #[expect(clippy::unused_self, reason = "the model checker's body uses it")]
         pub(super) unsafe fn entries(&self, memory: Memory, granule: u32, bits: u32) -> &[Entry] {
             let first = memory.granule(granule).cast::<Entry>();
-            // SAFETY: `from_raw_parts`: as many entries as were made there (INV-J1); words of an atomic type.
+            // SAFETY: `from_raw_parts`: as many entries as were made there (INV-interner.index-1); words of an atomic
+            // type.
             unsafe { core::slice::from_raw_parts(first.as_ptr(), 1 << bits) }
         }
     }

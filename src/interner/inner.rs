@@ -9,12 +9,14 @@
 //!  symbol ── slot ── record                                                     resolve: loads only
 //! ```
 //!
-//! - INV-IO1: `count` numbers were taken, each once; slot `n` is made before number `n` is taken, and written once, by who
-//!   took it, with the offset of the record that has it.
-//! - INV-IO2: what was taken for a refused request was given back: no usage, no number and no table is another than before. For a
-//!   moment it was taken: the region's peak may show it, and another request may be refused meanwhile.
-//! - INV-IO3: a string's entry is put under its shard's lock after a look at every entry the shard has: it has one number.
-//! - INV-IO4: a slot is written before the entry is put: a number that was found has its string.
+//! - INV-interner.inner-1: `count` numbers were taken, each once; slot `n` is made before number `n` is taken, and
+//!   written once, by who took it, with the offset of the record that has it.
+//! - INV-interner.inner-2: what was taken for a refused request was given back: no usage, no number and no table is
+//!   another than before. For a moment it was taken: the region's peak may show it, and another request may be refused
+//!   meanwhile.
+//! - INV-interner.inner-3: a string's entry is put under its shard's lock after a look at every entry the shard has: it
+//!   has one number.
+//! - INV-interner.inner-4: a slot is written before the entry is put: a number that was found has its string.
 //!
 //! Synchronised by a lock for each shard, under which those of the slots and of the region are taken; no two shards' at
 //! once. Hashes are made outside, so that models and tests choose them.
@@ -154,12 +156,13 @@ impl Inner {
             return None;
         }
         slot.ghost.look();
-        // SAFETY: a slot that is not zero has the offset of a record that was written before (INV-IO1), and that stands as
-        // long as this.
+        // SAFETY: a slot that is not zero has the offset of a record that was written before (INV-interner.inner-1),
+        // and that stands as long as this.
         Some(unsafe { self.memory.text(RecordAt(record)) })
     }
 
-    /// String `symbol`, whose number was taken: waits for the thread that is about to write it, and can no more be refused.
+    /// String `symbol`, whose number was taken: waits for the thread that is about to write it, and can no more be
+    /// refused.
     #[cfg(any(feature = "serde", all(test, loom)))]
     pub(crate) fn wait_for(&self, symbol: Symbol) -> &str {
         loop {
@@ -252,7 +255,7 @@ impl Inner {
 
     /// From now on `number` leads to `record`.
     fn name(&self, number: u32, record: RecordAt) {
-        let Some(slot) = self.slots.get(number as usize) else { return debug_assert!(false, "INV-IO1") };
+        let Some(slot) = self.slots.get(number as usize) else { return debug_assert!(false, "INV-interner.inner-1") };
         slot.ghost.enter();
         // ORDERING(Release): the record is written before its number leads to it.
         //   pairs: `resolve`'s Acquire.  loom: m13_resolved; Relaxed fails it.

@@ -1,8 +1,8 @@
 //! `Interner`: strings to dense numbers and back, from any thread, within a region's limit.
 //!
 //! One request walks through the files like this: the hash leads to a shard's table (`index.rs`), an entry of that to a
-//! record (`text.rs`), which has the number; what is not there yet is put there under the shard's lock (`shard.rs`), with
-//! the next number (`inner.rs`). `symbol.rs` is the number, `frozen.rs` the reader, `read.rs` the methods of
+//! record (`text.rs`), which has the number; what is not there yet is put there under the shard's lock (`shard.rs`),
+//! with the next number (`inner.rs`). `symbol.rs` is the number, `frozen.rs` the reader, `read.rs` the methods of
 //! both, and `serialize.rs` reads and writes them.
 
 use crate::base::error::{AllocError, AllocErrorKind, RegionError};
@@ -30,9 +30,9 @@ pub use symbol::Symbol;
 /// Strings, each once, that many threads intern: equal strings get equal [`Symbol`]s, which lead back to the string.
 ///
 /// Symbols are numbered from 0 without a gap, in the order in which the strings came. To intern a string that is there
-/// already, [`get`](Self::get) and [`resolve`](Self::resolve) take no lock and no atomic read-modify-write; a new string
-/// takes the lock of one of several shards. Nothing is ever taken out. All memory is the region's: its limit holds over
-/// all threads, at every moment, and a refused string changes nothing.
+/// already, [`get`](Self::get) and [`resolve`](Self::resolve) take no lock and no atomic read-modify-write; a new
+/// string takes the lock of one of several shards. Nothing is ever taken out. All memory is the region's: its limit
+/// holds over all threads, at every moment, and a refused string changes nothing.
 ///
 /// Hashes are seeded at random, for each interner; the hash function is fast, not cryptographic.
 ///
@@ -63,8 +63,8 @@ impl Default for Interner {
 }
 
 impl Interner {
-    /// An interner without a limit of its own. Reserves nothing until it is used; then as much address space as the machine
-    /// has memory (at most 64 GiB), of which a page becomes memory when it is first touched.
+    /// An interner without a limit of its own. Reserves nothing until it is used; then as much address space as the
+    /// machine has memory (at most 64 GiB), of which a page becomes memory when it is first touched.
     #[must_use]
     pub fn new() -> Interner {
         Interner { inner: FirstUse::new(None) }
@@ -86,15 +86,16 @@ impl Interner {
 
     /// The symbol of `text`: the one it has, or else the next.
     ///
-    /// For a string that is there already, loads only; a hash and a comparison over its length. A new one is copied, under
-    /// the lock of a shard, which now and then asks the region for more memory, and makes its table twice as long.
+    /// For a string that is there already, loads only; a hash and a comparison over its length. A new one is copied,
+    /// under the lock of a shard, which now and then asks the region for more memory, and makes its table twice as
+    /// long.
     ///
     /// # Errors
-    /// Only for a new string; then nothing has changed, but perhaps the region's peak, and every string that is there is still
-    /// found. Where one piece of what is needed is refused, the others were taken for a moment. `LimitReached` or
-    /// `Fragmented` when the region refuses what is needed, or when there are 2³² − 1 strings; the error names the bytes
-    /// that were needed together: of the string's record, of 4 KiB of numbers, of a shard's longer table. `InvalidLayout` for a string of
-    /// 4 GiB or more.
+    /// Only for a new string; then nothing has changed, but perhaps the region's peak, and every string that is there
+    /// is still found. Where one piece of what is needed is refused, the others were taken for a moment. `LimitReached`
+    /// or `Fragmented` when the region refuses what is needed, or when there are 2³² − 1 strings; the error names the
+    /// bytes that were needed together: of the string's record, of 4 KiB of numbers, of a shard's longer table.
+    /// `InvalidLayout` for a string of 4 GiB or more.
     #[inline(always)]
     pub fn intern(&self, text: &str) -> Result<Symbol, AllocError> {
         match self.inner.made() {

@@ -19,8 +19,8 @@ macro_rules! reading_methods {
                 inner.get(inner.hash(text), text)
             }
 
-            /// Returns the string of `symbol`, or `None` if there is no such symbol. Three loads. The string stays where it
-            /// is as long as the interner.
+            /// Returns the string of `symbol`, or `None` if there is no such symbol. Three loads. The string stays
+            /// where it is as long as the interner.
             ///
             /// A symbol of another interner gives `None` or a string of this one.
             #[must_use]
@@ -38,8 +38,8 @@ macro_rules! reading_methods {
 
             /// Returns the number of strings: every symbol's index is below it. One load.
             ///
-            /// A string that another thread is interning counts as soon as it cannot be refused any more, a moment before
-            /// its symbol can be resolved.
+            /// A string that another thread is interning counts as soon as it cannot be refused any more, a moment
+            /// before its symbol can be resolved.
             #[must_use]
             #[inline]
             pub fn len(&self) -> usize {
@@ -55,14 +55,14 @@ macro_rules! reading_methods {
 
             /// Returns all strings and their symbols, in the order of symbols.
             ///
-            /// A string that is interned after the iteration has begun is left out, and so is one that another thread is
-            /// interning.
+            /// A string that is interned after the iteration has begun is left out, and so is one that another thread
+            /// is interning.
             pub fn iter(&self) -> impl Iterator<Item = ($crate::Symbol, &str)> + '_ {
                 self.inner.made().into_iter().flat_map($crate::interner::Inner::strings)
             }
 
-            /// Returns the bytes taken from the region: text, tables, what is kept for the next strings. One load. The region
-            /// counts the same.
+            /// Returns the bytes taken from the region: text, tables, what is kept for the next strings. One load. The
+            /// region counts the same.
             ///
             /// At most 2.2 times the bytes of text and 64 bytes a string, beside some KiB at the beginning.
             #[must_use]
@@ -70,8 +70,8 @@ macro_rules! reading_methods {
                 self.inner.made().map_or(0, |inner| inner.account().usage())
             }
 
-            /// Returns the region of the strings, or `None` if [`Interner::new`](crate::Interner::new) has made the interner
-            /// and no string was interned.
+            /// Returns the region of the strings, or `None` if [`Interner::new`](crate::Interner::new) has made the
+            /// interner and no string was interned.
             #[must_use]
             pub fn region(&self) -> Option<$crate::Region> {
                 self.inner.region(|inner| inner.account().region().clone())

@@ -1,8 +1,8 @@
-//! serde: a symbol is its index; an interner is the sequence of its strings in the order of their symbols, so that symbols
-//! written beside it lead to the same strings when both are read again.
+//! serde: a symbol is its index; an interner is the sequence of its strings in the order of their symbols, so that
+//! symbols written beside it lead to the same strings when both are read again.
 //!
-//! An interner reads into itself: it is the seed of what it will be, for which the caller chooses the region. A sequence with
-//! a string that is there already is refused, for the symbols of those behind it would be others.
+//! An interner reads into itself: it is the seed of what it will be, for which the caller chooses the region. A
+//! sequence with a string that is there already is refused, for the symbols of those behind it would be others.
 
 use core::fmt;
 
@@ -52,8 +52,8 @@ impl Serialize for FrozenInterner {
     }
 }
 
-/// Reads into an interner of its own region, without a limit: for input that is trusted. The error of a string that comes
-/// twice, or that is refused, is the format's.
+/// Reads into an interner of its own region, without a limit: for input that is trusted. The error of a string that
+/// comes twice, or that is refused, is the format's.
 impl<'de> Deserialize<'de> for Interner {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         DeserializeSeed::deserialize(Interner::new(), deserializer)
@@ -67,8 +67,8 @@ impl<'de> Deserialize<'de> for FrozenInterner {
     }
 }
 
-/// Reads into this interner, behind the strings that it has, within its region's limit. The error of a string that it has
-/// already, or that is refused, is the format's; then the interner is dropped.
+/// Reads into this interner, behind the strings that it has, within its region's limit. The error of a string that it
+/// has already, or that is refused, is the format's; then the interner is dropped.
 ///
 /// ```
 /// use serde::de::DeserializeSeed;

@@ -1,8 +1,9 @@
 //! `Shard`: what the holder of a shard's lock has: the text its strings go to, and how full its table is.
 //!
-//! - INV-ID1: `used` entries of the newest table are not empty: at most three in four, or, where the region refuses a longer
-//!   table, seven in eight.
-//! - INV-ID2: `tables[n]` is the granule of the `n`-th table of the shard, plus one; 0: it is not made, or was given back.
+//! - INV-interner.shard-1: `used` entries of the newest table are not empty: at most three in four, or, where the
+//!   region refuses a longer table, seven in eight.
+//! - INV-interner.shard-2: `tables[n]` is the granule of the `n`-th table of the shard, plus one; 0: it is not made, or
+//!   was given back.
 #![expect(unsafe_code, reason = "extents are given back")]
 
 use core::alloc::Layout;
@@ -114,11 +115,12 @@ impl Shard {
     /// # Safety
     /// `account` is the one that everything was taken with; nobody refers to a record, or looks into a table.
     pub(super) unsafe fn close(&mut self, account: &Account, memory: Memory) {
-        // SAFETY: `give_back`'s contract: tables of this shard (INV-ID2), each once; nobody looks into them.
+        // SAFETY: `give_back`'s contract: tables of this shard (INV-interner.shard-2), each once; nobody looks into
+        // them.
         unsafe { account.give_back(self.forget_tables(LENGTHS)) };
         // SAFETY: this function's contract.
         let text = core::iter::from_fn(|| unsafe { self.text.unlink(memory) });
-        // SAFETY: `give_back`'s contract: extents of the chain (INV-IS3), each once; nobody refers to them.
+        // SAFETY: `give_back`'s contract: extents of the chain (INV-interner.text-3), each once; nobody refers to them.
         unsafe { account.give_back(text) };
     }
 }

@@ -5,9 +5,10 @@ use core::num::NonZeroU32;
 
 /// A string of an [`Interner`](crate::Interner): the number of strings that were interned before it.
 ///
-/// Four bytes, and so is `Option<Symbol>`. Two strings of one interner are equal exactly if their symbols are; the order of
-/// symbols is the order in which their strings came. Numbers begin at 0 without a gap, so that a `Vec` may be indexed by
-/// them. A symbol does not know its interner: another one gives no string for it, or another string, and nothing worse.
+/// Four bytes, and so is `Option<Symbol>`. Two strings of one interner are equal exactly if their symbols are; the
+/// order of symbols is the order in which their strings came. Numbers begin at 0 without a gap, so that a `Vec` may be
+/// indexed by them. A symbol does not know its interner: another one gives no string for it, or another string, and
+/// nothing worse.
 ///
 /// ```
 /// use sharded_arena::{Interner, Symbol};

@@ -1,13 +1,17 @@
 //! Records of strings in a region's memory; `Text` is where a shard puts its next ones.
 //!
-//! A record is `[symbol: u32][length: u32][bytes]`, aligned to 4 bytes. Records are bumped upwards through chunks, each an
-//! extent of its own that begins with a link to the one before and its length.
+//! A record is `[symbol: u32][length: u32][bytes]`, aligned to 4 bytes. Records are bumped upwards through chunks, each
+//! an extent of its own that begins with a link to the one before and its length.
 //!
-//! - INV-IS1: a record is written once, before anything that names it is published, and stands as long as its interner.
-//! - INV-IS2: `[cursor, end)` is the free end of the newest common chunk, and nobody's; `cursor` is a multiple of 4.
-//! - INV-IS3: the chain that begins at `newest` names every extent that was taken for text and not given back, once.
+//! - INV-interner.text-1: a record is written once, before anything that names it is published, and stands as long as
+//!   its interner.
+//! - INV-interner.text-2: `[cursor, end)` is the free end of the newest common chunk, and nobody's; `cursor` is a
+//!   multiple of 4.
+//! - INV-interner.text-3: the chain that begins at `newest` names every extent that was taken for text and not given
+//!   back, once.
 //!
-//! Not synchronised: whoever has a shard's lock has its `Text`; what publishes a record is the table's and the slot's word.
+//! Not synchronised: whoever has a shard's lock has its `Text`; what publishes a record is the table's and the slot's
+//! word.
 #![expect(unsafe_code, reason = "reads and writes records in the region's memory")]
 
 use core::alloc::Layout;
@@ -91,7 +95,7 @@ impl Memory {
         // SAFETY: a record's second word, by this function's contract.
         let len = unsafe { self.word(record.0, 1) } as usize;
         let bytes = self.at(record.0 + HEAD_BYTES as u64);
-        // SAFETY: `from_raw_parts`: as many bytes as were written, never written again (INV-IS1).
+        // SAFETY: `from_raw_parts`: as many bytes as were written, never written again (INV-interner.text-1).
         unsafe { core::slice::from_raw_parts(bytes.as_ptr(), len) }
     }
 
@@ -193,7 +197,7 @@ impl Text {
         }
         let record = RecordAt(self.cursor);
         self.cursor += bytes as u64;
-        debug_assert!(self.cursor <= self.end, "INV-IS2");
+        debug_assert!(self.cursor <= self.end, "INV-interner.text-2");
         record
     }
 
@@ -214,7 +218,7 @@ impl Text {
     pub(super) unsafe fn unlink(&mut self, memory: Memory) -> Option<Extent> {
         let granule = self.newest.checked_sub(1)?;
         let offset = u64::from(granule) * GRANULE_BYTES as u64;
-        // SAFETY: a chunk of the chain (INV-IS3), whose head `link` has written.
+        // SAFETY: a chunk of the chain (INV-interner.text-3), whose head `link` has written.
         self.newest = unsafe { memory.word(offset, 0) };
         // SAFETY: the same head's second word.
         let len = unsafe { memory.word(offset, 1) };

@@ -2,13 +2,14 @@
 //!
 //! What is reserved is address space; a page becomes memory when it is first touched. Addresses never move.
 //!
-//! - INV-M1: `[base, base + len)` is one allocated object, readable and writable but for hidden pages, valid as long as the
-//!   mapping lives.
-//! - INV-M2: `len` is not zero and `base + len` does not wrap.
+//! - INV-memory.mapping-1: `[base, base + len)` is one allocated object, readable and writable but for hidden pages,
+//!   valid as long as the mapping lives.
+//! - INV-memory.mapping-2: `len` is not zero and `base + len` does not wrap.
 //!
 //! Not synchronised, for nothing changes after construction. The advice calls act on whole pages inside the mapping.
 //! Pages may be hidden, which is to say unreadable: see `region/quarantine.rs` for whose they are then.
-//! On systems but Linux and Android, and under Miri, the same interface stands on the global allocator and advice does nothing.
+//! On systems but Linux and Android, and under Miri, the same interface stands on the global allocator and advice does
+//! nothing.
 #![expect(unsafe_code, reason = "maps, advises and unmaps memory")]
 
 use core::ptr::NonNull;
@@ -139,7 +140,7 @@ impl Mapping {
         if start >= end {
             return None;
         }
-        // SAFETY: `NonNull::add`: start < end <= len, one allocated object (INV-M1).
+        // SAFETY: `NonNull::add`: start < end <= len, one allocated object (INV-memory.mapping-1).
         Some((unsafe { self.base.add(start) }, end - start))
     }
 
@@ -153,11 +154,11 @@ impl Mapping {
         }
     }
 
-    /// Makes the whole pages inside `[offset, offset + len)` unreadable, which are nobody's. `discard`: their contents may be
-    /// lost, and their memory goes to the operating system where [`Mapping::can_trim`] says yes.
+    /// Makes the whole pages inside `[offset, offset + len)` unreadable, which are nobody's. `discard`: their contents
+    /// may be lost, and their memory goes to the operating system where [`Mapping::can_trim`] says yes.
     ///
-    /// `false` if all of them are readable: the system could not do it, as when a process has as many mappings as it may
-    /// have. Where it did a part only, and could not undo that, the answer is `true`.
+    /// `false` if all of them are readable: the system could not do it, as when a process has as many mappings as it
+    /// may have. Where it did a part only, and could not undo that, the answer is `true`.
     pub(crate) fn hide(&self, offset: usize, len: usize, discard: bool) -> bool {
         #[cfg(all(test, loom))]
         if let Provider::Model(model) = &self.owner {
@@ -175,8 +176,8 @@ impl Mapping {
         true
     }
 
-    /// Makes the whole pages inside `[offset, offset + len)` readable again; `false` if the system could not, and some of them
-    /// may still be hidden.
+    /// Makes the whole pages inside `[offset, offset + len)` readable again; `false` if the system could not, and some
+    /// of them may still be hidden.
     pub(crate) fn show(&self, offset: usize, len: usize) -> bool {
         #[cfg(all(test, loom))]
         if let Provider::Model(model) = &self.owner {
@@ -186,8 +187,8 @@ impl Mapping {
         self.whole_pages(offset, len).is_none_or(|(at, len)| system::protect(at, len, false))
     }
 
-    /// A model's memory, which is never touched here: `told` is called with `true` for a range of bytes that is hidden, with
-    /// `false` for one that is shown.
+    /// A model's memory, which is never touched here: `told` is called with `true` for a range of bytes that is hidden,
+    /// with `false` for one that is shown.
     ///
     /// # Safety
     /// As for [`Mapping::from_caller`].
@@ -311,7 +312,8 @@ mod system {
 
     pub(super) fn protect(at: NonNull<u8>, len: usize, hidden: bool) -> bool {
         let access = if hidden { MprotectFlags::empty() } else { MprotectFlags::READ | MprotectFlags::WRITE };
-        // SAFETY: the pages are in an own mapping and nobody's: what hides or shows them has taken them out of use before.
+        // SAFETY: the pages are in an own mapping and nobody's: what hides or shows them has taken them out of use
+        // before.
         unsafe { rustix::mm::mprotect(at.as_ptr().cast::<c_void>(), len, access) }.is_ok()
     }
 }
@@ -342,7 +344,7 @@ mod system {
 
     pub(super) fn reserve(len: usize, _guard: usize) -> io::Result<(Reserved, NonNull<u8>)> {
         let layout = Layout::from_size_align(len, page_bytes()).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        // SAFETY: a mapping is never empty (INV-M2), so the layout's size is not zero.
+        // SAFETY: a mapping is never empty (INV-memory.mapping-2), so the layout's size is not zero.
         let start = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(io::ErrorKind::OutOfMemory)?;
         Ok((Reserved { start, layout }, start))
     }

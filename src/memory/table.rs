@@ -3,8 +3,8 @@
 //! The out-of-band metadata of the crate (the best-fit index, the depot's nodes) lives in tables: they have their full
 //! length from the start, so nothing that runs later can fail for want of metadata, and cost only the pages touched.
 //!
-//! - INV-T1: `[base, base + len × size_of::<T>())` is one allocated object, aligned for `T`, that began as zero bytes,
-//!   a valid `T` by [`Zeroable`]'s contract.
+//! - INV-memory.table-1: `[base, base + len × size_of::<T>())` is one allocated object, aligned for `T`, that began as
+//!   zero bytes, a valid `T` by [`Zeroable`]'s contract.
 //!
 //! Not synchronised: `&Table` gives `&[T]`, `&mut Table` gives `&mut [T]`, and what `T` allows decides the rest.
 #![expect(unsafe_code, reason = "a zero byte pattern is read as T")]
@@ -158,7 +158,8 @@ mod body {
 
         #[inline(always)]
         pub(super) fn as_slice(&self) -> &[T] {
-            // SAFETY: INV-T1; what began as zeros is a `T` (`Zeroable`), and every later write went through `&mut` or `T`.
+            // SAFETY: INV-memory.table-1; what began as zeros is a `T` (`Zeroable`), and every later write went through
+            // `&mut` or `T`.
             unsafe { core::slice::from_raw_parts(self.base.as_ptr(), self.len) }
         }
 

@@ -1,13 +1,13 @@
 //! `Body`: a pool that was used: its slots, and where a thread looks for a free one.
 //!
-//! In this order: the thread's own hints; a batch of hints that another thread had too many of, from the depot; slots that
-//! nobody had yet; a new segment; and, when the region or the pool's capacity allows none, the slots themselves, one after
-//! the other. So a pool is full only when its slots are:
+//! In this order: the thread's own hints; a batch of hints that another thread had too many of, from the depot; slots
+//! that nobody had yet; a new segment; and, when the region or the pool's capacity allows none, the slots themselves,
+//! one after the other. So a pool is full only when its slots are:
 //!
-//! - INV-PB1: a request is refused only if, as far as the refused thread can tell, there was a moment at which every slot was
-//!   in use: `claimed − releasing`, counted late and early (INV-P2), was their number, or each was seen in use, one after the
-//!   other, and nothing that became free before any of these claims did so after the look began. The exception is a pool
-//!   in which removals never cease beside [`MOST_SCANS`] such looks.
+//! - INV-pool.body-1: a request is refused only if, as far as the refused thread can tell, there was a moment at which
+//!   every slot was in use: `claimed − releasing`, counted late and early (INV-pool.shard-2), was their number, or each
+//!   was seen in use, one after the other, and nothing that became free before any of these claims did so after the
+//!   look began. The exception is a pool in which removals never cease beside [`MOST_SCANS`] such looks.
 //!
 //! Hints are given and taken with plain loads and stores, batches by one exchange (`depot/`), slots by one exchange of
 //! their own word.
@@ -55,13 +55,13 @@ pub(super) struct Body<T> {
     pub(super) many: Mutex<()>,
     /// What the region fills freed memory with.
     wipe: Option<Wipe>,
-    /// Not 0 once somebody has. Relaxed: it is set before the first of their claims, and whoever is refused because of one
-    /// has acquired that.
+    /// Not 0 once somebody has. Relaxed: it is set before the first of their claims, and whoever is refused because of
+    /// one has acquired that.
     pub(super) reserve_many_used: AtomicU32,
 }
 
-/// A slot that its holder has claimed, and the generation it has now. Two words, so that it stays in registers wherever it
-/// goes: what is written to memory as parts and read as one stalls.
+/// A slot that its holder has claimed, and the generation it has now. Two words, so that it stays in registers wherever
+/// it goes: what is written to memory as parts and read as one stalls.
 pub(super) struct Claimed<'a, T> {
     slot: &'a Slot<T>,
     /// The generation, and below it the index.
@@ -179,9 +179,9 @@ impl<T> Body<T> {
     /// Looks at the slots themselves, for those whose hints are with other threads or lost.
     ///
     /// A value may change places beside the look, so that both of its slots are seen in use. Who claims the second has
-    /// counted the first as becoming free before, and `scan` acquires that with the second's word: then the releases begun
-    /// until after the look are more than those that had ended before it. Those that had are seen by it, for they are
-    /// acquired too.
+    /// counted the first as becoming free before, and `scan` acquires that with the second's word: then the releases
+    /// begun until after the look are more than those that had ended before it. Those that had are seen by it, for they
+    /// are acquired too.
     #[cold]
     fn find(&self, shard: &Shard) -> bool {
         for _ in 0..MOST_SCANS {
@@ -218,8 +218,8 @@ impl<T> Body<T> {
         found > 0
     }
 
-    /// Whether every slot is claimed. Reads claims before releases, the ones counted late, the others early: so what they
-    /// differ by is never more than the slots claimed all that time.
+    /// Whether every slot is claimed. Reads claims before releases, the ones counted late, the others early: so what
+    /// they differ by is never more than the slots claimed all that time.
     fn is_full(&self) -> bool {
         let claimed = self.sum(Counts::claimed);
         let releasing = self.sum(Counts::releasing);

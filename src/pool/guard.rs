@@ -9,8 +9,8 @@ use super::key::Key;
 
 /// A guard of one value of a [`Pool`](super::Pool): as long as it lives, so does the value, removed or not.
 ///
-/// The last guard of a removed value drops it, on its own thread. A guard that is leaked keeps its value until the pool is
-/// cleared or dropped.
+/// The last guard of a removed value drops it, on its own thread. A guard that is leaked keeps its value until the pool
+/// is cleared or dropped.
 pub struct Ref<'a, T>(pub(super) Held<'a, T>);
 
 impl<T> Ref<'_, T> {

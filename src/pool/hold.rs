@@ -1,6 +1,7 @@
 //! How a slot is held: claimed, filled, emptied and freed, by the calling thread's shard.
 //!
-//! Whoever has claimed a slot, or taken it with its value, holds it: nobody else writes its word or its value (INV-W1).
+//! Whoever has claimed a slot, or taken it with its value, holds it: nobody else writes its word or its value
+//! (INV-pool.word-1).
 #![expect(unsafe_code, reason = "writes and drops values in slots it holds")]
 
 use crate::base::unwind::Then;
@@ -40,8 +41,8 @@ impl<T> Pool<T> {
         self.on_shard(body, |shard| body.claim(shard))
     }
 
-    /// Claims a slot after all. A `reserve_many` that is about to be refused may have claimed the free ones for a moment;
-    /// they are free again when none is under way.
+    /// Claims a slot after all. A `reserve_many` that is about to be refused may have claimed the free ones for a
+    /// moment; they are free again when none is under way.
     #[cold]
     #[inline(never)]
     fn claim_again(&self) -> Option<Claimed<'_, T>> {

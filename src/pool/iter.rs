@@ -32,8 +32,8 @@ pub struct PoolDrain<'a, T> {
 }
 
 impl<T> Pool<T> {
-    /// The values that are there when the iterator comes by, each under a guard, with their keys, by slot. What is inserted
-    /// or removed meanwhile may be seen or not.
+    /// The values that are there when the iterator comes by, each under a guard, with their keys, by slot. What is
+    /// inserted or removed meanwhile may be seen or not.
     pub fn iter(&self) -> impl Iterator<Item = (Key<T>, Ref<'_, T>)> {
         let body = self.body.made();
         let slots = move |body: &Body<T>| body.slots.len();
@@ -48,14 +48,15 @@ impl<T> Pool<T> {
         PoolIterMut { pool: self, next: 0, lends: PhantomData }
     }
 
-    /// Takes all values out, with the keys they had, by slot; those too that were removed while a guard of them was leaked. Those that the iterator has not come to when it is dropped
-    /// are dropped with it; if it is leaked they stay.
+    /// Takes all values out, with the keys they had, by slot; those too that were removed while a guard of them was
+    /// leaked. Those that the iterator has not come to when it is dropped are dropped with it; if it is leaked they
+    /// stay.
     pub fn drain(&mut self) -> PoolDrain<'_, T> {
         PoolDrain { pool: self, next: 0 }
     }
 
-    /// Drops all values and makes all slots free, those of leaked guards and reservations too. No key names anything any
-    /// more. If destructors panic, the others still run, and the first panic goes on.
+    /// Drops all values and makes all slots free, those of leaked guards and reservations too. No key names anything
+    /// any more. If destructors panic, the others still run, and the first panic goes on.
     pub fn clear(&mut self) {
         drop(self.drain());
     }

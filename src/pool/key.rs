@@ -8,8 +8,8 @@ use core::num::NonZeroU64;
 
 /// Names one value of one [`Pool`](super::Pool): the pool, a slot, and which of the slot's values.
 ///
-/// 16 bytes, `Copy`, and so is an `Option` of it. A key is never issued twice in a process: once its value was removed, or
-/// in another pool, it names nothing.
+/// 16 bytes, `Copy`, and so is an `Option` of it. A key is never issued twice in a process: once its value was removed,
+/// or in another pool, it names nothing.
 ///
 /// ```
 /// use sharded_arena::{Key, Pool};
@@ -22,8 +22,8 @@ use core::num::NonZeroU64;
 /// ```
 pub struct Key<T> {
     pub(super) pool: NonZeroU64,
-    /// The generation, and below it the slot: two words, so that a key goes in two registers, and what was written as two
-    /// is never read as one, which a processor cannot forward.
+    /// The generation, and below it the slot: two words, so that a key goes in two registers, and what was written as
+    /// two is never read as one, which a processor cannot forward.
     place: u64,
     /// Names a `T` and has none: a key may go to any thread.
     of: PhantomData<fn() -> T>,

@@ -2,10 +2,10 @@
 //!
 //! One value walks through the files like this: the thread's hints (`shard.rs`) or, without one, a look for a free slot
 //! (`body.rs`); the slot is claimed, filled, guarded, removed and freed (`hold.rs`) by transitions of its one word
-//! (`word.rs`), the value itself in `slot.rs`; a key names it (`key.rs`), a guard keeps it (`guard.rs`), a reservation comes before it
-//! (`reservation.rs`); `iter.rs` is for whoever has the pool alone.
+//! (`word.rs`), the value itself in `slot.rs`; a key names it (`key.rs`), a guard keeps it (`guard.rs`), a reservation
+//! comes before it (`reservation.rs`); `iter.rs` is for whoever has the pool alone.
 //!
-//! - INV-PO1: a pool's id is never another's, so the slot that one of its keys names exists.
+//! - INV-pool-1: a pool's id is never another's, so the slot that one of its keys names exists.
 //!
 //! That threads keep free slots of their own and guards delay a removal is `sharded-slab`'s idea; batches of free slots
 //! change threads as magazines do in Bonwick and Adams' *Magazines and Vmem* (USENIX 2001).
@@ -85,7 +85,7 @@ pub struct Pool<T> {
 // SAFETY: the pool is its values and memory without thread affinity.
 unsafe impl<T: Send> Send for Pool<T> {}
 // SAFETY: a shared pool hands out `&T` on every thread (`T: Sync`), and takes, hands out and drops values on any
-// (`T: Send`). Who may do what with a slot is decided by its word (INV-W1, INV-W3).
+// (`T: Send`). Who may do what with a slot is decided by its word (INV-pool.word-1, INV-pool.word-3).
 unsafe impl<T: Send + Sync> Sync for Pool<T> {}
 
 impl<T> Default for Pool<T> {
@@ -97,8 +97,8 @@ impl<T> Default for Pool<T> {
 debug_figures! { [<T>] Pool<T>: len, capacity, memory_usage }
 
 impl<T> Pool<T> {
-    /// A pool without a limit of its own. Reserves nothing until it is used; then as much address space as the machine has
-    /// memory (at most 64 GiB), of which a page becomes memory when it is first touched.
+    /// A pool without a limit of its own. Reserves nothing until it is used; then as much address space as the machine
+    /// has memory (at most 64 GiB), of which a page becomes memory when it is first touched.
     #[must_use]
     pub fn new() -> Pool<T> {
         Self::with_region(None, ANY_NUMBER)
@@ -113,8 +113,8 @@ impl<T> Pool<T> {
     /// A pool of `slots` slots in a region of its own, which has room for all of them.
     ///
     /// # Errors
-    /// `ZeroCapacity` without a slot, `TooLarge` for more than 2^32 − 1 or more than 64 GiB − 4 KiB of them, `System` if
-    /// the operating system refuses.
+    /// `ZeroCapacity` without a slot, `TooLarge` for more than 2^32 − 1 or more than 64 GiB − 4 KiB of them, `System`
+    /// if the operating system refuses.
     pub fn with_capacity(slots: usize) -> Result<Pool<T>, RegionError> {
         if slots == 0 {
             return Err(RegionError::ZeroCapacity);
@@ -138,8 +138,8 @@ impl<T> Pool<T> {
     /// knows of a free slot; else one for 32 slots, or the region's lock for a new segment of about 4 KiB.
     ///
     /// # Errors
-    /// [`PoolFull`], with the value, if every slot is in use and the region has no room for more (or the system refuses the
-    /// pool's first memory); or if 64 looks at all slots found none free, while removals never ceased.
+    /// [`PoolFull`], with the value, if every slot is in use and the region has no room for more (or the system refuses
+    /// the pool's first memory); or if 64 looks at all slots found none free, while removals never ceased.
     #[inline(always)]
     pub fn insert(&self, value: T) -> Result<Key<T>, PoolFull<T>> {
         match self.claim() {
@@ -168,8 +168,8 @@ impl<T> Pool<T> {
         slot.word.contains(key.generation()).then(|| unsafe { slot.value_mut() })
     }
 
-    /// Removes the value that `key` names; `false` if there is none. It is dropped here, or, while somebody looks at it,
-    /// by the last guard, on its thread. Its slot is free at once afterwards, also if the destructor panics.
+    /// Removes the value that `key` names; `false` if there is none. It is dropped here, or, while somebody looks at
+    /// it, by the last guard, on its thread. Its slot is free at once afterwards, also if the destructor panics.
     #[inline(always)]
     pub fn remove(&self, key: Key<T>) -> bool {
         let Some(held) = self.slot(key) else { return false };
@@ -207,8 +207,8 @@ impl<T> Pool<T> {
         self.slot(key).is_some_and(|held| held.slot.word.contains(key.generation()))
     }
 
-    /// Number of values; reserved slots, and removed values that somebody looks at, do not count. Exact when quiet. A few
-    /// loads a shard.
+    /// Number of values; reserved slots, and removed values that somebody looks at, do not count. Exact when quiet. A
+    /// few loads a shard.
     #[must_use]
     pub fn len(&self) -> usize {
         self.body.made().map_or(0, Body::len)
@@ -241,12 +241,13 @@ impl<T> Pool<T> {
 }
 
 impl<T> Drop for Pool<T> {
-    /// Drops every value, those of leaked guards too, and gives the slots back. If destructors panic, the others still run,
-    /// and the first panic goes on.
+    /// Drops every value, those of leaked guards too, and gives the slots back. If destructors panic, the others still
+    /// run, and the first panic goes on.
     fn drop(&mut self) {
         let close = Then(self, |pool| {
             if let Some(Body { account, slots, .. }) = pool.body.made_mut() {
-                // SAFETY: `close`'s contract: the slots' account; every value is gone, and no borrow of the pool is left.
+                // SAFETY: `close`'s contract: the slots' account; every value is gone, and no borrow of the pool is
+                // left.
                 unsafe { slots.close(account) };
             }
         });

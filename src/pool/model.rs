@@ -9,8 +9,8 @@ use super::shard::Shard;
 use super::{MOST_SLOTS, Pool};
 
 impl<T> Pool<T> {
-    /// A pool of at most `most` slots in `region`, of which `made` are made, and whose body is made: the model checker does
-    /// not see `OnceLock`, so no role may be the one that makes it.
+    /// A pool of at most `most` slots in `region`, of which `made` are made, and whose body is made: the model checker
+    /// does not see `OnceLock`, so no role may be the one that makes it.
     pub(crate) fn with_slots(region: &Region, most: usize, made: usize) -> Pool<T> {
         assert!(most < MOST_SLOTS, "a small pool");
         let pool = Pool::with_region(Some(region.clone()), most);

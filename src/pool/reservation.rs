@@ -90,8 +90,8 @@ impl<T> Pool<T> {
         Ok(Reservation(Held { pool: self, body, slot, key }))
     }
 
-    /// Takes `N` slots, all of them or none. Of several threads that do this at the same time, and for which there are not
-    /// enough slots together, some are served.
+    /// Takes `N` slots, all of them or none. Of several threads that do this at the same time, and for which there are
+    /// not enough slots together, some are served.
     ///
     /// # Errors
     /// [`PoolFull`] if there are not as many; those that there were are free again.

@@ -1,15 +1,15 @@
 //! `Shard`: what a thread knows of free slots, and what it counts.
 //!
 //! A hint is the index of a slot that was free when its thread last had to do with it. Whether it still is, the slot's
-//! word says: a hint may be stale, and a free slot may have no hint. So nothing is lost when hints are, and a thread that
-//! finds no hint anywhere may look at the slots themselves.
+//! word says: a hint may be stale, and a free slot may have no hint. So nothing is lost when hints are, and a thread
+//! that finds no hint anywhere may look at the slots themselves.
 //!
-//! - INV-P1: `len <= HINTS`.
-//! - INV-P2: of what a thread has done, `claimed` is counted after the claim, `releasing` before the slot becomes free,
-//!   `released` after.
+//! - INV-pool.shard-1: `len <= HINTS`.
+//! - INV-pool.shard-2: of what a thread has done, `claimed` is counted after the claim, `releasing` before the slot
+//!   becomes free, `released` after.
 //!
-//! Used by one thread at a time: the owner, who adopts it after the former owner's end (INV-I3), or, that of all threads
-//! without one, the holder of its lock. Others read the counts.
+//! Used by one thread at a time: the owner, who adopts it after the former owner's end (INV-region.shards-2), or, that
+//! of all threads without one, the holder of its lock. Others read the counts.
 #![expect(unsafe_code, reason = "asserts that zero bytes are a shard")]
 
 use crate::region::shards::{OwnedShard, Pins, owned_shard};
@@ -55,7 +55,8 @@ impl Counts {
     /// Counts a slot as taken, by the shard's user.
     #[inline(always)]
     pub(super) fn count_claimed(&self) {
-        // ORDERING(Release): whoever reads this sees that the slot had become free before, by its former holder's count.
+        // ORDERING(Release): whoever reads this sees that the slot had become free before, by its former holder's
+        // count.
         //   pairs: `claimed`'s Acquire.  loom: m11_never_full; Relaxed fails it.
         self.claimed.raise(Release);
     }

@@ -22,7 +22,7 @@ pub(super) struct Slot<T> {
 }
 
 // SAFETY: a slot hands its value to one holder at a time, on any thread (`T: Send`), and to several guards (`T: Sync`),
-// as its word says (INV-W3).
+// as its word says (INV-pool.word-3).
 unsafe impl<T: Send + Sync> Sync for Slot<T> {}
 // SAFETY: a slot is a word and perhaps a `T`.
 unsafe impl<T: Send> Send for Slot<T> {}
@@ -55,7 +55,7 @@ impl<T> Slot<T> {
     #[inline(always)]
     pub(super) unsafe fn write(&self, value: T) {
         self.ghost.enter();
-        // SAFETY: `pointer::write`: the cell is aligned and its holder's alone (INV-W3).
+        // SAFETY: `pointer::write`: the cell is aligned and its holder's alone (INV-pool.word-3).
         unsafe { self.value.get().write(MaybeUninit::new(value)) };
     }
 
@@ -66,7 +66,7 @@ impl<T> Slot<T> {
     #[inline(always)]
     pub(super) unsafe fn read(&self) -> T {
         self.ghost.enter();
-        // SAFETY: `pointer::read`: initialised, and its holder's alone (INV-W3).
+        // SAFETY: `pointer::read`: initialised, and its holder's alone (INV-pool.word-3).
         unsafe { self.value.get().cast::<T>().read() }
     }
 
@@ -77,7 +77,7 @@ impl<T> Slot<T> {
     #[inline(always)]
     pub(super) unsafe fn drop_value(&self) {
         self.ghost.enter();
-        // SAFETY: `drop_in_place`: initialised, aligned, and its holder's alone (INV-W3).
+        // SAFETY: `drop_in_place`: initialised, aligned, and its holder's alone (INV-pool.word-3).
         unsafe { core::ptr::drop_in_place(self.value.get().cast::<T>()) };
     }
 
@@ -87,7 +87,7 @@ impl<T> Slot<T> {
     /// The caller holds the slot, and the value was moved out or dropped.
     #[cold]
     pub(super) unsafe fn wipe(&self, wipe: Wipe) {
-        // SAFETY: `Wipe::fill`: the cell's bytes, its holder's alone (INV-W3); it may be anything.
+        // SAFETY: `Wipe::fill`: the cell's bytes, its holder's alone (INV-pool.word-3); it may be anything.
         unsafe { wipe.fill(self.value.get().cast(), size_of::<T>()) };
     }
 
@@ -98,7 +98,7 @@ impl<T> Slot<T> {
     #[inline(always)]
     pub(super) unsafe fn value(&self) -> &T {
         self.ghost.look();
-        // SAFETY: initialised; nobody writes, moves or drops it while a guard is counted (INV-W3).
+        // SAFETY: initialised; nobody writes, moves or drops it while a guard is counted (INV-pool.word-3).
         unsafe { &*self.value.get().cast::<T>() }
     }
 

@@ -15,10 +15,12 @@
 //! | removed | n > 0 | the key is stale; the last of n guards drops the value | last `unguard` → taken |
 //! | retired | all ones | its generations are spent; as taken, for good | |
 //!
-//! - INV-W1: while the state is taken, only the holder writes the word; everybody else's exchange expects free or full.
-//! - INV-W2: the generation rises by one each time the slot becomes free, and nobody was given a key of it before.
-//! - INV-W3: the value is written and moved or dropped only by the holder; it is read only while the word is full or
-//!   removed with the reader's guard counted.
+//! - INV-pool.word-1: while the state is taken, only the holder writes the word; everybody else's exchange expects free
+//!   or full.
+//! - INV-pool.word-2: the generation rises by one each time the slot becomes free, and nobody was given a key of it
+//!   before.
+//! - INV-pool.word-3: the value is written and moved or dropped only by the holder; it is read only while the word is
+//!   full or removed with the reader's guard counted.
 
 use crate::sync::{AcqRel, Acquire, AtomicU64, Relaxed, Release};
 
@@ -89,14 +91,14 @@ impl Word {
     /// The holder has written the value: it can be found by its key.
     #[inline(always)]
     pub(super) fn fill(&self, generation: u32) {
-        debug_assert_eq!(self.0.load(Relaxed), at(generation) | TAKEN, "INV-W1");
+        debug_assert_eq!(self.0.load(Relaxed), at(generation) | TAKEN, "INV-pool.word-1");
         // ORDERING(Release): the value is written before it is found.
         //   pairs: `guard`'s, `remove`'s and `take`'s Acquire.  loom: m11_guard_sees; Relaxed fails it.
         self.0.store(at(generation) | FULL, Release);
     }
 
-    /// The holder has moved or dropped the value, or never wrote one: the slot is free again, or, its generations spent,
-    /// retired. Whether it is free.
+    /// The holder has moved or dropped the value, or never wrote one: the slot is free again, or, its generations
+    /// spent, retired. Whether it is free.
     #[inline(always)]
     pub(super) fn vacate(&self, generation: u32) -> bool {
         let free = generation < LAST_GENERATION;
@@ -135,19 +137,19 @@ impl Word {
         // ORDERING(Release): what was read through this guard is read before the value goes.
         //   pairs: the Acquire below, `remove`'s and `take`'s.  loom: m11_last_guard; Relaxed fails it.
         let before = self.0.fetch_sub(1, Release);
-        debug_assert!(before & GUARDS > 0, "INV-W3");
+        debug_assert!(before & GUARDS > 0, "INV-pool.word-3");
         before & (STATE | GUARDS) == REMOVED | 1 && self.last_is_gone(before)
     }
 
     /// The last guard of a removed value becomes its holder.
     #[cold]
     fn last_is_gone(&self, before: u64) -> bool {
-        // ORDERING(Acquire): the other guards' reads precede the drop, and so does what the remover did before it removed:
-        // the load reads the last of a chain of exchanges.  pairs: `unguard`'s Release and that of `remove`.
+        // ORDERING(Acquire): the other guards' reads precede the drop, and so does what the remover did before it
+        // removed: the load reads the last of a chain of exchanges.  pairs: `unguard`'s Release and that of `remove`.
         //   loom: m11_last_guard; Relaxed fails it.
         self.0.load(Acquire);
-        // ORDERING(Release): it cuts the release sequence of `claim` and `fill`; who sees the slot in use sees what it would
-        // through them.  pairs: `is_free`'s Acquire.  loom: m11_never_full_parted; Relaxed fails it.
+        // ORDERING(Release): it cuts the release sequence of `claim` and `fill`; who sees the slot in use sees what it
+        // would through them.  pairs: `is_free`'s Acquire.  loom: m11_never_full_parted; Relaxed fails it.
         self.0.store(before & !(STATE | GUARDS) | TAKEN, Release);
         true
     }
@@ -211,7 +213,8 @@ impl Word {
         is_full(word, generation_of(word)).then(|| generation_of(word))
     }
 
-    // ---- by whoever has the pool exclusively: no guard, reservation or call is under way, so those counted were leaked ---
+    // ---- by whoever has the pool exclusively: no guard, reservation or call is under way, so those counted were
+    // leaked ---
 
     /// Takes the slot with the value in it, if there is one; its generation, and whether it had been removed.
     pub(super) fn take_exclusively(&self) -> Option<(u32, bool)> {

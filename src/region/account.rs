@@ -1,9 +1,10 @@
 //! `Account`: what a client without anything idle is to its region: an own usage, and a place in the region's list.
 //!
 //! An arena of whole blocks, or a table in a region, holds extents and caches none. Its region needs no more of it than
-//! its budget, so that figures add up (INV-R2), and the client no more of the region than extents.
+//! its budget, so that figures add up (INV-region-2), and the client no more of the region than extents.
 //!
-//! - INV-N1: the member is in its region's list from `open` until the account's drop, and is boxed and pinned meanwhile.
+//! - INV-region.account-1: the member is in its region's list from `open` until the account's drop, and is boxed and
+//!   pinned meanwhile.
 //!
 //! Synchronised by the region's lock. The list of extents is the client's business.
 #![expect(unsafe_code, reason = "the region's list; wipes what is given back")]
@@ -62,7 +63,8 @@ impl Account {
         let member = Member { budget, links: Links::default(), metadata_bytes: OwnedUsize::new(0) };
         let member = Box::into_pin(try_box(member)?);
         let set: NonNull<dyn ShardSet> = NonNull::from(&*member);
-        // SAFETY: `register`'s contract: a pinned box does not move, and the account's drop unregisters it (INV-N1).
+        // SAFETY: `register`'s contract: a pinned box does not move, and the account's drop unregisters it
+        // (INV-region.account-1).
         region.section(|section| unsafe { section.register(set) });
         Ok(Self { region, member })
     }
@@ -76,9 +78,9 @@ impl Account {
         self.member.metadata_bytes.set(bytes);
     }
 
-    /// Takes an extent of at least `bytes` bytes for a request of `layout`, which an error names; the extent and its first
-    /// byte's address. Before it refuses, what is idle in the region's heaps and arenas was given back, the calling
-    /// thread's magazines among it.
+    /// Takes an extent of at least `bytes` bytes for a request of `layout`, which an error names; the extent and its
+    /// first byte's address. Before it refuses, what is idle in the region's heaps and arenas was given back, the
+    /// calling thread's magazines among it.
     pub(crate) fn take(&self, bytes: usize, layout: Layout) -> Result<(Extent, NonNull<u8>), AllocError> {
         let Some(wanted) = Wanted::new(bytes, layout) else {
             return Err(self.region.section(|section| section.refuse_outright(&self.member.budget, layout)));
@@ -87,8 +89,8 @@ impl Account {
         Ok((Extent::new(granule, wanted.len), self.region.memory().granule(granule)))
     }
 
-    /// Gives `extents` back, the last thing that is done with the account. A region that nobody else has goes as a whole
-    /// instead. Sorts them, so that the neighbours of a batch are each other's.
+    /// Gives `extents` back, the last thing that is done with the account. A region that nobody else has goes as a
+    /// whole instead. Sorts them, so that the neighbours of a batch are each other's.
     ///
     /// # Safety
     /// As for [`Account::give_back`].
@@ -124,8 +126,8 @@ impl Account {
         }
     }
 
-    /// Gives back an extent whose address nobody was told: no read of it can be stale, so it does not wait in guard mode's
-    /// quarantine, and the region's usage is what it was before.
+    /// Gives back an extent whose address nobody was told: no read of it can be stale, so it does not wait in guard
+    /// mode's quarantine, and the region's usage is what it was before.
     ///
     /// # Safety
     /// `take` gave `extent`, and nothing refers to its memory.

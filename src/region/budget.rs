@@ -4,16 +4,17 @@
 //!
 //! - **usage, peak, limit, since, pressure** are written only inside the region's critical section; anyone reads them
 //!   with one load. Nothing is ever added and rolled back.
-//!   INV-B1: `usage <= max(limit, usage when the limit was lowered)`, at every value of the word.
+//!   INV-region.budget-1: `usage <= max(limit, usage when the limit was lowered)`, at every value of the word.
 //! - **leased** is written by anyone, without the lock: load, compare with the slack, CAS.
-//!   INV-B2: `leased <= max(slack, leased when the limit was lowered)`, at every value of the word.
+//!   INV-region.budget-2: `leased <= max(slack, leased when the limit was lowered)`, at every value of the word.
 //!
 //! The slack is the part of a limit (1/16 unless set) that shards may hold idle, in magazines and chunks. A grant is
 //! Acquire and an end Release, so whoever is granted bytes that another shard gave up is ordered after that shard had
 //! emptied them: cached bytes never exceed the slack for anyone ordered after the grant.
 //!
-//! Pressure is even at rest and odd while the limit presses; it only counts up, so a shard that remembers the last value
-//! it acted upon sees every change at its next slow path. Relaxed: outside the lock it is a hint, inside it is exact.
+//! Pressure is even at rest and odd while the limit presses; it only counts up, so a shard that remembers the last
+//! value it acted upon sees every change at its next slow path. Relaxed: outside the lock it is a hint, inside it is
+//! exact.
 //!
 //! Deliberately not here: what is charged for, and who holds the lock.
 
@@ -111,7 +112,7 @@ impl Budget {
     /// Adds `bytes`, which [`Budget::room`] has just allowed in this critical section.
     pub(crate) fn charge(&self, bytes: usize) {
         // A charge of nothing is right above a lowered limit too: a request that a reservation covers.
-        debug_assert!(bytes <= self.room(), "INV-B1: checked before the charge");
+        debug_assert!(bytes <= self.room(), "INV-region.budget-1: checked before the charge");
         let usage = self.usage() + bytes;
         self.usage.store(usage, Relaxed);
         if usage > self.peak() {
@@ -154,8 +155,8 @@ impl Budget {
 
     /// Whether no emptied cache could make room for `bytes`, nor `waiting` bytes that may be refunded.
     pub(crate) fn is_hopeless(&self, bytes: usize, waiting: usize) -> bool {
-        // Relaxed is right: a lease precedes the blocks it covers in its thread's order, and what is ordered before this
-        // request (by the lock, a depot or the callers' own means) is seen.
+        // Relaxed is right: a lease precedes the blocks it covers in its thread's order, and what is ordered before
+        // this request (by the lock, a depot or the callers' own means) is seen.
         self.usage().saturating_add(bytes).saturating_sub(self.leased()).saturating_sub(waiting) > self.bound()
     }
 

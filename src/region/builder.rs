@@ -64,7 +64,8 @@ impl RegionBuilder {
         self
     }
 
-    /// Asks for huge pages, or not; asked for from 4 MiB on unless set, never in guard mode. Without them residency is exact to the page.
+    /// Asks for huge pages, or not; asked for from 4 MiB on unless set, never in guard mode. Without them residency is
+    /// exact to the page.
     pub fn huge_pages(mut self, on: bool) -> Self {
         self.huge_pages = Some(on);
         self
@@ -82,31 +83,33 @@ impl RegionBuilder {
         self
     }
 
-    /// Guard mode: an unreadable page before and behind the region, and what is freed as a whole becomes unreadable for a
-    /// while, so that a stale read ends the program, in release builds too.
+    /// Guard mode: an unreadable page before and behind the region, and what is freed as a whole becomes unreadable for
+    /// a while, so that a stale read ends the program, in release builds too.
     ///
-    /// That is every block of a heap that is too long for a size class (8 KiB, 32 KiB in regions of 64 MiB and more), and every
-    /// chunk and long block of an arena or a scratch stack at its reset, rewind or drop: their whole pages. Such a block begins
-    /// on a page of its own where there is room, a chunk of a page and more consists of whole pages, and keeps what is unused
-    /// of the last one. What is shorter, the tail that a shrink cuts off, and the last part of a page stay readable. As blocks
-    /// begin on pages, gaps between them stay free for small ones: a capacity of twice the limit makes up for them.
+    /// That is every block of a heap that is too long for a size class (8 KiB, 32 KiB in regions of 64 MiB and more),
+    /// and every chunk and long block of an arena or a scratch stack at its reset, rewind or drop: their whole pages.
+    /// Such a block begins on a page of its own where there is room, a chunk of a page and more consists of whole
+    /// pages, and keeps what is unused of the last one. What is shorter, the tail that a shrink cuts off, and the last
+    /// part of a page stay readable. As blocks begin on pages, gaps between them stay free for small ones: a capacity
+    /// of twice the limit makes up for them.
     ///
-    /// What became unreadable waits, and counts as the region's usage: up to a quarter of the limit and up to 1,024 blocks
-    /// or chunks, or the one freed last. It gives way, oldest first, to newer ones, and before any request is refused.
-    /// [`Region::flush_quarantine`] empties it. Its memory goes to the operating system meanwhile, unless it is locked or was
-    /// filled with [`poison_on_free`](Self::poison_on_free). A second free of such a block is
+    /// What became unreadable waits, and counts as the region's usage: up to a quarter of the limit and up to 1,024
+    /// blocks or chunks, or the one freed last. It gives way, oldest first, to newer ones, and before any request is
+    /// refused. [`Region::flush_quarantine`] empties it. Its memory goes to the operating system meanwhile, unless it
+    /// is locked or was filled with [`poison_on_free`](Self::poison_on_free). A second free of such a block is
     /// found for certain while it waits: reported by a [checked](crate::HeapBuilder::checked) heap, counted by another.
     ///
-    /// A free then costs two system calls, and each block that waits up to two of the mappings that a process may have. Where
-    /// the system has none left, a block is given back readable; one that it cannot make readable again stays where it is, and
-    /// a request may be refused beside it. Arenas keep no memory warm over a reset, and huge pages are not asked for
-    /// unless [`huge_pages`](Self::huge_pages) says so. On systems but Linux and Android it does nothing.
+    /// A free then costs two system calls, and each block that waits up to two of the mappings that a process may have.
+    /// Where the system has none left, a block is given back readable; one that it cannot make readable again stays
+    /// where it is, and a request may be refused beside it. Arenas keep no memory warm over a reset, and huge pages are
+    /// not asked for unless [`huge_pages`](Self::huge_pages) says so. On systems but Linux and Android it does nothing.
     pub fn guard_pages(mut self, on: bool) -> Self {
         self.advice.guard_pages = on;
         self
     }
 
-    /// Fills freed blocks with `0xDE`, unless [`zero_on_free`](Self::zero_on_free) is set too. Heaps in the region then cache nothing: every call takes the lock.
+    /// Fills freed blocks with `0xDE`, unless [`zero_on_free`](Self::zero_on_free) is set too. Heaps in the region then
+    /// cache nothing: every call takes the lock.
     pub fn poison_on_free(mut self, on: bool) -> Self {
         self.poison_on_free = on;
         self
@@ -121,8 +124,8 @@ impl RegionBuilder {
     /// Makes the region.
     ///
     /// # Errors
-    /// `ZeroCapacity` below 4 KiB, `TooLarge` above 64 GiB − 4 KiB, `System` if the operating system refuses the memory,
-    /// or the lock on it.
+    /// `ZeroCapacity` below 4 KiB, `TooLarge` above 64 GiB − 4 KiB, `System` if the operating system refuses the
+    /// memory, or the lock on it.
     pub fn build(self) -> Result<Region, RegionError> {
         if self.capacity < LEAST_BYTES {
             return Err(RegionError::ZeroCapacity);

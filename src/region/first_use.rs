@@ -1,11 +1,13 @@
-//! `FirstUse`: what is made in a region when it is first asked for, for types whose `new` reserves nothing and cannot fail.
+//! `FirstUse`: what is made in a region when it is first asked for, for types whose `new` reserves nothing and cannot
+//! fail.
 //!
-//! - INV-FU1: the body, once made, stays where it is as long as this stands.
+//! - INV-region.first_use-1: the body, once made, stays where it is as long as this stands.
 //!
-//! Synchronised by a lock that only makers take, and by `OnceLock`. Nobody else's lock is taken under it but the region's,
-//! and it is not taken under that.
+//! Synchronised by a lock that only makers take, and by `OnceLock`. Nobody else's lock is taken under it but the
+//! region's, and it is not taken under that.
 //!
-//! Deliberately not here: a heap's caches. Its region is there from the start, and without memory for them it does without.
+//! Deliberately not here: a heap's caches. Its region is there from the start, and without memory for them it does
+//! without.
 
 use crate::base::error::RegionError;
 use crate::memory::table::try_box;
@@ -38,8 +40,8 @@ impl<B> FirstUse<B> {
         self.body.get_mut().map(|body| &mut **body)
     }
 
-    /// The body, made at the first call: then `after` runs with it where it stands. Others may have found it by then, but no
-    /// maker has.
+    /// The body, made at the first call: then `after` runs with it where it stands. Others may have found it by then,
+    /// but no maker has.
     ///
     /// # Errors
     /// The system's, or the global allocator's, refusal; the next call tries again.

@@ -118,10 +118,11 @@ impl Region {
         Snapshot { capacity: stats.capacity, limit: stats.limit, usage: stats.usage, extents }
     }
 
-    /// Proves that every byte of the region is in exactly one place: free, trimming, cached, quarantined, or handed out.
+    /// Proves that every byte of the region is in exactly one place: free, trimming, cached, quarantined, or handed
+    /// out.
     ///
-    /// For tests and debugging: gives back what ended threads have cached, then visits every extent under the lock, with
-    /// memory for a second index. Blocks cached by other living threads are counted as handed out.
+    /// For tests and debugging: gives back what ended threads have cached, then visits every extent under the lock,
+    /// with memory for a second index. Blocks cached by other living threads are counted as handed out.
     ///
     /// # Errors
     /// The first thing found that does not hold, with its figures.

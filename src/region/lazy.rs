@@ -1,8 +1,8 @@
 //! The region of an arena that was given none: as large as the machine's memory, made at the arena's first use.
 //!
-//! A process has 47 bits of addresses, and its threads' stacks need some of them too. So all such regions together reserve
-//! a bounded part of them: each takes at most a fixed fraction of what is left of it, which only thousands of arenas
-//! notice.
+//! A process has 47 bits of addresses, and its threads' stacks need some of them too. So all such regions together
+//! reserve a bounded part of them: each takes at most a fixed fraction of what is left of it, which only thousands of
+//! arenas notice.
 
 use crate::base::error::RegionError;
 use crate::memory::mapping::{machine_bytes, page_bytes};
@@ -45,9 +45,9 @@ impl Drop for Quota {
 }
 
 impl Region {
-    /// Reserves as much address space as the machine has memory, at most 64 GiB − 4 KiB, less when thousands of such regions
-    /// live; half as much, and so on down to 64 MiB, where the system refuses. What is reserved costs nothing until it is
-    /// touched. No huge pages: residency is exact to the page. On systems without reservations it is 1 GiB.
+    /// Reserves as much address space as the machine has memory, at most 64 GiB − 4 KiB, less when thousands of such
+    /// regions live; half as much, and so on down to 64 MiB, where the system refuses. What is reserved costs nothing
+    /// until it is touched. No huge pages: residency is exact to the page. On systems without reservations it is 1 GiB.
     ///
     /// # Errors
     /// The system's, when it refuses even the least.

@@ -1,10 +1,10 @@
 //! `Memory`: where a region's granules are. The only place where an offset of the index becomes an address.
 //!
-//! - INV-ME1: `base` is the region's first byte; the granules of its index, and the bytes of blocks in them, lie in one
-//!   allocated object that begins there or before (INV-M1).
+//! - INV-region.memory-1: `base` is the region's first byte; the granules of its index, and the bytes of blocks in
+//!   them, lie in one allocated object that begins there or before (INV-memory.mapping-1).
 //!
-//! Offsets are plain numbers, so a method may be called with any; its result is used by the holder of the extent or block
-//! that the offset came from. Copied freely: an address without a lifetime.
+//! Offsets are plain numbers, so a method may be called with any; its result is used by the holder of the extent or
+//! block that the offset came from. Copied freely: an address without a lifetime.
 //!
 //! Deliberately not here: what lies in the memory. The arena's nodes (`arena/extents.rs`) and the interner's records
 //! (`interner/text.rs`) are methods of this type that only their own module sees.
@@ -40,7 +40,8 @@ impl Memory {
     /// Returns the byte at `offset`, which lies in the region.
     #[inline(always)]
     pub(crate) fn byte(self, offset: usize) -> NonNull<u8> {
-        // SAFETY: `NonNull::add`: offsets of the index, and of blocks in its extents, lie inside the mapping (INV-ME1).
+        // SAFETY: `NonNull::add`: offsets of the index, and of blocks in its extents, lie inside the mapping
+        // (INV-region.memory-1).
         unsafe { self.base.add(offset) }
     }
 

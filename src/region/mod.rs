@@ -1,9 +1,10 @@
 //! `Region`: a mapping, its free index and its limit, behind the only lock of the crate.
 //!
-//! - INV-R1: `usage == 16 × (index.used − trimming) + reserved`: a trimming extent is used in the index but handed to
-//!   nobody, reserved bytes are charged but not taken yet.
-//! - INV-R2: `usage == Σ usage of the registered heaps + reserved + orphaned + quarantined`: what callers of a heap that is
-//!   gone have leaked stays charged until the region goes, what is quarantined until it leaves the quarantine (`quarantine.rs`).
+//! - INV-region-1: `usage == 16 × (index.used − trimming) + reserved`: a trimming extent is used in the index but
+//!   handed to nobody, reserved bytes are charged but not taken yet.
+//! - INV-region-2: `usage == Σ usage of the registered heaps + reserved + orphaned + quarantined`: what callers of a
+//!   heap that is gone have leaked stays charged until the region goes, what is quarantined until it leaves the
+//!   quarantine (`quarantine.rs`).
 //!
 //! Synchronised by `Mutex<State>`: extents, usages, peaks, limits, pressure and shard owners change only inside a
 //! [`Section`]. Under the lock there is no system call, no allocation, no user code: a section is a closure over plain
@@ -111,8 +112,8 @@ struct State {
     guard: Option<quarantine::Quarantine>,
 }
 
-// SAFETY: the list's pointers are used under the lock only, whichever thread holds it, and are valid there (INV-R3); the
-// sets they lead to are Sync.
+// SAFETY: the list's pointers are used under the lock only, whichever thread holds it, and are valid there
+// (INV-region.sets-1); the sets they lead to are Sync.
 unsafe impl Send for State {}
 
 debug_figures! { [] Region: capacity, limit, memory_usage }
@@ -120,8 +121,8 @@ debug_figures! { [] Region: capacity, limit, memory_usage }
 impl Region {
     /// Reserves a region of `bytes` bytes (rounded up to the page), which is also its limit.
     ///
-    /// What is reserved is address space; a page becomes memory when it is first touched, and is zero then. From 4 MiB on
-    /// huge pages are asked for, see [`Region::builder`]. One mapping of the system and a few for the index.
+    /// What is reserved is address space; a page becomes memory when it is first touched, and is zero then. From 4 MiB
+    /// on huge pages are asked for, see [`Region::builder`]. One mapping of the system and a few for the index.
     ///
     /// # Errors
     /// `ZeroCapacity` below 4 KiB, `TooLarge` above 64 GiB − 4 KiB, `System` if the operating system refuses.
@@ -147,12 +148,12 @@ impl Region {
     /// A region over memory that the caller answers for.
     ///
     /// # Errors
-    /// `ZeroCapacity` below 4 KiB after rounding the base up to 16 bytes, `TooLarge` above 64 GiB − 4 KiB, `Overflow` if
-    /// `base + len` passes the end of the address space.
+    /// `ZeroCapacity` below 4 KiB after rounding the base up to 16 bytes, `TooLarge` above 64 GiB − 4 KiB, `Overflow`
+    /// if `base + len` passes the end of the address space.
     ///
     /// # Safety
-    /// `[base, base + len)` is one allocated object, readable and writable, and used by nobody else until the last handle
-    /// of the region, and the last heap or arena in it, is gone.
+    /// `[base, base + len)` is one allocated object, readable and writable, and used by nobody else until the last
+    /// handle of the region, and the last heap or arena in it, is gone.
     pub unsafe fn from_raw_parts(base: NonNull<u8>, len: usize) -> Result<Region, RegionError> {
         base.addr().get().checked_add(len).ok_or(RegionError::Overflow)?;
         // SAFETY: this function's contract is the mapping's.
@@ -175,7 +176,7 @@ impl Region {
         if capacity as u64 > MOST_BYTES {
             return Err(RegionError::TooLarge);
         }
-        // SAFETY: `NonNull::add`: pad < len, one allocated object (INV-M1).
+        // SAFETY: `NonNull::add`: pad < len, one allocated object (INV-memory.mapping-1).
         let base = unsafe { mapping.base().add(pad) };
         let granules = u32::try_from(capacity / GRANULE_BYTES).map_err(|_| RegionError::TooLarge)?;
         let index = BestFit::new(granules, (base.addr().get() / GRANULE_BYTES) as u64)?;
@@ -210,8 +211,8 @@ impl Region {
     }
 
     /// Changes the limit. Takes the lock. Usage above a lowered limit, idle blocks included, stays until it is freed or
-    /// flushed. Meanwhile the region hands out nothing new; a thread may still be served from blocks it has cached, which
-    /// it gives back at its next call that finds none.
+    /// flushed. Meanwhile the region hands out nothing new; a thread may still be served from blocks it has cached,
+    /// which it gives back at its next call that finds none.
     pub fn set_limit(&self, bytes: usize) {
         self.section(|section| section.shared.budget.set_limit(bytes));
     }
@@ -259,7 +260,8 @@ impl Region {
         self.shared.slack_divisor
     }
 
-    /// Whether no other handle, heap or arena has the region. Only a caller that is about to drop its own may rely on it.
+    /// Whether no other handle, heap or arena has the region. Only a caller that is about to drop its own may rely on
+    /// it.
     pub(crate) fn is_last(&self) -> bool {
         // Counted through a copy of the handle: a `&mut` of this one would claim a part of what holds it, to which the
         // region's list may lead other threads.

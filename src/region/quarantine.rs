@@ -1,24 +1,26 @@
 //! Quarantine mode: what was freed is unreadable for a while, so that a stale read ends the program where it happens.
 //!
-//! Whoever gives back a whole extent with a whole page in it makes it the region's own, hides its pages, and lets it wait in
-//! the region's quarantine: a ring. It leaves when newer ones have filled the ring, or when a request would be refused
-//! without it, oldest first: its pages are shown again, and it returns to the index.
+//! Whoever gives back a whole extent with a whole page in it makes it the region's own, hides its pages, and lets it
+//! wait in the region's quarantine: a ring. It leaves when newer ones have filled the ring, or when a request would be
+//! refused without it, oldest first: its pages are shown again, and it returns to the index.
 //!
-//! - INV-GU1: a quarantined extent waits in the ring, or is moving: on its way in or out, in one thread's hands. It is used in
-//!   the index and charged to the region, to no set.
-//! - INV-GU2: a hidden page lies in a quarantined extent: what the index gives is readable.
-//! - INV-GU3: `marks` has the bit of a page if and only if that is the first whole page of a quarantined extent. So what is
-//!   named by its offset is known for quarantined by one bit: no two extents have the same first page.
-//! - INV-GU4: `count + moving ≤ ENTRIES`: an extent that the system cannot show finds its place in the ring again, as the
-//!   newest. Each entry may cost the process two mappings, of which the system allows some 65,000.
-//! - INV-GU5: when a give-back has ended, what waits is a quarter of the limit at most, or one extent, or could not be shown.
+//! - INV-region.quarantine-1: a quarantined extent waits in the ring, or is moving: on its way in or out, in one
+//!   thread's hands. It is used in the index and charged to the region, to no set.
+//! - INV-region.quarantine-2: a hidden page lies in a quarantined extent: what the index gives is readable.
+//! - INV-region.quarantine-3: `marks` has the bit of a page if and only if that is the first whole page of a
+//!   quarantined extent. So what is named by its offset is known for quarantined by one bit: no two extents have the
+//!   same first page.
+//! - INV-region.quarantine-4: `count + moving ≤ ENTRIES`: an extent that the system cannot show finds its place in the
+//!   ring again, as the newest. Each entry may cost the process two mappings, of which the system allows some 65,000.
+//! - INV-region.quarantine-5: when a give-back has ended, what waits is a quarter of the limit at most, or one extent,
+//!   or could not be shown.
 //!
-//! Synchronised by the region's lock; the system calls run outside it, while the extent is moving. A request that would be
-//! refused beside a moving extent searches again until none moves.
+//! Synchronised by the region's lock; the system calls run outside it, while the extent is moving. A request that would
+//! be refused beside a moving extent searches again until none moves.
 //!
-//! Deliberately not here: blocks of a size class, which magazines keep; tails that a shrink or a chunk cuts off; the pages
-//! that an extent shares with its neighbours. Extents of a page and more are placed on page boundaries where there is room,
-//! so that a large block's first byte is on a page of its own.
+//! Deliberately not here: blocks of a size class, which magazines keep; tails that a shrink or a chunk cuts off; the
+//! pages that an extent shares with its neighbours. Extents of a page and more are placed on page boundaries where
+//! there is room, so that a large block's first byte is on a page of its own.
 
 use crate::base::error::{FreeError, RegionError};
 use crate::base::extent::Extent;
@@ -110,7 +112,7 @@ impl Quarantine {
 
     /// `extent`, a moving one, waits as the newest.
     fn push(&mut self, extent: Extent) {
-        debug_assert!(self.count < ENTRIES, "INV-GU4");
+        debug_assert!(self.count < ENTRIES, "INV-region.quarantine-4");
         let last = (self.first + self.count) % ENTRIES;
         self.ring[last] = [extent.offset, extent.len];
         self.count += 1;
@@ -150,8 +152,8 @@ impl Section<'_> {
         self.state.index.len_of(offset).is_ok_and(|len| guard.is_marked(Extent::new(offset, len)))
     }
 
-    /// Makes a live extent of `own`'s quarantined, if it can be; else gives it back. `after` says whether others may have to
-    /// leave first.
+    /// Makes a live extent of `own`'s quarantined, if it can be; else gives it back. `after` says whether others may
+    /// have to leave first.
     fn begin_quarantine(&mut self, own: &Budget, extent: Extent, after: bool) -> Result<Entering, FreeError> {
         if self.len_of(extent.offset)? != extent.len {
             return Err(FreeError::WrongLayout);
@@ -218,8 +220,8 @@ impl Region {
         self.shared.guard_page.is_some_and(|page| first_page(extent, page).is_some())
     }
 
-    /// Gives a whole extent of `own`'s back, which its holder uses no more: through the quarantine in guard mode. A section
-    /// or two, and a system call or two outside them.
+    /// Gives a whole extent of `own`'s back, which its holder uses no more: through the quarantine in guard mode. A
+    /// section or two, and a system call or two outside them.
     #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is not general enough over its lifetime")]
     pub(crate) fn give_back_whole(&self, own: &Budget, extent: Extent) -> Result<(), FreeError> {
         if !self.guards(extent) {
@@ -253,11 +255,12 @@ impl Region {
         shown
     }
 
-    /// Gives back what waits in the quarantine of [guard mode](super::RegionBuilder::guard_pages), which is readable from
-    /// then on, and can be handed out again; gives the bytes. Takes the lock twice an extent, with a system call between.
+    /// Gives back what waits in the quarantine of [guard mode](super::RegionBuilder::guard_pages), which is readable
+    /// from then on, and can be handed out again; gives the bytes. Takes the lock twice an extent, with a system call
+    /// between.
     ///
-    /// Nobody need call it to be served: the quarantine gives way before a request is refused. Without it, what waits counts
-    /// as usage after everything was freed. Does nothing on a region that is not in guard mode.
+    /// Nobody need call it to be served: the quarantine gives way before a request is refused. Without it, what waits
+    /// counts as usage after everything was freed. Does nothing on a region that is not in guard mode.
     ///
     /// ```
     /// use sharded_arena::{Heap, Region};

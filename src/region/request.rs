@@ -1,16 +1,17 @@
 //! One extent for one request: search, give back what is idle, search again, or refuse.
 //!
-//! - INV-Q1: a request is refused only if, in the section that refuses, its search failed, and either no emptied cache
-//!   could help (usage + n − leased − quarantined > limit), or all depots and quarantines of that limit were seen empty, the
-//!   caller holds nothing idle under it, and no ended thread's shard is left. What the system cannot show again stays in
-//!   guard mode's quarantine, and does not count.
-//! - INV-Q2: what the calling thread holds in other sets is found by its token. A request asks for the token outside the
-//!   lock, only when it would be refused without one, and then begins a section anew.
+//! - INV-region.request-1: a request is refused only if, in the section that refuses, its search failed, and either no
+//!   emptied cache could help (usage + n − leased − quarantined > limit), or all depots and quarantines of that limit
+//!   were seen empty, the caller holds nothing idle under it, and no ended thread's shard is left. What the system
+//!   cannot show again stays in guard mode's quarantine, and does not count.
+//! - INV-region.request-2: what the calling thread holds in other sets is found by its token. A request asks for the
+//!   token outside the lock, only when it would be refused without one, and then begins a section anew.
 //!
-//! A refusal gives back one magazine, or one chunk's tail, a section, popped and given back inside it, and searches again:
-//! memory is never outside both cache and index while the lock is free, and the lock is never held for more than 60
-//! blocks. It ends: pressure begins before the first magazine is given back, so nothing new is cached. A request above
-//! 1/16 of the limit causes no pressure; it may go on as long as others cache, each round giving back what they cached.
+//! A refusal gives back one magazine, or one chunk's tail, a section, popped and given back inside it, and searches
+//! again: memory is never outside both cache and index while the lock is free, and the lock is never held for more than
+//! 60 blocks. It ends: pressure begins before the first magazine is given back, so nothing new is cached. A request
+//! above 1/16 of the limit causes no pressure; it may go on as long as others cache, each round giving back what they
+//! cached.
 
 use core::alloc::Layout;
 
@@ -109,9 +110,9 @@ impl Section<'_> {
         if hopeless || !others || asked.owner.is_some() { Step::Done(refusal) } else { Step::Shardless(refusal) }
     }
 
-    /// Gives back one block that waits in a quarantine, or one thing that is idle where the lock's holder may take it: in
-    /// a depot, of other sets too if `others`, or the caller's own, or in the shard of an ended thread. `false` if there
-    /// is none.
+    /// Gives back one block that waits in a quarantine, or one thing that is idle where the lock's holder may take it:
+    /// in a depot, of other sets too if `others`, or the caller's own, or in the shard of an ended thread. `false` if
+    /// there is none.
     fn give_back_idle(&mut self, set: &dyn ShardSet, others: bool, own: GiveBackOwn<'_>, owner: Option<Token>) -> bool {
         if self.drain_quarantine(set, others) {
             return true;
@@ -155,8 +156,8 @@ impl Section<'_> {
 }
 
 impl Region {
-    /// Runs `section` in one critical section after the other until it is done. What a step asks for happens between two
-    /// of them, outside the lock.
+    /// Runs `section` in one critical section after the other until it is done. What a step asks for happens between
+    /// two of them, outside the lock.
     pub(super) fn ask<T>(&self, mut section: impl FnMut(&mut Section<'_>, Asked) -> Step<T>) -> T {
         let mut asked = Asked::default();
         loop {
@@ -192,8 +193,8 @@ impl Region {
         })
     }
 
-    /// `bytes` more could not be had beside a block that cannot move: gives back one idle thing that may be its neighbour.
-    /// `false` if there is none, or none would do.
+    /// `bytes` more could not be had beside a block that cannot move: gives back one idle thing that may be its
+    /// neighbour. `false` if there is none, or none would do.
     pub(crate) fn make_room_beside(&self, set: &dyn ShardSet, bytes: usize, own: GiveBackOwn<'_>) -> bool {
         self.ask(|section, asked| section.make_room(set, bytes, own, asked))
     }

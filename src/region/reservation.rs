@@ -15,8 +15,8 @@ pub struct RegionReservation {
 }
 
 impl Section<'_> {
-    /// Charges `bytes`, and is done; or gives back something idle, one magazine or block, to be asked again; or says what to do
-    /// before that; or refuses.
+    /// Charges `bytes`, and is done; or gives back something idle, one magazine or block, to be asked again; or says
+    /// what to do before that; or refuses.
     fn reserve(&mut self, bytes: usize, asked: Asked) -> Step<Result<(), AllocError>> {
         let budget = &self.shared.budget;
         if bytes <= budget.real_room() {

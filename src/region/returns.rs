@@ -1,8 +1,9 @@
 //! `Returns`: extents on their way back to the index, many under one hold of the lock.
 //!
-//! - INV-RT1: one section gives back at most [`MOST`] of them.
+//! - INV-region.returns-1: one section gives back at most [`MOST`] of them.
 //!
-//! Synchronised by the region's lock, once a batch. In guard mode each goes through the quarantine, by sections of its own.
+//! Synchronised by the region's lock, once a batch. In guard mode each goes through the quarantine, by sections of its
+//! own.
 
 use crate::base::extent::Extent;
 use crate::region::budget::Budget;

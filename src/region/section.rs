@@ -83,8 +83,8 @@ impl Section<'_> {
         Ok(())
     }
 
-    /// Gives back those of `extents` that are live, neighbours as one; says how many were not. None of them is so long that
-    /// guard mode makes it unreadable, so that what is quarantined has another length.
+    /// Gives back those of `extents` that are live, neighbours as one; says how many were not. None of them is so long
+    /// that guard mode makes it unreadable, so that what is quarantined has another length.
     pub(crate) fn give_back_list(&mut self, own: &Budget, extents: &mut [Extent]) -> usize {
         if self.state.trimming.is_some() {
             return extents.iter().filter(|extent| self.give_back(own, **extent).is_err()).count();
@@ -228,8 +228,8 @@ impl Section<'_> {
         self.state.waiting -= extent.len;
     }
 
-    /// Whether neither emptied caches nor emptied quarantines could make room for `bytes`, `drawn` of which are charged to
-    /// the region already.
+    /// Whether neither emptied caches nor emptied quarantines could make room for `bytes`, `drawn` of which are charged
+    /// to the region already.
     pub(crate) fn is_hopeless(&self, own: &Budget, bytes: usize, drawn: usize) -> bool {
         let waiting = self.state.waiting as usize * GRANULE_BYTES;
         own.is_hopeless(bytes, waiting) || self.is_hopeless_in_region(bytes - drawn)

@@ -1,11 +1,11 @@
 //! `Segments`: an array that grows in a region's memory, and never moves what it holds.
 //!
-//! Segments of one length (about 4 KiB) are made one after the other; a directory says where each begins. An index leads
-//! to its value by a shift and two loads, without a lock. Segments are given back together, at the end.
+//! Segments of one length (about 4 KiB) are made one after the other; a directory says where each begins. An index
+//! leads to its value by a shift and two loads, without a lock. Segments are given back together, at the end.
 //!
-//! - INV-SE1: segment `k` is made before segment `k + 1`, and stands until [`Segments::close`].
-//! - INV-SE2: a directory entry that is not zero names an extent of the account's, long enough and aligned for its values,
-//!   each of which began as [`Zeroable::zeroed`].
+//! - INV-region.segments-1: segment `k` is made before segment `k + 1`, and stands until [`Segments::close`].
+//! - INV-region.segments-2: a directory entry that is not zero names an extent of the account's, long enough and
+//!   aligned for its values, each of which began as [`Zeroable::zeroed`].
 //!
 //! Growing is serialised by a lock of its own, under which the region's is taken. The directory is a table outside the
 //! region, of 4 bytes a segment, touched as used.
@@ -110,7 +110,7 @@ impl<T: Zeroable> Segments<T> {
         let granule = entry.granule.load(Acquire).checked_sub(1)?;
         entry.ghost.look();
         (index < self.most).then(|| {
-            // SAFETY: INV-SE2: the segment was made, with a value for every index of it below `most`.
+            // SAFETY: INV-region.segments-2: the segment was made, with a value for every index of it below `most`.
             unsafe { entry.values.at(self.memory, granule, index % Self::EACH) }
         })
     }
@@ -155,13 +155,15 @@ impl<T: Zeroable> Segments<T> {
             let granule = self.directory[first / Self::EACH].granule.load(Relaxed) - 1;
             body::extent::<T>(granule, Self::EACH.min(len - first))
         });
-        // SAFETY: `give_back`'s contract: extents that `grow` took, each once; nothing refers to them: the caller's word.
+        // SAFETY: `give_back`'s contract: extents that `grow` took, each once; nothing refers to them: the caller's
+        // word.
         unsafe { account.give_back(extents) };
         self.made.store(0, Relaxed);
     }
 }
 
-/// Where the values are: in the region's memory, or, under the model checker, whose words are not plain bytes, beside it.
+/// Where the values are: in the region's memory, or, under the model checker, whose words are not plain bytes, beside
+/// it.
 mod body {
     use core::alloc::Layout;
     use core::ptr::NonNull;

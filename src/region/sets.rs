@@ -1,8 +1,8 @@
-//! The list of a region's clients (heaps, arenas, accounts), each a [`ShardSet`], and what the lock's holder may take of
-//! them.
+//! The list of a region's clients (heaps, arenas, accounts), each a [`ShardSet`], and what the lock's holder may take
+//! of them.
 //!
-//! - INV-R3: a set is in the list from its first use until its drop, which leaves it inside a critical section; so under
-//!   the lock every pointer in the list is valid.
+//! - INV-region.sets-1: a set is in the list from its first use until its drop, which leaves it inside a critical
+//!   section; so under the lock every pointer in the list is valid.
 //!
 //! Synchronised by the region's lock: the list is read and changed through a [`Section`] only.
 #![expect(unsafe_code, reason = "follows the region's list of shard sets")]
@@ -36,8 +36,8 @@ pub(crate) trait ShardSet: Sync {
     fn drain_quarantine(&self, _section: &mut Section<'_>) -> bool {
         false
     }
-    /// Gives back one magazine of the shard that `owner` has here, if any; the caller is that owner's thread, and none of
-    /// its calls is under way in this set.
+    /// Gives back one magazine of the shard that `owner` has here, if any; the caller is that owner's thread, and none
+    /// of its calls is under way in this set.
     fn drain_owned(&self, _section: &mut Section<'_>, _owner: Token) -> bool {
         false
     }
@@ -77,7 +77,7 @@ impl Section<'_> {
     /// Puts `set` into the region's list.
     ///
     /// # Safety
-    /// `set` stays where it is and is not dropped before [`Section::unregister`] (INV-R3).
+    /// `set` stays where it is and is not dropped before [`Section::unregister`] (INV-region.sets-1).
     pub(crate) unsafe fn register(&mut self, set: NonNull<dyn ShardSet>) {
         // SAFETY: the caller's contract: valid until unregistered.
         let links = unsafe { set.as_ref() }.links();
@@ -86,7 +86,7 @@ impl Section<'_> {
         links.previous.set(None);
         links.next.set(self.state.first);
         if let Some(first) = self.state.first {
-            // SAFETY: INV-R3.
+            // SAFETY: INV-region.sets-1.
             unsafe { first.as_ref() }.links().previous.set(Some(set));
         }
         self.state.first = Some(set);
@@ -100,12 +100,12 @@ impl Section<'_> {
         }
         let (previous, next) = (links.previous.take(), links.next.take());
         match previous {
-            // SAFETY: INV-R3.
+            // SAFETY: INV-region.sets-1.
             Some(previous) => unsafe { previous.as_ref() }.links().next.set(next),
             None => self.state.first = next,
         }
         if let Some(next) = next {
-            // SAFETY: INV-R3.
+            // SAFETY: INV-region.sets-1.
             unsafe { next.as_ref() }.links().previous.set(previous);
         }
         self.state.orphaned += set.budget().usage();
@@ -115,7 +115,7 @@ impl Section<'_> {
     pub(super) fn for_sets(&mut self, mut visit: impl FnMut(&mut Self, &dyn ShardSet) -> ControlFlow<()>) {
         let mut at = self.state.first;
         while let Some(set) = at {
-            // SAFETY: INV-R3; no visitor unregisters a set.
+            // SAFETY: INV-region.sets-1; no visitor unregisters a set.
             let set = unsafe { set.as_ref() };
             if visit(self, set).is_break() {
                 return;

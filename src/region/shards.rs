@@ -1,12 +1,14 @@
 //! `Shards`: the shards of one heap or arena, each with its owner word, and how a thread comes by its own.
 //!
-//! Which shard a thread uses is decided here alone; below, a shard is an argument. Each shard has an owner word, the token
-//! of the thread that may use it or none, **written only under the region's lock**. The holder of that lock may claim a
-//! shard that has no owner, or whose owner's generation has passed and which no `Local` pins.
+//! Which shard a thread uses is decided here alone; below, a shard is an argument. Each shard has an owner word, the
+//! token of the thread that may use it or none, **written only under the region's lock**. The holder of that lock may
+//! claim a shard that has no owner, or whose owner's generation has passed and which no `Local` pins.
 //!
-//! - INV-I2: `owner[i] = t` is written by `t`'s own thread while `t` lives, changed by another only if claimable.
-//! - INV-I3: users of shard `i` are: its owner's thread, if the owner lives or pins it; else the lock's holder.
-//! - INV-I4: a cache entry's shard is this thread's, its owner living.
+//! - INV-region.shards-1: `owner[i] = t` is written by `t`'s own thread while `t` lives, changed by another only if
+//!   claimable.
+//! - INV-region.shards-2: users of shard `i` are: its owner's thread, if the owner lives or pins it; else the lock's
+//!   holder.
+//! - INV-region.shards-3: a cache entry's shard is this thread's, its owner living.
 #![expect(unsafe_code, reason = "follows the cached shard pointer; asserts that zero bytes are an owner word")]
 
 use core::marker::PhantomData;
@@ -32,8 +34,8 @@ unsafe impl Zeroable for OwnerWord {
 }
 
 impl OwnerWord {
-    // Relaxed throughout: writers and claimers hold the region's lock; outside it a thread looks only for its own living
-    // token, which only it writes and nobody may overwrite.
+    // Relaxed throughout: writers and claimers hold the region's lock; outside it a thread looks only for its own
+    // living token, which only it writes and nobody may overwrite.
     pub(crate) fn get(&self) -> Option<Token> {
         Some(self.0.load(Relaxed)).filter(|bits| *bits != 0).map(Token::from_bits)
     }
@@ -109,9 +111,9 @@ pub(crate) trait OwnedShard: Zeroable + 'static {
     }
 }
 
-/// Implements [`OwnedShard`] for a struct with fields `pins` and `ghost`, given its value of zero bytes. That value is a
-/// constant only outside the model checker, so no function could return it in both builds. The word `unsafe` stands for
-/// the contract of [`Zeroable`], which the macro's caller keeps.
+/// Implements [`OwnedShard`] for a struct with fields `pins` and `ghost`, given its value of zero bytes. That value is
+/// a constant only outside the model checker, so no function could return it in both builds. The word `unsafe` stands
+/// for the contract of [`Zeroable`], which the macro's caller keeps.
 macro_rules! owned_shard {
     (hot: $hot:literal, unsafe $shard:ident { $($field:ident: $zero:expr,)* }) => {
         // SAFETY: the macro's caller has said so, and why.
@@ -144,8 +146,8 @@ pub(crate) use owned_shard;
 
 /// The number under which threads remember their shards of one heap, arena or pool. No number is used twice.
 ///
-/// - INV-I5: the holder of an `Id<S>` has one `Shards<S>` at most, the one searched under this id, which stands from its
-///   making until the holder's end.
+/// - INV-region.shards-4: the holder of an `Id<S>` has one `Shards<S>` at most, the one searched under this id, which
+///   stands from its making until the holder's end.
 #[derive(Debug)]
 pub(crate) struct Id<S> {
     number: NonZeroU64,
@@ -214,7 +216,7 @@ impl<S: OwnedShard> Shards<S> {
         let number = id.get().get();
         match if S::HOT { thread::cached_hot(number) } else { thread::cached(number) } {
             // SAFETY: `find_for` made the entry for this id, which is never reused. So it points into the shards of the
-            // id's holder, which stand as long as that is borrowed (INV-I5), or to the static `none`.
+            // id's holder, which stand as long as that is borrowed (INV-region.shards-4), or to the static `none`.
             Some(shard) => unsafe { &*shard.cast::<S>() },
             None => cold(),
         }

@@ -62,8 +62,8 @@ impl Region {
     /// Returns free memory to the operating system, in address order, but for the first `keep_bytes` of it; gives the
     /// bytes returned. Only free ranges of at least 64 KiB count.
     ///
-    /// Takes the lock for a moment per 32 MiB; the system calls run outside it. Does nothing on memory of the caller's or
-    /// locked in memory. The addresses stay reserved; their pages are zero when next touched.
+    /// Takes the lock for a moment per 32 MiB; the system calls run outside it. Does nothing on memory of the caller's
+    /// or locked in memory. The addresses stay reserved; their pages are zero when next touched.
     #[expect(clippy::must_use_candidate, reason = "called for its effect")]
     pub fn trim(&self, keep_bytes: usize) -> usize {
         if !self.shared.mapping.can_trim() {

@@ -1,9 +1,10 @@
 //! `Wipe`: what freed memory is filled with (`zero_on_free`, `poison_on_free`).
 //!
-//! A block is filled when its holder gives it back, an extent before it returns to the index, a scratch chunk when it is
-//! rewound, a pool's slot before it becomes free; all outside the lock, by whoever still has the bytes. A shrinking block of
-//! an arena stays where it is, and its tail is filled; so is what a block that grows downwards leaves above itself. Heaps in
-//! such a region cache nothing, and a reset of an arena keeps no chunk. So no byte becomes free unfilled.
+//! A block is filled when its holder gives it back, an extent before it returns to the index, a scratch chunk when it
+//! is rewound, a pool's slot before it becomes free; all outside the lock, by whoever still has the bytes. A shrinking
+//! block of an arena stays where it is, and its tail is filled; so is what a block that grows downwards leaves above
+//! itself. Heaps in such a region cache nothing, and a reset of an arena keeps no chunk. So no byte becomes free
+//! unfilled.
 #![expect(unsafe_code, reason = "fills memory that is being given back")]
 
 use core::ptr::NonNull;
@@ -33,7 +34,8 @@ impl Wipe {
         unsafe { ptr.write_bytes(self.0, len) };
     }
 
-    /// Fills what a block of `old` bytes at `ptr` has left, now that it is one of `new` bytes at `to`, at `ptr` or below.
+    /// Fills what a block of `old` bytes at `ptr` has left, now that it is one of `new` bytes at `to`, at `ptr` or
+    /// below.
     ///
     /// # Safety
     /// Both are the caller's; of the old one nothing is used any more but what lies in the new one.

@@ -41,8 +41,8 @@ impl<T> Mutex<T> {
     }
 }
 
-/// A value per thread. Made at a thread's first use, kept until the table goes: a later thread may get the same one, even
-/// beside the former one's destructors.
+/// A value per thread. Made at a thread's first use, kept until the table goes: a later thread may get the same one,
+/// even beside the former one's destructors.
 #[derive(Debug)]
 pub(crate) struct PerThread<T: Send>(thread_local::ThreadLocal<T>);
 
@@ -59,8 +59,8 @@ impl<T: Send + Default> PerThread<T> {
             return None;
         }
         self.0.get().or_else(|| {
-            // The crate panics when a thread asks for an id after its own guard has gone. That was registered before ours
-            // where the thread's first id was asked for here; where it was not, the panic is caught.
+            // The crate panics when a thread asks for an id after its own guard has gone. That was registered before
+            // ours where the thread's first id was asked for here; where it was not, the panic is caught.
             let made = || self.0.get_or_default();
             let value = std::panic::catch_unwind(core::panic::AssertUnwindSafe(made)).ok();
             let _registered = END.try_with(|_| ());
@@ -69,7 +69,8 @@ impl<T: Send + Default> PerThread<T> {
     }
 }
 
-/// The thread's values end: its destructor is registered behind that of the `thread_local` crate's guard, so it runs first.
+/// The thread's values end: its destructor is registered behind that of the `thread_local` crate's guard, so it runs
+/// first.
 struct End;
 
 impl Drop for End {

@@ -1,4 +1,5 @@
-//! Words that one thread at a time writes, and figures that decide nothing. Loom does not see them, but for [`Counter`].
+//! Words that one thread at a time writes, and figures that decide nothing. Loom does not see them, but for
+//! [`Counter`].
 
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
@@ -87,17 +88,17 @@ impl Figure {
     }
 }
 
-/// Returns `more - less`, where both are wrapping sums of figures that other threads add to meanwhile; 0 where that would be
-/// negative. The caller reads `less` first, so that what goes round meanwhile is rather counted twice than as minus one; the
-/// loads are Relaxed, so the difference is bounded below as well.
+/// Returns `more - less`, where both are wrapping sums of figures that other threads add to meanwhile; 0 where that
+/// would be negative. The caller reads `less` first, so that what goes round meanwhile is rather counted twice than as
+/// minus one; the loads are Relaxed, so the difference is bounded below as well.
 pub(crate) fn wrapped_difference(more: u64, less: u64) -> usize {
     let difference = more.wrapping_sub(less);
     if difference > u64::MAX / 2 { 0 } else { usize::try_from(difference).unwrap_or(usize::MAX) }
 }
 
-/// A count that one thread at a time raises, without a read-modify-write, and that others decide by: loom sees their reads
-/// and its stores. Not its own reads, between which and the store nobody writes, for loom would take the store's place in
-/// the search for theirs (tokio-rs/loom #166).
+/// A count that one thread at a time raises, without a read-modify-write, and that others decide by: loom sees their
+/// reads and its stores. Not its own reads, between which and the store nobody writes, for loom would take the store's
+/// place in the search for theirs (tokio-rs/loom #166).
 #[derive(Debug, Default)]
 pub(crate) struct Counter {
     word: super::AtomicU64,

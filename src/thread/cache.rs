@@ -1,7 +1,7 @@
 //! `Cache`: which shard of which heap or arena is the calling thread's own, found without a look at the owner words.
 //!
-//! Four entries by id, and one for the arena found last. An id is never reused, so an entry can be stale in one way only:
-//! its thread's token has ended, and then the cache is empty (INV-I4).
+//! Four entries by id, and one for the arena found last. An id is never reused, so an entry can be stale in one way
+//! only: its thread's token has ended, and then the cache is empty (INV-region.shards-3).
 
 use core::cell::Cell;
 

@@ -3,7 +3,8 @@
 //! A thread's first use takes a slot in a static table of generations: slot and odd generation are its *token*, never
 //! made twice. Its end stores the next, even generation. Which shard a token owns is decided in `region/shards.rs`.
 //!
-//! - INV-I1: a generation never falls; token `t` lives iff `generations[t.slot] == t.generation`; one living token a slot.
+//! - INV-thread-1: a generation never falls; token `t` lives iff `generations[t.slot] == t.generation`; one living
+//!   token a slot.
 //!
 //! In front stands a cache of four entries in a constant thread-local without destructor, keyed by an id that is never
 //! reused. The one thread-local with a destructor is [`EndOfThread`]: it empties the cache, so that later calls of the

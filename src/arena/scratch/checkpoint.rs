@@ -1,13 +1,14 @@
 //! Which checkpoints still hold.
 //!
-//! A checkpoint has the stack's id, the number of resets before it, and a number of its own, counted up. A rewind undoes
-//! the numbers above its checkpoint's; those given out later hold again.
+//! A checkpoint has the stack's id, the number of resets before it, and a number of its own, counted up. A rewind
+//! undoes the numbers above its checkpoint's; those given out later hold again.
 //!
-//! - INV-T1: `undone` are disjoint, ascending ranges of numbers; a number is in one of them if a rewind has undone it since
-//!   the last reset.
+//! - INV-scratch.checkpoint-1: `undone` are disjoint, ascending ranges of numbers; a number is in one of them if a
+//!   rewind has undone it since the last reset.
 //!
-//! A rewind whose checkpoint was the last one adds no range, so a loop that goes back to where it began needs no memory. One
-//! that takes checkpoints and abandons them adds a range, 16 bytes, until a rewind to an earlier one, or a reset.
+//! A rewind whose checkpoint was the last one adds no range, so a loop that goes back to where it began needs no
+//! memory. One that takes checkpoints and abandons them adds a range, 16 bytes, until a rewind to an earlier one, or a
+//! reset.
 
 use crate::base::error::RewindError;
 use crate::thread;

@@ -62,7 +62,8 @@ impl Default for Scratch {
 }
 
 impl Scratch {
-    /// A scratch stack without a limit of its own; reserves nothing until it is used, as [`Arena::new`](super::Arena::new).
+    /// A scratch stack without a limit of its own; reserves nothing until it is used, as
+    /// [`Arena::new`](super::Arena::new).
     #[must_use]
     pub fn new() -> Scratch {
         Self::on(Arc::new(Inner::new(None, Options::default())))
@@ -91,8 +92,8 @@ impl Scratch {
         self.stack.is_of(inner)
     }
 
-    /// Runs `f` with a scope and frees all that was allocated in it, if it panics too. Results of the scope cannot leave
-    /// it; those allocated before stay.
+    /// Runs `f` with a scope and frees all that was allocated in it, if it panics too. Results of the scope cannot
+    /// leave it; those allocated before stay.
     ///
     /// No lock, unless the scope took a chunk or a large block.
     pub fn scope<'e, R>(&mut self, f: impl for<'s> FnOnce(&mut Scope<'s, &'e ()>) -> R) -> R {
@@ -118,16 +119,16 @@ impl Scratch {
     /// Frees all that was allocated since `to`, which stays valid; later checkpoints do not.
     ///
     /// # Errors
-    /// `Foreign` for a checkpoint of another scratch stack, `Stale` for one from before a reset, `OutOfOrder` for one that
-    /// an earlier rewind has undone. Nothing was changed.
+    /// `Foreign` for a checkpoint of another scratch stack, `Stale` for one from before a reset, `OutOfOrder` for one
+    /// that an earlier rewind has undone. Nothing was changed.
     pub fn rewind(&mut self, to: Checkpoint) -> Result<(), RewindError> {
         let mark = self.timeline.go_back(to)?;
         self.stack.rewind(mark);
         Ok(())
     }
 
-    /// Frees everything at once, but keeps the chunk used last for the next round, unless freed memory is wiped or hidden. All
-    /// checkpoints become stale.
+    /// Frees everything at once, but keeps the chunk used last for the next round, unless freed memory is wiped or
+    /// hidden. All checkpoints become stale.
     pub fn reset(&mut self) {
         self.timeline.reset();
         self.stack.rewind(Stack::bottom());
@@ -144,8 +145,8 @@ impl Scratch {
         self.stack.held()
     }
 
-    /// Bytes in blocks, as they were asked for. A block that was given up after a checkpoint was taken behind it may count
-    /// until the reset.
+    /// Bytes in blocks, as they were asked for. A block that was given up after a checkpoint was taken behind it may
+    /// count until the reset.
     #[cfg(feature = "stats")]
     #[must_use]
     pub fn live_bytes(&self) -> usize {

@@ -1,4 +1,4 @@
-//! Places in a stack, and the way back to them. INV-K1 to INV-K3 are those of `stack.rs`.
+//! Places in a stack, and the way back to them. INV-scratch.stack-1 to INV-scratch.stack-3 are those of `stack.rs`.
 #![expect(unsafe_code, reason = "wipes what is freed")]
 
 use core::ptr::NonNull;
@@ -34,7 +34,7 @@ impl Stack {
         Mark { head: 0, chunk: None, cursor: 0, live: 0 }
     }
 
-    /// Gives back all that was taken since `mark`, which is a place of this stack (INV-K2).
+    /// Gives back all that was taken since `mark`, which is a place of this stack (INV-scratch.stack-2).
     #[inline]
     pub(super) fn rewind(&self, mark: Mark) {
         self.shard.enter();
@@ -56,8 +56,8 @@ impl Stack {
         if let Some(wipe) = self.wipe.get().filter(|_| mark.chunk.is_some()) {
             let (start, room) = self.shard.room();
             let from = self.shard.cursor();
-            // SAFETY: the blocks between the cursor and the mark, which nobody refers to: the caller of a rewind has the
-            // stack exclusively, or its scope ends.
+            // SAFETY: the blocks between the cursor and the mark, which nobody refers to: the caller of a rewind has
+            // the stack exclusively, or its scope ends.
             unsafe { wipe.fill(from, mark.cursor.saturating_sub(start + room)) };
         }
         self.shard.rewind(mark.cursor, mark.live);
@@ -107,8 +107,8 @@ impl Stack {
         }
     }
 
-    /// Gives back the extents on top of the one that ends at granule `head`, but for the one that ends at `spare`, if that
-    /// is longer than the present spare: says whether it became the spare.
+    /// Gives back the extents on top of the one that ends at granule `head`, but for the one that ends at `spare`, if
+    /// that is longer than the present spare: says whether it became the spare.
     fn give_back_until(&self, body: &Body, head: u32, spare: Option<u32>) -> bool {
         let mut returns = body.region.returns(&body.budget);
         let (mut at, mut spared) = (self.extents.head(), false);

@@ -1,8 +1,8 @@
 //! `Scope`: the handle inside a scope or a stage of a scratch stack.
 //!
-//! `'s` is a lifetime of the closure's own (`for<'s>`), and invariant: a result of type `&'s mut T` fits nothing outside, and
-//! two scopes cannot be exchanged. The place to go back to is kept on the caller's side, in a guard that the closure never
-//! sees and cannot leak.
+//! `'s` is a lifetime of the closure's own (`for<'s>`), and invariant: a result of type `&'s mut T` fits nothing
+//! outside, and two scopes cannot be exchanged. The place to go back to is kept on the caller's side, in a guard that
+//! the closure never sees and cannot leak.
 
 use core::cell::Cell;
 use core::marker::PhantomData;
@@ -14,14 +14,14 @@ use crate::bump::blocks::Blocks;
 use super::stack::Mark;
 use super::stack::Stack;
 
-/// Allocates inside [`Scratch::scope`](super::Scratch::scope) or [`Scratch::stage`](super::Scratch::stage); what it hands
-/// out lives until the scope ends. `&Scope` is an [`Allocator`](allocator_api2::alloc::Allocator); while a collection in it
-/// stands, no inner scope can begin.
+/// Allocates inside [`Scratch::scope`](super::Scratch::scope) or [`Scratch::stage`](super::Scratch::stage); what it
+/// hands out lives until the scope ends. `&Scope` is an [`Allocator`](allocator_api2::alloc::Allocator); while a
+/// collection in it stands, no inner scope can begin.
 ///
-/// `Outside` is a reference that lives as long as whatever the scope may refer to: it is found by the compiler, and lets a
-/// closure that must work for every `'s` put references to what is outside into the scope. A function that takes a scope
-/// and does not name it, `fn f(scope: &mut Scope<'_>)`, accepts scopes that refer to nothing shorter than `'static`;
-/// `fn f<'e>(scope: &mut Scope<'_, &'e ()>)` accepts all.
+/// `Outside` is a reference that lives as long as whatever the scope may refer to: it is found by the compiler, and
+/// lets a closure that must work for every `'s` put references to what is outside into the scope. A function that takes
+/// a scope and does not name it, `fn f(scope: &mut Scope<'_>)`, accepts scopes that refer to nothing shorter than
+/// `'static`; `fn f<'e>(scope: &mut Scope<'_, &'e ()>)` accepts all.
 pub struct Scope<'s, Outside: 's = &'static ()> {
     stack: &'s Stack,
     /// Invariant in `'s`, which what is outside outlives.
@@ -35,14 +35,14 @@ impl<'s, Outside> Scope<'s, Outside> {
         Self { stack, brand: PhantomData }
     }
 
-    /// Runs `f` with a scope inside this one and frees all that was allocated in it, if it panics too. What this one has
-    /// handed out stays; it cannot be used meanwhile.
+    /// Runs `f` with a scope inside this one and frees all that was allocated in it, if it panics too. What this one
+    /// has handed out stays; it cannot be used meanwhile.
     pub fn scope<'e, R>(&mut self, f: impl for<'t> FnOnce(&mut Scope<'t, &'e ()>) -> R) -> R {
         scope(self.stack, f)
     }
 
-    /// Runs `f` with a scope inside this one; keeps what was allocated in it, as long as this one, if it gives `Ok`, frees it
-    /// if it gives `Err` or panics.
+    /// Runs `f` with a scope inside this one; keeps what was allocated in it, as long as this one, if it gives `Ok`,
+    /// frees it if it gives `Err` or panics.
     ///
     /// # Errors
     /// Those of `f`.

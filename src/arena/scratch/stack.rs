@@ -1,17 +1,18 @@
 //! `Stack`: one thread's chunks and large blocks, the last of which are given back first.
 //!
-//! It bumps through a [`Shard`] of its own that no other thread knows. What was taken is on a list, the last in front; a
-//! [`Mark`] is a place on it and in the chunk that was current then.
+//! It bumps through a [`Shard`] of its own that no other thread knows. What was taken is on a list, the last in front;
+//! a [`Mark`] is a place on it and in the chunk that was current then.
 //!
-//! - INV-K1: the current chunk is leased, in its length or at least as far as it is idle; the spare one in its length. No other
-//!   extent of the list has idle bytes, but for less than a granule, in guard mode less than a page.
-//! - INV-K2: a mark's chunk is on the list, and begins at or below the mark's cursor, until a rewind to an earlier mark. A mark
-//!   may be taken while a block is being made (its closure has the stack), so a block that is older than the last mark
-//!   keeps its room when it is given back: the cursor does not rise above the mark.
-//! - INV-K3: `held = 16 × Σ len` of the list and the spare, part of the arena's `stacks`.
+//! - INV-scratch.stack-1: the current chunk is leased, in its length or at least as far as it is idle; the spare one in
+//!   its length. No other extent of the list has idle bytes, but for less than a granule, in guard mode less than a
+//!   page.
+//! - INV-scratch.stack-2: a mark's chunk is on the list, and begins at or below the mark's cursor, until a rewind to an
+//!   earlier mark. A mark may be taken while a block is being made (its closure has the stack), so a block that is
+//!   older than the last mark keeps its room when it is given back: the cursor does not rise above the mark.
+//! - INV-scratch.stack-3: `held = 16 × Σ len` of the list and the spare, part of the arena's `stacks`.
 //!
-//! The spare is the last chunk that a rewind left: a scope that needs one chunk more again and again takes it without the
-//! lock.
+//! The spare is the last chunk that a rewind left: a scope that needs one chunk more again and again takes it without
+//! the lock.
 #![expect(unsafe_code, reason = "implements an unsafe trait; wipes what is freed")]
 
 use core::alloc::Layout;
@@ -200,14 +201,14 @@ impl Stack {
     }
 
     pub(super) fn release(&self, body: &Body, bytes: usize) {
-        debug_assert!(bytes <= self.held(), "INV-K3");
+        debug_assert!(bytes <= self.held(), "INV-scratch.stack-3");
         self.held.set(self.held() - bytes);
         body.outside.stacks.fetch_sub(bytes, Relaxed);
     }
 }
 
-// SAFETY: a block is a range of an extent below its chunk's cursor, or an extent of its own; each is handed out once until a
-// rewind (INV-C1), in the region, which stands with the arena.
+// SAFETY: a block is a range of an extent below its chunk's cursor, or an extent of its own; each is handed out once
+// until a rewind (INV-arena.shard-1), in the region, which stands with the arena.
 unsafe impl Blocks for &Stack {
     #[inline(always)]
     fn bump(self, layout: Layout) -> Option<NonNull<u8>> {
@@ -233,8 +234,8 @@ unsafe impl Blocks for &Stack {
         }
         let block = if stays { Some(ptr) } else { moved };
         if let (Some(wipe), Some(to)) = (self.wipe.get(), block) {
-            // SAFETY: the caller's block, of which it uses the first bytes only; or it has grown, and moved down, and between
-            // it and the one before it nothing is anybody's.
+            // SAFETY: the caller's block, of which it uses the first bytes only; or it has grown, and moved down, and
+            // between it and the one before it nothing is anybody's.
             unsafe { wipe.fill_left(ptr, old.size(), to, new.size()) };
         }
         block

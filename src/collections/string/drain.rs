@@ -45,7 +45,7 @@ impl<A: Allocator> Drain<'_, A> {
     /// What was not yet taken of the part.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // SAFETY: a part between characters, of which whole characters were taken (INV-ST1).
+        // SAFETY: a part between characters, of which whole characters were taken (INV-collections.string-1).
         unsafe { core::str::from_utf8_unchecked(self.bytes.as_slice()) }
     }
 }

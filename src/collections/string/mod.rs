@@ -1,7 +1,7 @@
-//! A text in any allocator. What edits it is in `edit.rs`, what it does because `str` does in `traits.rs`, `drain.rs` takes
-//! a part out.
+//! A text in any allocator. What edits it is in `edit.rs`, what it does because `str` does in `traits.rs`, `drain.rs`
+//! takes a part out.
 //!
-//! - INV-ST1: `bytes` is UTF-8 whenever a method of another returns or unwinds.
+//! - INV-collections.string-1: `bytes` is UTF-8 whenever a method of another returns or unwinds.
 //!
 //! It grows by `reserve.rs` alone, so no refusal ends the process.
 #![expect(unsafe_code, reason = "bytes that are known to be UTF-8")]
@@ -21,11 +21,11 @@ use crate::boxed::Box;
 
 pub use drain::Drain;
 
-/// A text in `A` that grows: std's `String`, with its methods (but `replace_range`, `extend_from_within` and those for UTF-16)
-/// and their meaning, over any allocator.
+/// A text in `A` that grows: std's `String`, with its methods (but `replace_range`, `extend_from_within` and those for
+/// UTF-16) and their meaning, over any allocator.
 ///
-/// As large as a [`Vec`] of bytes. Where std's would end the process for want of memory it panics with the refusal's text;
-/// a method with `try_` returns it instead, and the text is as it was.
+/// As large as a [`Vec`] of bytes. Where std's would end the process for want of memory it panics with the refusal's
+/// text; a method with `try_` returns it instead, and the text is as it was.
 ///
 /// ```
 /// use sharded_arena::{Heap, collections::String, format_in};
@@ -165,7 +165,7 @@ impl<A: Allocator> String<A> {
     #[inline]
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // SAFETY: INV-ST1.
+        // SAFETY: INV-collections.string-1.
         unsafe { core::str::from_utf8_unchecked(&self.bytes) }
     }
 
@@ -173,7 +173,7 @@ impl<A: Allocator> String<A> {
     #[inline]
     #[must_use]
     pub fn as_mut_str(&mut self) -> &mut str {
-        // SAFETY: INV-ST1, and what has a `&mut str` keeps it so.
+        // SAFETY: INV-collections.string-1, and what has a `&mut str` keeps it so.
         unsafe { core::str::from_utf8_unchecked_mut(&mut self.bytes) }
     }
 
@@ -238,8 +238,8 @@ impl<A: Allocator> String<A> {
         Ok(self.bytes.try_reserve_exact(more)?)
     }
 
-    /// Gives the room beyond the text back, where the allocator takes it: an arena does if it is its last. An allocator that
-    /// refuses, as no heap and no arena does, ends the process: the vector's own method asks it.
+    /// Gives the room beyond the text back, where the allocator takes it: an arena does if it is its last. An allocator
+    /// that refuses, as no heap and no arena does, ends the process: the vector's own method asks it.
     pub fn shrink_to_fit(&mut self) {
         self.bytes.shrink_to_fit();
     }
@@ -266,12 +266,12 @@ impl<A: Allocator> String<A> {
     #[must_use]
     #[track_caller]
     pub fn into_boxed_str(self) -> Box<str, A> {
-        // SAFETY: INV-ST1.
+        // SAFETY: INV-collections.string-1.
         unsafe { Box::from_utf8_unchecked(Box::from_vec(self.bytes)) }
     }
 
-    /// Gives the text away for as long as the allocator's memory may live. The room beyond it goes with it; and the handle:
-    /// a `Heap` by value never ends.
+    /// Gives the text away for as long as the allocator's memory may live. The room beyond it goes with it; and the
+    /// handle: a `Heap` by value never ends.
     #[inline]
     #[must_use = "the text would be lost"]
     pub fn leak<'a>(self) -> &'a mut str
@@ -279,7 +279,7 @@ impl<A: Allocator> String<A> {
         A: 'a,
     {
         let bytes = self.bytes.leak();
-        // SAFETY: INV-ST1.
+        // SAFETY: INV-collections.string-1.
         unsafe { core::str::from_utf8_unchecked_mut(bytes) }
     }
 }
