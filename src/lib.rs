@@ -2,18 +2,18 @@
 //! fast paths that take no lock and no atomic read-modify-write.
 //!
 //! ```text
-//!  typed API        Arena::alloc · Local · Scratch · BumpRegion  alloc/       Box, Arc, Vec, String, HashMap in &Heap, Heap, &Arena
-//!                       │                                                         │         boxed/, collections/
-//!  per thread       shard: a chunk being bumped     arena/shard.rs            shard: two magazines per size class  heap/shard.rs
-//!                       │ plain load + store                                      │ pop / push, plain memory
-//!                       │ no room                   arena/refill.rs               │ both empty / both full   heap/magazines.rs
-//!  shared,          the shared chunk: CAS           arena/shared.rs           depot: per class a lock-free stack of full
-//!  lock-free            │ exhausted                 (bump/: fixed size)           │ magazines          depot/
-//!                       └────────────────────────────┬────────────────────────────┘ many blocks per lock  heap/request.rs
-//!  shared, locked   region = Mutex<BestFit> + Budget                          region/, best_fit/
-//!                       │      whole extents for Pool (pool/), Interner (interner/), BlockArena (block_arena.rs)
-//!                       │ the only lock; exact best fit, coalescing, offsets only
-//!  OS               mapping: reserve once, commit on touch, trim, huge pages  memory/
+//!  typed API      Arena · Local · Scratch · BumpRegion   alloc/     Box, Arc, Vec, String, HashMap in &Heap, &Arena
+//!                     │                                                │                     boxed/, collections/
+//!  per thread     shard: a chunk being bumped                      shard: two magazines per size class
+//!                     │ plain load + store   arena/shard.rs            │ pop / push, plain memory  heap/shard.rs
+//!                     │ no room              arena/refill.rs           │ both empty / both full    heap/magazines.rs
+//!  shared,        the shared chunk: CAS      arena/shared.rs       depot: per class a lock-free stack of
+//!  lock-free          │ exhausted                                      │ full magazines            depot/
+//!                     └───────────────┬────────────────────────────────┘ many blocks per lock      heap/request.rs
+//!  shared, locked region = Mutex<BestFit> + Budget                                       region/, best_fit/
+//!                     │   whole extents for Pool, Interner, BlockArena    pool/, interner/, block_arena.rs
+//!                     │   the only lock; exact best fit, coalescing, offsets only
+//!  OS             mapping: reserve once, commit on touch, trim, huge pages               memory/
 //! ```
 //!
 //! - [`Arena`]: bump allocation from any thread through one `&Arena`, freed all at once. What it hands out lives as

@@ -4,9 +4,9 @@
 //!
 //! - **usage, peak, limit, since, pressure** are written only inside the region's critical section; anyone reads them
 //!   with one load. Nothing is ever added and rolled back.
-//!   INV-region.budget-1: `usage <= max(limit, usage when the limit was lowered)`, at every value of the word.
+//!   - INV-region.budget-1: `usage <= max(limit, usage when the limit was lowered)`, at every value of the word.
 //! - **leased** is written by anyone, without the lock: load, compare with the slack, CAS.
-//!   INV-region.budget-2: `leased <= max(slack, leased when the limit was lowered)`, at every value of the word.
+//!   - INV-region.budget-2: `leased <= max(slack, leased when the limit was lowered)`, at every value of the word.
 //!
 //! The slack is the part of a limit (1/16 unless set) that shards may hold idle, in magazines and chunks. A grant is
 //! Acquire and an end Release, so whoever is granted bytes that another shard gave up is ordered after that shard had

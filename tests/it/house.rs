@@ -1,5 +1,6 @@
 //! The rules of the house that a reader of one file cannot see are kept by reading all of them.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -122,6 +123,94 @@ fn every_test_file_has_a_mod_line() {
                 text(parent).lines().any(|found| found == line || found.strip_prefix("pub(crate) ") == Some(&line))
             });
             assert!(declared, "{} is not compiled: no `{line}`", path.display());
+        }
+    }
+}
+
+/// The modules of `src/lib.rs`, in their order, which is the layering.
+fn modules() -> Vec<String> {
+    let lib = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).expect("the crate's root");
+    let name = |line: &str| line.rsplit_once("mod ").and_then(|(_, name)| name.strip_suffix(';')).map(str::to_owned);
+    lib.lines().filter(|line| !line.starts_with("//") && line.ends_with(';')).filter_map(name).collect()
+}
+
+#[test]
+fn module_uses_only_modules_above_it() {
+    let modules = modules();
+    let rank = |name: &str| modules.iter().position(|module| module == name);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut arrows = 0;
+    for path in sources("src") {
+        let inside = path.strip_prefix(&root).expect("a source of the crate");
+        let first = inside.iter().next().and_then(|part| part.to_str()).unwrap_or_default();
+        let Some(own) = rank(first.trim_end_matches(".rs")) else { continue };
+        for (number, line) in library_lines(&path) {
+            for used in line.split("crate::").skip(1) {
+                let name = used.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
+                let Some(used) = rank(name) else { continue };
+                arrows += usize::from(used != own);
+                assert!(used <= own, "{}:{number} uses `{name}`, which src/lib.rs declares below it", path.display());
+            }
+        }
+    }
+    assert!(arrows > 100, "the uses were found");
+}
+
+/// The labels of invariants in a line, each with the byte at which it begins.
+fn labels(line: &str) -> impl Iterator<Item = (usize, &str)> {
+    line.match_indices("INV-").map(|(at, _)| {
+        let end =
+            line[at..].find(|c: char| !c.is_alphanumeric() && !"-._".contains(c)).map_or(line.len(), |len| at + len);
+        (at, line[at..end].trim_end_matches(['.', '-']))
+    })
+}
+
+#[test]
+fn label_of_an_invariant_is_defined_once() {
+    let (mut defined, mut cited) = (HashMap::new(), Vec::new());
+    for path in ["src", "loom_tests", "tests"].into_iter().flat_map(sources) {
+        if path.ends_with("tests/it/house.rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).expect("a readable source");
+        for (number, line) in text.lines().enumerate() {
+            for (at, label) in labels(line) {
+                let place = format!("{}:{}", path.display(), number + 1);
+                let defines =
+                    line[..at].trim_start_matches(['/', '!', ' ']) == "- " && line[at + label.len()..].starts_with(':');
+                if !defines {
+                    cited.push((label.to_owned(), place));
+                } else if let Some(other) = defined.insert(label.to_owned(), place.clone()) {
+                    panic!("{label} is defined at {other} and at {place}");
+                }
+            }
+        }
+    }
+    assert!(defined.len() > 50, "the labels were found");
+    for (label, place) in cited {
+        assert!(defined.contains_key(&label), "{place} cites {label}, which no header defines");
+    }
+}
+
+#[test]
+fn comment_lines_are_at_most_120_columns() {
+    for path in ["src", "tests", "loom_tests"].into_iter().flat_map(sources) {
+        let text = fs::read_to_string(&path).expect("a readable source");
+        for (number, line) in text.lines().enumerate().filter(|(_, line)| line.trim_start().starts_with("//")) {
+            let columns = line.chars().count();
+            assert!(columns <= 120, "{}:{} has {columns} columns", path.display(), number + 1);
+        }
+    }
+}
+
+/// Mistakes are made on a copy of the sources, by `.ci/mutants`.
+#[test]
+fn sources_hold_no_fault_injection() {
+    for path in sources("src") {
+        for (number, line) in library_lines(&path) {
+            for word in ["mutant!", "ord!(\"", "SHARDED_ARENA_WEAKEN"] {
+                assert!(!line.contains(word), "{}:{number} names {word}: {line}", path.display());
+            }
         }
     }
 }
