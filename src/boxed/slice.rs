@@ -8,6 +8,7 @@ use allocator_api2::alloc::Allocator;
 use allocator_api2::vec::Vec;
 
 use super::arc::Counted;
+use super::source::place;
 use super::{Arc, BlockError, Box, TryNewError};
 use crate::alloc::block::Plain;
 use crate::alloc::making::{Made, Making};
@@ -33,15 +34,13 @@ macro_rules! slice_methods {
             /// If the allocator refuses; the value comes back in the error.
             #[inline]
             pub fn try_new_in(value: T, alloc: A) -> Result<Self, TryNewError<T>> {
-                let mut making = Making::<T, A, $head>::new(alloc);
-                if let Err(error) = making.resize(1) {
-                    return Err(TryNewError { error, value });
-                }
-                // SAFETY: one slot, which is empty.
-                unsafe { making.put(value) };
-                // SAFETY: resized to the one value.
-                let (values, alloc) = unsafe { making.finish_resized() }.into_parts();
-                Ok(Self::from_parts((values.cast(), alloc)))
+                let place = match place::<$head, T, A>(&alloc) {
+                    Ok(place) => place,
+                    Err(error) => return Err(TryNewError { error, value }),
+                };
+                // SAFETY: a fresh place for a `T`.
+                unsafe { place.write(value) };
+                Ok(Self::from_parts((place, alloc)))
             }
 
             /// Room for a value, in a block of `alloc`.

@@ -7,7 +7,7 @@ use core::ptr::NonNull;
 use allocator_api2::alloc::Allocator;
 
 use super::BlockError;
-use crate::alloc::block::Source;
+use crate::alloc::block::{Head, Source};
 use crate::base::layout::dangling;
 
 // SAFETY: the trait's contract is `Allocator`'s; a block of no size is none of the allocator's.
@@ -51,4 +51,17 @@ unsafe impl<A: Allocator> Source for A {
     fn too_long(&self, requested: usize, align: usize) -> BlockError {
         BlockError { requested, align }
     }
+}
+
+/// Takes a block for one value, and writes its head. No guard, for nothing can panic before the value is in its place.
+#[inline]
+pub(super) fn place<H: Head, T, A: Allocator>(alloc: &A) -> Result<NonNull<T>, BlockError> {
+    let value = const { Layout::new::<T>() };
+    let (layout, offset) = H::around(value).ok_or(BlockError::of(value))?;
+    let block = Source::alloc(alloc, layout)?;
+    // SAFETY: `NonNull::add`: the value lies in the block of that layout.
+    let place = unsafe { block.add(offset) };
+    // SAFETY: where a value lies in a block of its layout, which is this call's alone.
+    unsafe { H::write(place) };
+    Ok(place.cast())
 }
