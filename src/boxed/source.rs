@@ -7,7 +7,7 @@ use core::ptr::NonNull;
 use allocator_api2::alloc::Allocator;
 
 use super::BlockError;
-use crate::alloc::block::{Head, Source};
+use crate::alloc::block::{Header, Source};
 use crate::base::layout::dangling;
 
 // SAFETY: the trait's contract is `Allocator`'s; a block of no size is none of the allocator's.
@@ -55,7 +55,7 @@ unsafe impl<A: Allocator> Source for A {
 
 /// Takes a block for one value, and writes its head. No guard, for nothing can panic before the value is in its place.
 #[inline]
-pub(super) fn place<H: Head, T, A: Allocator>(alloc: &A) -> Result<NonNull<T>, BlockError> {
+pub(super) fn place<H: Header, T, A: Allocator>(alloc: &A) -> Result<NonNull<T>, BlockError> {
     let value = const { Layout::new::<T>() };
     let (layout, offset) = H::around(value).ok_or(BlockError::of(value))?;
     let block = Source::alloc(alloc, layout)?;
