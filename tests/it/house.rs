@@ -176,9 +176,9 @@ fn label_of_an_invariant_is_defined_once() {
         for (number, line) in text.lines().enumerate() {
             for (at, label) in labels(line) {
                 let place = format!("{}:{}", path.display(), number + 1);
-                let defines =
+                let heads =
                     line[..at].trim_start_matches(['/', '!', ' ']) == "- " && line[at + label.len()..].starts_with(':');
-                if !defines {
+                if !heads {
                     cited.push((label.to_owned(), place));
                 } else if let Some(other) = defined.insert(label.to_owned(), place.clone()) {
                     panic!("{label} is defined at {other} and at {place}");
@@ -188,7 +188,7 @@ fn label_of_an_invariant_is_defined_once() {
     }
     assert!(defined.len() > 50, "the labels were found");
     for (label, place) in cited {
-        assert!(defined.contains_key(&label), "{place} cites {label}, which no header defines");
+        assert!(defined.contains_key(&label), "{place} cites {label}, which no header heads");
     }
 }
 
