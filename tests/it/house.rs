@@ -188,7 +188,7 @@ fn label_of_an_invariant_is_defined_once() {
     }
     assert!(defined.len() > 50, "the labels were found");
     for (label, place) in cited {
-        assert!(defined.contains_key(&label), "{place} cites {label}, which no header heads");
+        assert!(defined.contains_key(&label), "{place} cites {label}, which no header defines");
     }
 }
 
@@ -211,6 +211,25 @@ fn sources_hold_no_fault_injection() {
             for word in ["mutant!", "ord!(\"", "SHARDED_ARENA_WEAKEN"] {
                 assert!(!line.contains(word), "{}:{number} names {word}: {line}", path.display());
             }
+/// The name of the test that begins below a line, if one does.
+fn test_names(text: &str) -> impl Iterator<Item = &str> {
+    text.split("#[test]").skip(1).filter_map(|behind| {
+        let name = behind.split_once("fn ")?.1;
+        name.split(|c: char| !c.is_alphanumeric() && c != '_').next()
+    })
+}
+
+/// `subject_condition_result`; the clauses of `tests/it/systems` quote what systems are known for.
+#[test]
+fn test_names_are_short_and_plain() {
+    const BANNED: [&str; 10] =
+        ["who", "whoever", "nobody", "somebody", "what", "whatever", "that", "which", "it", "gives"];
+    for path in sources("tests") {
+        let text = fs::read_to_string(&path).expect("a readable source");
+        for name in test_names(&text).filter(|name| !name.contains("__") && !name.is_empty()) {
+            let words: Vec<_> = name.split('_').collect();
+            let banned = words.iter().find(|word| BANNED.contains(word));
+            assert!(words.len() <= 6 && banned.is_none(), "{}: {name}: {banned:?}", path.display());
         }
     }
 }

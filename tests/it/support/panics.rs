@@ -29,13 +29,17 @@ fn hook() {
     });
 }
 
-/// Runs `run` on a thread whose panics print nothing meanwhile.
+/// Runs `run` and returns its result. Its panics print nothing.
 pub(crate) fn quietly<R>(run: impl FnOnce() -> R) -> R {
+    struct Loud(bool);
+    impl Drop for Loud {
+        fn drop(&mut self) {
+            QUIET.set(self.0);
+        }
+    }
     hook();
-    let before = QUIET.replace(true);
-    let result = catch_unwind(AssertUnwindSafe(run));
-    QUIET.set(before);
-    result.unwrap_or_else(|payload| std::panic::resume_unwind(payload))
+    let _loud_again = Loud(QUIET.replace(true));
+    run()
 }
 
 /// Counts every panic of this thread from now on, caught or not, also those of its thread-locals' destructors.
@@ -47,7 +51,14 @@ pub(crate) fn count_panics(counter: &'static AtomicUsize) {
 /// Returns the text of the panic that `run` ends with.
 #[track_caller]
 pub(crate) fn panic_text<R>(run: impl FnOnce() -> R) -> String {
-    let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(run()))) else { panic!("it did not panic") };
+    let mut run = Some(run);
+    text_of(&mut || drop(run.take().map(|run| run())))
+}
+
+/// Compiled once, not for every closure.
+#[track_caller]
+fn text_of(run: &mut dyn FnMut()) -> String {
+    let Err(payload) = catch_unwind(AssertUnwindSafe(run)) else { panic!("it did not panic") };
     match payload.downcast::<String>() {
         Ok(text) => *text,
         Err(payload) => (*payload.downcast::<&'static str>().expect("a text")).to_owned(),

@@ -185,7 +185,7 @@ fn shared_arena__memory_returns_at_once() {
     let region = Region::builder().capacity(4 << 20).huge_pages(false).build().expect("a region");
     let (heap, pool) = (Heap::in_region(&region), Pool::in_region(&region));
     // Long ones go back to the region by their drop alone, whoever drops them, for whoever asks next.
-    for _ in 0..100 {
+    for _ in 0..steps(100) {
         let boxed = ABox::<[u8], Heap>::from_fn_in(3 << 20, |_| 7, heap.clone());
         let shared = AArc::<[u8], Heap>::copy_from_slice_in(&boxed[..512 << 10], heap.clone());
         assert!(region.memory_usage() >= (3 << 20) + (512 << 10));
