@@ -211,6 +211,10 @@ fn sources_hold_no_fault_injection() {
             for word in ["mutant!", "ord!(\"", "SHARDED_ARENA_WEAKEN"] {
                 assert!(!line.contains(word), "{}:{number} names {word}: {line}", path.display());
             }
+        }
+    }
+}
+
 /// The name of the test that begins below a line, if one does.
 fn test_names(text: &str) -> impl Iterator<Item = &str> {
     text.split("#[test]").skip(1).filter_map(|behind| {
