@@ -1,7 +1,7 @@
 //! Pure values that every layer uses: errors, extents, layout arithmetic, size classes, figures; and the macros of
 //! several.
 //!
-//! Nothing here is shared between threads or touches memory.
+//! Nothing here is shared between threads, or touches memory, except what a use of `allocator!` fills with zeros.
 
 pub(crate) mod allocator;
 pub(crate) mod debug;

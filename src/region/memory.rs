@@ -3,8 +3,9 @@
 //! - INV-region.memory-1: `base` is the region's first byte; the granules of its index, and the bytes of blocks in
 //!   them, lie in one allocated object that begins there or before (INV-memory.mapping-1).
 //!
-//! Offsets are plain numbers, so a method may be called with any; its result is used by the holder of the extent or
-//! block that the offset came from. Copied freely: an address without a lifetime.
+//! An offset that is given to a method is one of the index, or of a block in its extents: outside of the region the
+//! mere address is undefined behaviour. What comes back is used by the holder of that extent or block. Copied freely:
+//! an address without a lifetime.
 //!
 //! Deliberately not here: what lies in the memory. The arena's nodes (`arena/extents.rs`) and the interner's records
 //! (`interner/text.rs`) are methods of this type that only their own module sees.

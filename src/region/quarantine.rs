@@ -1,4 +1,4 @@
-//! Quarantine mode: what was freed is unreadable for a while, so that a stale read ends the program where it happens.
+//! Guard mode: what was freed is unreadable for a while, so that a stale read ends the program where it happens.
 //!
 //! Whoever gives back a whole extent with a whole page in it makes it the region's own, hides its pages, and lets it
 //! wait in the region's quarantine: a ring. It leaves when newer ones have filled the ring, or when a request would be
