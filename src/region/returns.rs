@@ -2,8 +2,8 @@
 //!
 //! - INV-region.returns-1: one section gives back at most [`MOST`] of them.
 //!
-//! Synchronised by the region's lock, once a batch. In guard mode each goes through the quarantine, by sections of its
-//! own.
+//! Synchronised by the region's lock, once a batch. A batch with an extent that guard mode hides goes one by one, through
+//! the quarantine.
 
 use crate::base::extent::Extent;
 use crate::region::budget::Budget;
@@ -42,7 +42,7 @@ impl Returns<'_> {
         if extents.is_empty() {
             return 0;
         }
-        if self.region.guard_page().is_some() {
+        if extents.iter().any(|extent| self.region.guards(*extent)) {
             return extents.iter().filter(|extent| self.region.give_back_whole(self.own, **extent).is_err()).count();
         }
         self.region.section(|section| section.give_back_list(self.own, extents))
