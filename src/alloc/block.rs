@@ -142,11 +142,12 @@ impl<S: Source> Block<S> {
         Self { source, ptr, layout }
     }
 
-    /// Makes the block as long as `layout`, which is aligned alike. A refusal changes nothing.
+    /// Makes the block as long as `layout`, which is aligned alike unless the block has no bytes. A refusal changes
+    /// nothing.
     #[inline]
     pub(super) fn resize(&mut self, layout: Layout) -> Result<(), S::Error> {
         if layout.size() != self.layout.size() {
-            // SAFETY: the guard's own live block of `self.layout`.
+            // SAFETY: the guard's own live block of `self.layout`, or no block if that has no bytes.
             self.ptr = unsafe { self.source.resize(self.ptr, self.layout, layout) }?;
             self.layout = layout;
         }
