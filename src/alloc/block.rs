@@ -25,8 +25,8 @@ pub(crate) unsafe trait Source {
     /// Makes a block longer or shorter, moving it if need be. A refusal changes nothing.
     ///
     /// # Safety
-    /// `ptr` is a block of `old` from here, the caller's alone; `new` has the same alignment. On success only the new
-    /// block may be used.
+    /// `ptr` is a block of `old` from here, the caller's alone; `new` has the same alignment unless `old` has no
+    /// bytes. On success only the new block may be used.
     unsafe fn resize(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, Self::Error>;
 
     /// Frees a block.
