@@ -105,7 +105,7 @@ fn unsafe_code_is_declared_by_file() {
 
 /// A file that no `mod` line names would not be compiled, and none of its tests run.
 #[test]
-fn every_test_file_has_a_mod_line() {
+fn every_test_file_is_declared() {
     let text = |path: &Path| fs::read_to_string(path).unwrap_or_default();
     for root in ["tests/it", "tests/alloc"].map(|root| Path::new(env!("CARGO_MANIFEST_DIR")).join(root)) {
         for path in sources("tests").into_iter().filter(|path| path.starts_with(&root)) {

@@ -27,7 +27,7 @@ struct Point {
 }
 
 #[test]
-fn serialised_form_equals_that_of_std() {
+fn serialised_form_equals_std() {
     let (heap, arena) = (heap(1 << 20, true), Arena::new());
     let text = format_in!(&heap, "{}\n\"quoted\" ß", 7);
     assert_eq!(serde_json::to_string(&text).expect("json"), serde_json::to_string(text.as_str()).expect("json"));
