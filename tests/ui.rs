@@ -2,8 +2,8 @@
 //!
 //! A case's first line says with which error (`// error: E0505`, or the message of one without a code, or `none`), and
 //! one line of it is marked `//~ offending`. Each case is compiled twice, all of them by one `cargo check` of a project
-//! that is made for it: as it is, which must fail at the marked line with that error and no other; and without that line,
-//! which must compile, so that no case fails for another reason than the one it is there for.
+//! that is made for it: as it is, which must fail at the marked line with that error and no other; and without that
+//! line, which must compile, so that no case fails for another reason than the one it is there for.
 #![allow(non_snake_case, reason = "two underscores part the system's name from the clause's")]
 
 use std::collections::BTreeMap;
@@ -179,7 +179,8 @@ fn assert_cases(least: usize, chosen: impl Fn(&str) -> bool) {
     assert!(seen >= least, "{seen} cases were found");
 }
 
-/// Cargo says of each program that it could not be compiled, and of nothing else, so a case without errors was compiled.
+/// Cargo says of each program that it could not be compiled, and of nothing else, so a case without errors was
+/// compiled.
 #[test]
 fn compiler_has_checked_every_case() {
     const REFUSED: &str = "error: could not compile `ui-cases` (bin ";
@@ -222,7 +223,8 @@ fn blink_alloc__a_value_that_is_not_send_is_never_dropped_on_another_thread() {
     assert_cases(3, |name| ["arena_dropped_not_send", "arena_dropped_borrows", "arena_vec_not_send"].contains(&name));
 }
 
-/// What the original's vector may do inside of a scope it does not belong to (GHSA-xhx6-q96x-pf9c), the borrow forbids here.
+/// What the original's vector may do inside of a scope it does not belong to (GHSA-xhx6-q96x-pf9c), the borrow forbids
+/// here.
 #[test]
 fn bump_scope__a_collection_of_an_outer_scope_cannot_grow_in_an_inner_one() {
     assert_cases(2, |name| name.starts_with("scope_vec_over_inner"));

@@ -3,7 +3,8 @@
 //! The counts and the switches are the calling thread's, so that tests run beside each other; only what is checked is
 //! counted for the whole process. Every block has its size and alignment written in front of it.
 //!
-//! Deliberately absent: `realloc`. The trait's own allocates, copies and frees, and so is counted and refused as those are.
+//! Deliberately absent: `realloc`. The trait's own allocates, copies and frees, and so is counted and refused as those
+//! are.
 #![expect(unsafe_code, reason = "a global allocator")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -102,8 +103,8 @@ fn count(layout: Layout, sign: isize) {
     }
 }
 
-/// Returns what is asked of the system for `layout`, and where in it the block begins: at an odd multiple of its alignment,
-/// so that no block has more alignment than was asked for.
+/// Returns what is asked of the system for `layout`, and where in it the block begins: at an odd multiple of its
+/// alignment, so that no block has more alignment than was asked for.
 fn padded(layout: Layout) -> Option<(Layout, usize)> {
     let align = layout.align().max(16);
     let front = if layout.align() >= 16 { layout.align() } else { 16 + layout.align() };

@@ -1,9 +1,9 @@
-//! The global allocator refuses: whatever the crate asks it for fallibly may fail at any call, and the result is a typed
-//! error, or a heap that runs uncached; every figure is as it was.
+//! The global allocator refuses: whatever the crate asks it for fallibly may fail at any call, and the result is a
+//! typed error, or a heap that runs uncached; every figure is as it was.
 //!
 //! The crate takes the memory of its tables zeroed, and can live without it. What the standard library allocates for
-//! itself (`Arc`, `Vec`, a thread's list of destructors) ends the process when it fails; it is never asked for zeroed, so
-//! the allocator here refuses zeroed requests only.
+//! itself (`Arc`, `Vec`, a thread's list of destructors) ends the process when it fails; it is never asked for zeroed,
+//! so the allocator here refuses zeroed requests only.
 
 use crate::allocator::{Requests::Zeroed, refused, refusing, tables};
 use crate::support::{

@@ -9,7 +9,7 @@ use crate::allocator::calls;
 use crate::support::{Random, steps};
 use sharded_arena::{Arena, BestFitArena, Interner, Region, Symbol};
 
-// ---- blink-alloc ------------------------------------------------------------------------------------------------------
+// ---- blink-alloc ----------------------------------------------------------------------------------------------------
 
 /// A region without huge pages: each page is a fault of its own when it is first touched.
 fn region(bytes: usize) -> Region {
@@ -42,8 +42,8 @@ fn round(arena: &Arena, blocks: usize, large: bool) -> usize {
     arena.memory_usage()
 }
 
-/// The original keeps its last chunk, the longest one, at a reset. Where long blocks lie between short ones the second round
-/// packs them in another way, and touches a few pages more; no round after it does.
+/// The original keeps its last chunk, the longest one, at a reset. Where long blocks lie between short ones the second
+/// round packs them in another way, and touches a few pages more; no round after it does.
 #[cfg(target_os = "linux")]
 #[test]
 fn blink_alloc__reset_keeps_memory_warm() {
@@ -89,8 +89,8 @@ fn blink_alloc__reset_keeps_memory_warm_for_other_threads() {
     assert!(rounds[0] >= (16_000 * 500) >> 12 && rounds[1..].iter().all(|warm| *warm <= rounds[0] / 50), "{rounds:?}");
 }
 
-/// In the original a thread takes a lock of the arena to allocate beside others. Here what the region's lock guards does not
-/// change while a chunk lasts: no bytes are charged, no extent is taken, no lease is granted.
+/// In the original a thread takes a lock of the arena to allocate beside others. Here what the region's lock guards
+/// does not change while a chunk lasts: no bytes are charged, no extent is taken, no lease is granted.
 #[test]
 fn blink_alloc__no_lock_per_allocation() {
     let region = region(64 << 20);
@@ -114,9 +114,10 @@ fn blink_alloc__no_lock_per_allocation() {
     assert_eq!((arena.live_bytes(), arena.memory_usage()), (2 * 64_000, 2 << 16));
 }
 
-// ---- bitcoin-arena ----------------------------------------------------------------------------------------------------
+// ---- bitcoin-arena --------------------------------------------------------------------------------------------------
 
-/// The original clones a set of chunks on every call. With 400,000 live chunks a walk of them a call would not end here.
+/// The original clones a set of chunks on every call. With 400,000 live chunks a walk of them a call would not end
+/// here.
 #[test]
 fn bitcoin_arena__cost_does_not_grow_and_nothing_is_allocated() {
     let most = steps(400_000);
@@ -144,7 +145,7 @@ fn bitcoin_arena__cost_does_not_grow_and_nothing_is_allocated() {
     assert_eq!(arena.stats().chunks_free, 1);
 }
 
-// ---- rodeo ------------------------------------------------------------------------------------------------------------
+// ---- rodeo ----------------------------------------------------------------------------------------------------------
 
 /// A string of its own length for each number.
 fn word(n: usize) -> String {

@@ -99,8 +99,8 @@ fn over_aligned_types_and_overflowing_lengths() {
     });
 }
 
-/// What makes a value allocates from the same arena, borrows a stack, and presses a heap of the region to its limit, whose
-/// refusal gives the arena's own chunk back.
+/// What makes a value allocates from the same arena, borrows a stack, and presses a heap of the region to its limit,
+/// whose refusal gives the arena's own chunk back.
 fn comes_back(arena: &Arena, heap: &Heap, depth: usize) -> u64 {
     if depth == 0 {
         let blocks: Vec<_> = std::iter::from_fn(|| take(heap, layout(5_000, 8)).ok()).collect();

@@ -1,5 +1,5 @@
-//! The figures of an arena: exact after every script, whoever allocated, resized and freed; unchanged by a refusal; and the
-//! contract of `Allocator`.
+//! The figures of an arena: exact after every script, whoever allocated, resized and freed; unchanged by a refusal; and
+//! the contract of `Allocator`.
 #![expect(unsafe_code, reason = "calls the allocator's raw methods")]
 
 use std::collections::HashMap as Reference;

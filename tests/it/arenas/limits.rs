@@ -1,5 +1,5 @@
-//! The limit of an arena, and of the region that it shares: never exceeded, not for a moment; what fits is served, whatever
-//! lies idle in chunks; idle memory is a small part of the limit.
+//! The limit of an arena, and of the region that it shares: never exceeded, not for a moment; what fits is served,
+//! whatever lies idle in chunks; idle memory is a small part of the limit.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};

@@ -1,4 +1,5 @@
-//! Scratch stacks: checkpoints, scopes and stages in every order, stacks that change places, and what they leave behind.
+//! Scratch stacks: checkpoints, scopes and stages in every order, stacks that change places, and what they leave
+//! behind.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;

@@ -1,4 +1,5 @@
-//! Slices, texts and trait objects in boxes and `Arc`s: made by whatever may panic, lie or be refused, in heaps and arenas.
+//! Slices, texts and trait objects in boxes and `Arc`s: made by whatever may panic, lie or be refused, in heaps and
+//! arenas.
 #![expect(unsafe_code, reason = "room that was filled is said to be")]
 
 use std::any::Any;

@@ -1,4 +1,5 @@
-//! The later version of allocator-api2: its vectors in everything that is an allocator, beside those of the earlier one.
+//! The later version of allocator-api2: its vectors in everything that is an allocator, beside those of the earlier
+//! one.
 #![expect(unsafe_code, reason = "calls an allocator by hand")]
 
 use std::alloc::Layout;

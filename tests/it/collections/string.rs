@@ -1,5 +1,5 @@
-//! Our text against std's: scripts of every operation, made and shrunk by proptest from a fixed seed; and what std's has
-//! not, refusals that change nothing.
+//! Our text against std's: scripts of every operation, made and shrunk by proptest from a fixed seed; and what std's
+//! has not, refusals that change nothing.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;

@@ -1,5 +1,5 @@
-//! Guard mode where the process has as many mappings as the system allows: what cannot be hidden is given back readable,
-//! what cannot be shown waits on, and nobody is given memory that faults.
+//! Guard mode where the process has as many mappings as the system allows: what cannot be hidden is given back
+//! readable, what cannot be shown waits on, and nobody is given memory that faults.
 #![expect(unsafe_code, reason = "frees blocks that were never touched")]
 
 use std::ptr::NonNull;

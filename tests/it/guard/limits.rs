@@ -1,4 +1,5 @@
-//! Guard mode at the limit: what waits in the quarantine refuses nobody, on one thread and on many, and no figure is lost.
+//! Guard mode at the limit: what waits in the quarantine refuses nobody, on one thread and on many, and no figure is
+//! lost.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

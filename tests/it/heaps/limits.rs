@@ -170,8 +170,8 @@ fn other_heaps_idle_memory_is_reclaimed() {
     let region = Region::with_capacity(4 << 20).expect("a region");
     let heaps = [Heap::in_region(&region), Heap::in_region(&region)];
     for round in 0..20 {
-        // A thread frees more than its magazines hold, the rest goes to the depot, and ends; the other heap then asks for
-        // all there is.
+        // A thread frees more than its magazines hold, the rest goes to the depot, and ends; the other heap then asks
+        // for all there is.
         let (idle, asking) = (&heaps[round % 2], &heaps[(round + 1) % 2]);
         for size in [64, 200] {
             let idle = idle.clone();

@@ -1,5 +1,5 @@
-//! `Interner` at its edges: what strings and symbols may be, frozen readers, threads that end, several in one region, and
-//! limits that threads meet together.
+//! `Interner` at its edges: what strings and symbols may be, frozen readers, threads that end, several in one region,
+//! and limits that threads meet together.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -271,7 +271,8 @@ proptest! {
         ..ProptestConfig::default()
     })]
 
-    /// Any strings, many of them equal, under a limit that some of them meet: a map from strings to numbers says the same.
+    /// Any strings, many of them equal, under a limit that some of them meet: a map from strings to numbers says the
+    /// same.
     #[test]
     fn random_interning_agrees_with_map(
         texts in prop::collection::vec("[a-c]{0,3}|.{0,40}|x{100,900}", 0..300),

@@ -1,5 +1,5 @@
-//! How many values a pool takes: exactly as many as it has slots, on any number of threads; exactly as many as its region
-//! has room for; never more than the limit, whoever else is in the region.
+//! How many values a pool takes: exactly as many as it has slots, on any number of threads; exactly as many as its
+//! region has room for; never more than the limit, whoever else is in the region.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -16,7 +16,8 @@ fn fill_up<T: Clone>(pool: &Pool<T>, value: &T) -> Vec<Key<T>> {
     std::iter::from_fn(|| pool.insert(value.clone()).ok()).collect()
 }
 
-/// All of `threads` threads fill the pool at the same time; then each removes what another inserted, and they do it again.
+/// All of `threads` threads fill the pool at the same time; then each removes what another inserted, and they do it
+/// again.
 fn exact(slots: usize, threads: usize) {
     let pool = Pool::with_capacity(slots).unwrap();
     let begin = Barrier::new(threads);

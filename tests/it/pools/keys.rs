@@ -1,5 +1,5 @@
-//! Keys that name nothing: stale ones, those of other pools, of pools that are gone, of pools at the same address. What a
-//! caller cannot make, keys with fields of his choice, is in `src/pool/tests.rs`.
+//! Keys that name nothing: stale ones, those of other pools, of pools that are gone, of pools at the same address. What
+//! a caller cannot make, keys with fields of his choice, is in `src/pool/tests.rs`.
 
 use std::collections::{BTreeSet, HashSet};
 use std::thread;

@@ -1,5 +1,5 @@
-//! Guards, reservations and iterators of a pool that are leaked: at worst values and slots stay until the pool is cleared
-//! or dropped.
+//! Guards, reservations and iterators of a pool that are leaked: at worst values and slots stay until the pool is
+//! cleared or dropped.
 
 use std::mem::forget;
 use std::sync::Arc;

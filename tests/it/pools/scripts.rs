@@ -1,7 +1,7 @@
 //! Scripts of every method of a pool against a model, made and shrunk by proptest from a fixed seed.
 //!
-//! A script is a row of acts. In an act the pool is shared, and guards and reservations are held, which its end drops or
-//! leaks; after it the pool is had exclusively for one step.
+//! A script is a row of acts. In an act the pool is shared, and guards and reservations are held, which its end drops
+//! or leaks; after it the pool is had exclusively for one step.
 
 use std::collections::{BTreeMap, HashSet};
 use std::mem::forget;

@@ -1,8 +1,8 @@
 //! Random work on one pool from several threads, where every value knows whose it is.
 //!
-//! A value carries a stamp, written all over it: of its key where the key was known before, else one that was never given
-//! to another. Keys and stamps change threads on a board; whoever takes one up looks whether the value that is found is
-//! the one that was meant. A value's drop is counted, and marks it.
+//! A value carries a stamp, written all over it: of its key where the key was known before, else one that was never
+//! given to another. Keys and stamps change threads on a board; whoever takes one up looks whether the value that is
+//! found is the one that was meant. A value's drop is counted, and marks it.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};

@@ -86,8 +86,8 @@ fn threads_without_hints_are_independent() {
     assert_free(&pool, 64 + 4 * 3, || (0, 0));
 }
 
-/// Each thread finds what one that ended before it knew of free slots, or is the first that does with one of the sixty-four
-/// sets of hints there are.
+/// Each thread finds what one that ended before it knew of free slots, or is the first that does with one of the
+/// sixty-four sets of hints there are.
 #[test]
 fn slots_of_exited_threads_are_found() {
     let (region, pool) = pool_alone::<[u64; 7]>(1 << 22);
@@ -144,7 +144,7 @@ fn short_threads_keep_memory_bounded() {
     assert_returned(&region);
 }
 
-// ---- at a thread's end ------------------------------------------------------------------------------------------------
+// ---- at a thread's end ----------------------------------------------------------------------------------------------
 
 struct AtEnd {
     pool: Arc<Pool<Owning>>,
@@ -220,7 +220,7 @@ fn pool_is_dropped_at_thread_exit() {
     assert_returned(&region);
 }
 
-// ---- from thread to thread ----------------------------------------------------------------------------------------------
+// ---- from thread to thread ------------------------------------------------------------------------------------------
 
 #[test]
 fn pool_is_dropped_on_another_thread() {

@@ -118,7 +118,8 @@ has!(sharded_arena::boxed::Box<[u8], Heap>, Clone);
 has!(sharded_arena::boxed::Box<str, Heap>, Clone);
 lacks!(sharded_arena::boxed::Box<dyn Sync, Heap>, Clone);
 
-// An `Arc` goes, and is shared, where its value may do both. Sharing it is sharing its allocator, sending it is sending that.
+// An `Arc` goes, and is shared, where its value may do both. Sharing it is sharing its allocator, sending it is sending
+// that.
 has!(sharded_arena::boxed::Arc<u8, Heap>, Send);
 has!(sharded_arena::boxed::Arc<u8, Heap>, Sync);
 has!(sharded_arena::boxed::Arc<[u8], &'static Heap>, Send);

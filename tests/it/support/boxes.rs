@@ -60,8 +60,8 @@ macro_rules! figures {
 }
 figures! { Heap Arena &Heap &Arena }
 
-/// Runs `$test` with each allocator, of about `$bytes` bytes: a heap by reference and by value, plain and checked, and an
-/// arena. Afterwards nothing is left in any.
+/// Runs `$test` with each allocator, of about `$bytes` bytes: a heap by reference and by value, plain and checked, and
+/// an arena. Afterwards nothing is left in any.
 macro_rules! everywhere {
     ($bytes:expr, $test:expr $(, $with:expr)*) => {{
         for checked in [false, true] {

@@ -10,8 +10,8 @@ pub(crate) fn task() -> Option<String> {
     std::env::var(VARIABLE).ok()
 }
 
-/// Runs a test again in a process of its own, with `what` to do, and returns the signal that ended it. `test` is its full
-/// path, as [`this_test!`] makes it. A child that no signal ended must have run the test, and succeeded.
+/// Runs a test again in a process of its own, with `what` to do, and returns the signal that ended it. `test` is its
+/// full path, as [`this_test!`] makes it. A child that no signal ended must have run the test, and succeeded.
 pub(crate) fn signal_of(test: &str, what: &str) -> Option<i32> {
     use std::os::unix::process::ExitStatusExt;
     let test = test.split_once("::").expect("the path begins with the program").1;

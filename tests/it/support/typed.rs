@@ -1,12 +1,12 @@
 //! Every arena that has the typed methods, for tests that are written once.
 //!
 //! An arena is added with a macro `name!(bytes, arena => { body })`, which runs the body with `arena` bound to a fresh
-//! arena, with a line in [`for_every_arena`], and with its [`Used`]. A handle's macro makes its owner first; a scope's runs
-//! the body in the scope's closure.
+//! arena, with a line in [`for_every_arena`], and with its [`Used`]. A handle's macro makes its owner first; a scope's
+//! runs the body in the scope's closure.
 //!
 //! A bump region has exactly `bytes` bytes. The others have twice as many to take, in which each block that lies in no
-//! chunk has a node, so they serve about `bytes` in whatever blocks and refuse more than twice as many. Tests of the exact
-//! end of memory are [`for_every_exact_arena`]'s.
+//! chunk has a node, so they serve about `bytes` in whatever blocks and refuse more than twice as many. Tests of the
+//! exact end of memory are [`for_every_exact_arena`]'s.
 //!
 //! A scope outlives what its closure makes, so what a body puts in refers to nothing of the body's own: see
 //! [`Log::leaked`](super::Log::leaked).

@@ -1,5 +1,5 @@
-//! `blink_alloc`: an arena that grows, is shared, and keeps its memory. `rodeo`: an arena that runs destructors. What must
-//! not compile is in `tests/ui/`.
+//! `blink_alloc`: an arena that grows, is shared, and keeps its memory. `rodeo`: an arena that runs destructors. What
+//! must not compile is in `tests/ui/`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -17,7 +17,7 @@ fn region(bytes: usize) -> Region {
     Region::builder().capacity(bytes).huge_pages(false).build().expect("a valid capacity")
 }
 
-// ---- blink-alloc: match exactly ---------------------------------------------------------------------------------------
+// ---- blink-alloc: match exactly -------------------------------------------------------------------------------------
 
 /// The original takes a longer chunk from the system when the present one is full.
 #[test]
@@ -36,11 +36,11 @@ fn blink_alloc__grows() {
     assert!(held.iter().all(|(numbers, n)| numbers.iter().all(|found| found == n)), "no block lies over another");
 }
 
-// ---- blink-alloc: better than the original ------------------------------------------------------------------------------
+// ---- blink-alloc: better than the original --------------------------------------------------------------------------
 
-/// In the original each thread that finds the chunk full appends one, longer than the last: 64 threads that meet an empty
-/// arena append 64, whose lengths are Fibonacci's numbers. Here each takes its first chunk, and those beyond the last shard
-/// one together.
+/// In the original each thread that finds the chunk full appends one, longer than the last: 64 threads that meet an
+/// empty arena append 64, whose lengths are Fibonacci's numbers. Here each takes its first chunk, and those beyond the
+/// last shard one together.
 #[test]
 fn blink_alloc__sixty_four_threads_grow_an_empty_arena_linearly() {
     const CHUNK: usize = 4096;
@@ -102,9 +102,9 @@ impl Drop for Here {
     }
 }
 
-/// In the original a shared arena takes only what is `Send`; one that is not shared takes anything, and then goes to another
-/// thread with it. Here it takes anything, and drops none of it; what drops values there has to be `Send`. What must not
-/// compile is in `tests/ui/`.
+/// In the original a shared arena takes only what is `Send`; one that is not shared takes anything, and then goes to
+/// another thread with it. Here it takes anything, and drops none of it; what drops values there has to be `Send`. What
+/// must not compile is in `tests/ui/`.
 #[test]
 fn blink_alloc__a_value_that_is_not_send_is_never_dropped_on_another_thread() {
     type OfArena = &'static Arena;
@@ -129,7 +129,7 @@ fn blink_alloc__a_value_that_is_not_send_is_never_dropped_on_another_thread() {
     assert_eq!(drops.load(Ordering::Relaxed), 100 * 3, "those of boxes and vectors, here");
 }
 
-// ---- rodeo: match exactly -----------------------------------------------------------------------------------------------
+// ---- rodeo: match exactly -------------------------------------------------------------------------------------------
 
 type Log = Arc<Mutex<Vec<(usize, usize)>>>;
 

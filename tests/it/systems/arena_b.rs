@@ -1,5 +1,5 @@
-//! `arena_b`: an arena with many knobs, figures, a diagnosis, a snapshot and trimming. In the original every knob but the
-//! first capacity is taken and forgotten.
+//! `arena_b`: an arena with many knobs, figures, a diagnosis, a snapshot and trimming. In the original every knob but
+//! the first capacity is taken and forgotten.
 #![expect(unsafe_code, reason = "looks at freed bytes, frees what was freed")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -44,7 +44,7 @@ fn is_granted(heap: &Heap, bytes: usize) -> bool {
     take(heap, layout(bytes, 1)).map(|block| give(heap, block)).is_ok()
 }
 
-// ---- the region's knobs -----------------------------------------------------------------------------------------------
+// ---- the region's knobs ---------------------------------------------------------------------------------------------
 
 fn region_capacity() {
     for bytes in [64 << 10, 1 << 20] {
@@ -160,7 +160,7 @@ fn arena_b__all_knobs_of_a_region_act() {
     );
 }
 
-// ---- the arena's knobs ------------------------------------------------------------------------------------------------
+// ---- the arena's knobs ----------------------------------------------------------------------------------------------
 
 fn arena_region() {
     let region = built(region(1 << 20));
@@ -238,7 +238,7 @@ fn arena_b__all_knobs_of_an_arena_act() {
     );
 }
 
-// ---- the heap's knobs -------------------------------------------------------------------------------------------------
+// ---- the heap's knobs -----------------------------------------------------------------------------------------------
 
 fn heap_region() {
     let region = built(region(1 << 20));

@@ -9,7 +9,7 @@ use std::thread::{self, ScopedJoinHandle};
 use crate::support::{Block, Random, assert_empty, churn, give, give_each, layout, steps, take};
 use sharded_arena::{AllocError, Arena, BlockArena, FreeError, Heap, Local, Region, Scratch};
 
-// ---- above 16 MiB -----------------------------------------------------------------------------------------------------
+// ---- above 16 MiB ---------------------------------------------------------------------------------------------------
 
 /// Around the length that the original has no chunk for, and far above it.
 const LONG: [usize; 6] = [(16 << 20) - 1, 16 << 20, (16 << 20) + 1, 17 << 20, 64 << 20, 200 << 20];
@@ -22,7 +22,8 @@ fn reach(bytes: &mut [std::mem::MaybeUninit<u8>], len: usize) {
     }
 }
 
-/// In the original a chunk is 16 MiB at most: a longer request gets a null pointer, which its typed methods write through.
+/// In the original a chunk is 16 MiB at most: a longer request gets a null pointer, which its typed methods write
+/// through.
 #[test]
 fn arena_b__a_request_above_16_mib_works() {
     for len in LONG {
@@ -76,7 +77,7 @@ fn arena_b__or_it_is_refused_cleanly() {
     }
 }
 
-// ---- trimming ---------------------------------------------------------------------------------------------------------
+// ---- trimming -------------------------------------------------------------------------------------------------------
 
 /// The original's trim takes a shared reference, and drops every chunk but the first under the references into them.
 #[test]
@@ -124,7 +125,8 @@ impl Drop for Logged {
     }
 }
 
-/// The original's arena is one thread's. Here any thread may trim while others allocate, free and look at what they have.
+/// The original's arena is one thread's. Here any thread may trim while others allocate, free and look at what they
+/// have.
 #[test]
 fn arena_b__trimming_beside_threads_frees_nothing_of_theirs() {
     let region = Region::builder().capacity(4 << 20).huge_pages(false).build().expect("a region");
@@ -165,7 +167,7 @@ fn arena_b__trimming_beside_threads_frees_nothing_of_theirs() {
     assert_empty(&heap);
 }
 
-// ---- figures ----------------------------------------------------------------------------------------------------------
+// ---- figures --------------------------------------------------------------------------------------------------------
 
 /// The original counts in two places, and some paths in neither; a reset starts all figures anew, the peak too.
 #[test]
@@ -238,7 +240,7 @@ fn arena_b__statistics_add_up_and_are_read_while_threads_work() {
     assert!(heap.usage <= heap.leased && heap.leased + arena.leased <= whole.limit / 16, "{heap}, {whole}");
 }
 
-// ---- a diagnosis ------------------------------------------------------------------------------------------------------
+// ---- a diagnosis ----------------------------------------------------------------------------------------------------
 
 /// The original calls its sink once, when the arena is built, and its check finds only what it has counted before.
 #[test]
@@ -267,7 +269,7 @@ fn arena_b__diagnostics_name_what_is_wrong() {
     assert_empty(&heap);
 }
 
-// ---- a snapshot -------------------------------------------------------------------------------------------------------
+// ---- a snapshot -----------------------------------------------------------------------------------------------------
 
 /// The original's snapshot of its settings is made of constants, whatever the builder was told.
 #[test]

@@ -233,7 +233,8 @@ fn bitcoin_arena__walk_works() {
     assert_eq!(found, live);
 }
 
-/// The original is one thread's: it holds raw pointers in sets without a lock. Here the same best fit serves all threads.
+/// The original is one thread's: it holds raw pointers in sets without a lock. Here the same best fit serves all
+/// threads.
 #[test]
 fn bitcoin_arena__shared_by_threads() {
     for checked in [false, true] {

@@ -42,7 +42,8 @@ fn bitcoinleveldb_arena__blocks_of_4096_bytes() {
 }
 
 /// In the original a request that the current block is too short for, and above 1024 bytes, has a block of exactly its
-/// size, and the next small one goes on where the last ended. What the current block has room for it serves, of any size.
+/// size, and the next small one goes on where the last ended. What the current block has room for it serves, of any
+/// size.
 #[test]
 fn bitcoinleveldb_arena__above_1024_its_own_block_and_the_current_one_is_kept() {
     for large in [1025, 3000, 4095, 4096, 4097, 100_000] {
@@ -131,8 +132,8 @@ fn bitcoinleveldb_arena__usage_is_the_blocks_and_a_pointer_each() {
     }
 }
 
-/// The original's own test, with `LevelDB`'s mix of sizes: what was filled is intact in the end, and a tenth is the most
-/// that blocks cost beside the bytes.
+/// The original's own test, with `LevelDB`'s mix of sizes: what was filled is intact in the end, and a tenth is the
+/// most that blocks cost beside the bytes.
 #[test]
 fn bitcoinleveldb_arena__100_000_allocations_stay_within_a_tenth() {
     const N: usize = 100_000;
@@ -183,8 +184,8 @@ fn bitcoinleveldb_arena__generator_s_constants() {
 
 // ---- better than the original ---------------------------------------------------------------------------------------
 
-/// The original frees every block as if it were one byte long: undefined behaviour. Here each block returns to the region
-/// as the extent it was taken as, and what others have there is untouched.
+/// The original frees every block as if it were one byte long: undefined behaviour. Here each block returns to the
+/// region as the extent it was taken as, and what others have there is untouched.
 #[test]
 fn bitcoinleveldb_arena__freed_with_the_layout_it_was_allocated_with() {
     let region = Region::with_capacity(4 << 20).expect("a region");

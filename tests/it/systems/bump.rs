@@ -1,7 +1,7 @@
-//! `bitena`: memory of one fixed size, made at once, from which any thread takes values, slices and strings by moving one
-//! atomic word down; nothing is freed alone and nothing is dropped; `reset` starts over. The original duplicates the bits
-//! of a slice's initial value whatever its type, multiplies lengths unchecked, asserts (in debug builds) that no type has
-//! size zero, and loses the value that it has no room for.
+//! `bitena`: memory of one fixed size, made at once, from which any thread takes values, slices and strings by moving
+//! one atomic word down; nothing is freed alone and nothing is dropped; `reset` starts over. The original duplicates
+//! the bits of a slice's initial value whatever its type, multiplies lengths unchecked, asserts (in debug builds) that
+//! no type has size zero, and loses the value that it has no room for.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -173,9 +173,9 @@ fn places(make: impl Fn(u64) -> usize + Sync) -> [Vec<usize>; 4] {
     })
 }
 
-/// In the original every value of every thread is an exchange of the one word, and threads that work at the same time write
-/// to the same lines. Through an `Arena` each has a chunk of its own: it goes down without a gap, whatever the others do, and
-/// no line is two threads'.
+/// In the original every value of every thread is an exchange of the one word, and threads that work at the same time
+/// write to the same lines. Through an `Arena` each has a chunk of its own: it goes down without a gap, whatever the
+/// others do, and no line is two threads'.
 #[test]
 fn bitena__scales_across_threads_through_arena() {
     let at = |value: &u64| std::ptr::from_ref(value).addr();

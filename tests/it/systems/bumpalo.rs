@@ -138,8 +138,8 @@ transcripts! {
     ];
 }
 
-/// The original frees the place of a value that was not made, if it is the last; and begins a new chunk at a reset that it
-/// keeps.
+/// The original frees the place of a value that was not made, if it is the last; and begins a new chunk at a reset that
+/// it keeps.
 #[test]
 fn bumpalo__memory_of_what_was_not_made_is_used_again() {
     macro_rules! strides {
@@ -162,8 +162,8 @@ fn bumpalo__memory_of_what_was_not_made_is_used_again() {
     assert_eq!((strides!(Scratch::new()), fixed.remaining()), ([8, 8], 4096 - 24));
 }
 
-/// Where the original differs by design: a value that the memory was refused for comes back, and the values made before a
-/// closure failed are dropped, once each, where the original forgets them.
+/// Where the original differs by design: a value that the memory was refused for comes back, and the values made before
+/// a closure failed are dropped, once each, where the original forgets them.
 #[test]
 fn bumpalo__a_refused_value_comes_back_and_values_made_in_vain_are_dropped() {
     let (bump, arena) = (Bump::new(), Arena::with_capacity(4096).expect("an arena"));
@@ -197,7 +197,7 @@ fn bumpalo__reset_frees_everything_and_drops_nothing() {
     assert!(arena.peak_memory_usage() <= 16 << 10, "{} bytes for 4,000", arena.peak_memory_usage());
 }
 
-// ---- better than the original -------------------------------------------------------------------------------------------
+// ---- better than the original ---------------------------------------------------------------------------------------
 
 /// In the original `&Bump` stays on its thread, and so does every vector in it (its issues 53 and 72).
 #[test]

@@ -1,5 +1,5 @@
-//! `bumpalo`: boxed values and collections in an arena, side by side with the original's, and what the original's cannot:
-//! be shared by threads through one `&Arena`.
+//! `bumpalo`: boxed values and collections in an arena, side by side with the original's, and what the original's
+//! cannot: be shared by threads through one `&Arena`.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +14,7 @@ use sharded_arena::boxed::Box as ABox;
 use sharded_arena::collections::{HashMap, HashSet, String as AString, Vec as AVec, collect_in, try_collect_in};
 use sharded_arena::{Arena, Scratch, format_in, vec_in};
 
-// ---- match exactly ----------------------------------------------------------------------------------------------------
+// ---- match exactly --------------------------------------------------------------------------------------------------
 
 /// A script of edits of a text, which the two share the names of.
 macro_rules! edits {
@@ -205,7 +205,7 @@ fn bumpalo__a_box_in_an_arena_runs_the_destructor() {
     assert_eq!(DROPPED.take(), 1);
 }
 
-// ---- better than the original -----------------------------------------------------------------------------------------
+// ---- better than the original ---------------------------------------------------------------------------------------
 
 /// Of the original's only the reference is there, and it is neither (its issues 53, 72 and 83; 6 of bumpalo-herd).
 #[test]

@@ -1,5 +1,5 @@
-//! `drop_arena`: single items that are dropped, and whose places are used again. In the original an item is dropped by its
-//! box, but its place is free only if the box is handed to the arena, which is of one type and one thread.
+//! `drop_arena`: single items that are dropped, and whose places are used again. In the original an item is dropped by
+//! its box, but its place is free only if the box is handed to the arena, which is of one type and one thread.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -34,7 +34,7 @@ impl Drop for Counts {
     }
 }
 
-// ---- match exactly ----------------------------------------------------------------------------------------------------
+// ---- match exactly --------------------------------------------------------------------------------------------------
 
 /// The original puts a freed place on top of a list, and takes the next item's from there.
 #[test]
@@ -116,7 +116,7 @@ fn drop_arena__leak() {
     region.verify().expect("every byte is in one place");
 }
 
-// ---- better than the original -----------------------------------------------------------------------------------------
+// ---- better than the original ---------------------------------------------------------------------------------------
 
 /// In the original an item that goes out of scope is dropped and its place is lost until the arena goes.
 #[test]
@@ -215,8 +215,8 @@ fn drop_arena__a_panic_in_drop_still_reclaims() {
     assert_empty(&heap);
 }
 
-/// The original's arena is borrowed by its own items for as long as it lives: once it was used it cannot be moved, and no
-/// struct can have the arena and an item of it.
+/// The original's arena is borrowed by its own items for as long as it lives: once it was used it cannot be moved, and
+/// no struct can have the arena and an item of it.
 #[test]
 fn drop_arena__the_arena_stays_movable() {
     struct Owner {

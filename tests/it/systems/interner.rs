@@ -1,6 +1,6 @@
-//! `Rodeo`, the interner (of the crate `lasso`): strings to dense keys and back. In the original's threaded form a key is
-//! taken from a counter, the strings lie in chunks that threads grow by turns, and a limit is looked at before, not while,
-//! memory is added.
+//! `Rodeo`, the interner (of the crate `lasso`): strings to dense keys and back. In the original's threaded form a key
+//! is taken from a counter, the strings lie in chunks that threads grow by turns, and a limit is looked at before, not
+//! while, memory is added.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Barrier;
@@ -15,7 +15,7 @@ fn word(n: usize) -> String {
     format!("{n}{}", "·".repeat(n % 13))
 }
 
-// ---- match exactly ----------------------------------------------------------------------------------------------------
+// ---- match exactly --------------------------------------------------------------------------------------------------
 
 /// The original counts its keys from 0.
 #[test]
@@ -77,10 +77,10 @@ fn rodeo__interner_limits() {
     }
 }
 
-// ---- better than the original -----------------------------------------------------------------------------------------
+// ---- better than the original ---------------------------------------------------------------------------------------
 
-/// In the original threads that meet at the limit each see that there is room and each add a chunk; and each write at the
-/// same end of one: in release builds beyond it.
+/// In the original threads that meet at the limit each see that there is room and each add a chunk; and each write at
+/// the same end of one: in release builds beyond it.
 #[test]
 fn rodeo__interner_limits_hold_under_threads() {
     const LIMIT: usize = 256 << 10;

@@ -14,7 +14,7 @@ fn pool<T>(slots: usize) -> Pool<T> {
     Pool::with_capacity(slots).expect("a pool")
 }
 
-// ---- match exactly ----------------------------------------------------------------------------------------------------
+// ---- match exactly --------------------------------------------------------------------------------------------------
 
 /// In the original a clone of the controller reserves a key on any thread; the value follows on the arena's.
 #[test]
@@ -121,7 +121,7 @@ fn atomic_arena__a_stale_key_is_none() {
     assert_eq!(stale.iter().collect::<HashSet<_>>().len(), stale.len(), "one slot, and each key once");
 }
 
-// ---- better than the original -----------------------------------------------------------------------------------------
+// ---- better than the original ---------------------------------------------------------------------------------------
 
 /// In the original a key is plain numbers: one that is reserved and forgotten keeps its slot for ever.
 #[test]
@@ -151,7 +151,8 @@ fn atomic_arena__a_dropped_reservation_is_returned() {
     assert_eq!((pool.len(), pool.get(kept).as_deref(), filled.len()), (3, Some(&"kept"), 2));
 }
 
-/// In the original keys come one by one: two threads that need several each may take all there are, and none has enough.
+/// In the original keys come one by one: two threads that need several each may take all there are, and none has
+/// enough.
 #[test]
 fn atomic_arena__several_at_once() {
     let pool = pool(10);
@@ -189,9 +190,10 @@ fn atomic_arena__several_at_once_from_several_threads() {
     assert_eq!(served.load(Ordering::Relaxed), rounds, "exactly one a round");
 }
 
-/// In the original the list of free slots is exchanged without a count: a thread that read its head and its second slot,
-/// and slept while both were taken and the head came back, puts a slot that is in use on top of the list, and its key, or
-/// another's, is issued twice. Few slots, many threads, and every removed slot at once on top again: what that needs.
+/// In the original the list of free slots is exchanged without a count: a thread that read its head and its second
+/// slot, and slept while both were taken and the head came back, puts a slot that is in use on top of the list, and its
+/// key, or another's, is issued twice. Few slots, many threads, and every removed slot at once on top again: what that
+/// needs.
 #[test]
 fn atomic_arena__no_key_is_issued_twice() {
     const SLOTS: usize = 6;
@@ -206,7 +208,8 @@ fn atomic_arena__no_key_is_issued_twice() {
                 let (mut random, mut own) = (Random::new(0xA71 + thread as u64), Vec::new());
                 met.wait();
                 for n in 0..steps(60_000) {
-                    // Two are taken and the first goes back before the second: the list's head returns, its next does not.
+                    // Two are taken and the first goes back before the second: the list's head returns, its next does
+                    // not.
                     let first = pool.insert((thread, n));
                     let second = pool.reserve();
                     let taken = usize::from(first.is_ok()) + usize::from(second.is_ok());
@@ -273,8 +276,8 @@ fn atomic_arena__no_key_is_issued_twice_when_others_remove() {
     assert!(issued.len() > 2 * SLOTS, "{} keys", issued.len());
 }
 
-/// The original computes `capacity - 1`: an arena of no slots panics in debug builds, and in release builds says that its
-/// slot 0 is free.
+/// The original computes `capacity - 1`: an arena of no slots panics in debug builds, and in release builds says that
+/// its slot 0 is free.
 #[test]
 fn atomic_arena__capacity_0_is_an_error() {
     assert!(matches!(Pool::<u8>::with_capacity(0), Err(RegionError::ZeroCapacity)));
@@ -286,8 +289,8 @@ fn atomic_arena__capacity_0_is_an_error() {
     assert_eq!((full.value[0], full.capacity, region.memory_usage()), (7, 0, 0));
 }
 
-/// The original's keys name no arena: one from a larger arena is out of bounds and panics, one from another finds a value
-/// that it never named.
+/// The original's keys name no arena: one from a larger arena is out of bounds and panics, one from another finds a
+/// value that it never named.
 #[test]
 fn atomic_arena__a_foreign_key_is_none() {
     let (mut small, large) = (pool(1), pool(1000));

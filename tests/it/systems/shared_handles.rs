@@ -1,5 +1,5 @@
-//! `shared_arena`: pools of one type that threads share, whose items are behind boxes and counted handles. In the original
-//! an arena has pages of 63 items, which go when the arena and all of its items have gone.
+//! `shared_arena`: pools of one type that threads share, whose items are behind boxes and counted handles. In the
+//! original an arena has pages of 63 items, which go when the arena and all of its items have gone.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,7 +16,7 @@ fn heap() -> Heap {
     Heap::with_capacity(4 << 20).expect("a heap")
 }
 
-// ---- match exactly ----------------------------------------------------------------------------------------------------
+// ---- match exactly --------------------------------------------------------------------------------------------------
 
 /// In the original a box keeps the page that it lies in, not the arena.
 #[test]
@@ -108,7 +108,7 @@ fn shared_arena__counted_handles() {
     assert_empty(&heap);
 }
 
-// ---- better than the original -----------------------------------------------------------------------------------------
+// ---- better than the original ---------------------------------------------------------------------------------------
 
 /// Counts what is made and what is dropped of it.
 struct Made<'a>(&'a Cell<usize>, Rc<u64>);
@@ -135,7 +135,8 @@ fn made_until<'a>(balance: &'a Cell<usize>, bad: usize) -> impl FnMut(usize) -> 
     }
 }
 
-/// In the original the box is there before its value: when the initialiser panics, the box drops what was never written.
+/// In the original the box is there before its value: when the initialiser panics, the box drops what was never
+/// written.
 #[test]
 fn shared_arena__a_panicking_initialiser_drops_nothing_that_was_never_built() {
     let (heap, arena, pool) = (heap(), Arena::new(), Pool::<Made<'_>>::with_capacity(1).expect("a pool"));
@@ -193,7 +194,8 @@ fn shared_arena__memory_returns_at_once() {
         thread::spawn(move || drop(other)).join().expect("no panic");
         assert_eq!((region.memory_usage(), heap.live_bytes()), (0, 0));
     }
-    // Short ones may wait in their threads' caches: a sixteenth of the limit together, and only until somebody needs them.
+    // Short ones may wait in their threads' caches: a sixteenth of the limit together, and only until somebody needs
+    // them.
     thread::scope(|scope| {
         let fill = || {
             let boxes: Vec<_> = (0..4000_u64).map(|n| ABox::new_in([n; 16], &heap)).collect();
