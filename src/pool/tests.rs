@@ -164,8 +164,7 @@ fn all_old_keys_are_stale_after_clear_and_drain() {
     assert!(old.iter().all(|key| !pool.contains(*key) && !pool.remove(*key)));
 }
 
-// ---- keys that nobody was given
-// -------------------------------------------------------------------------------------------
+// ---- keys that nobody was given ------------------------------------------------------------------------------------
 
 #[test]
 fn a_key_with_any_fields_names_what_was_issued_or_nothing() {
@@ -215,8 +214,7 @@ fn a_key_with_any_fields_names_what_was_issued_or_nothing() {
     assert!(!unused.remove(key) && unused.take(key).is_none() && unused.insert(1).is_ok_and(|first| first == key));
 }
 
-// ---- guards
-// ---------------------------------------------------------------------------------------------------------------
+// ---- guards --------------------------------------------------------------------------------------------------------
 
 #[test]
 fn more_guards_than_can_be_counted_are_refused_aloud() {

@@ -2,8 +2,8 @@
 //!
 //! - INV-region.returns-1: one section gives back at most [`MOST`] of them.
 //!
-//! Synchronised by the region's lock, once a batch. A batch with an extent that guard mode hides goes one by one, through
-//! the quarantine.
+//! Synchronised by the region's lock, once a batch. A batch with an extent that guard mode hides goes one by one,
+//! through the quarantine.
 
 use crate::base::extent::Extent;
 use crate::region::budget::Budget;

@@ -9,8 +9,7 @@ use crate::allocator::calls;
 use crate::support::{Random, steps};
 use sharded_arena::{Arena, BestFitArena, Interner, Region, Symbol};
 
-// ---- blink-alloc
-// ------------------------------------------------------------------------------------------------------
+// ---- blink-alloc ----------------------------------------------------------------------------------------------------
 
 /// A region without huge pages: each page is a fault of its own when it is first touched.
 fn region(bytes: usize) -> Region {
@@ -115,8 +114,7 @@ fn blink_alloc__no_lock_per_allocation() {
     assert_eq!((arena.live_bytes(), arena.memory_usage()), (2 * 64_000, 2 << 16));
 }
 
-// ---- bitcoin-arena
-// ----------------------------------------------------------------------------------------------------
+// ---- bitcoin-arena --------------------------------------------------------------------------------------------------
 
 /// The original clones a set of chunks on every call. With 400,000 live chunks a walk of them a call would not end
 /// here.
@@ -147,8 +145,7 @@ fn bitcoin_arena__cost_does_not_grow_and_nothing_is_allocated() {
     assert_eq!(arena.stats().chunks_free, 1);
 }
 
-// ---- rodeo
-// ------------------------------------------------------------------------------------------------------------
+// ---- rodeo ----------------------------------------------------------------------------------------------------------
 
 /// A string of its own length for each number.
 fn word(n: usize) -> String {

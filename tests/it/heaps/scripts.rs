@@ -1,6 +1,6 @@
 //! Scripts of every operation at once, on two heaps of one region, made and shrunk by proptest from a fixed seed.
 //!
-//! What the other programs do one thing at a time happens here in any order: reservations beside lowered limits, trims
+//! What the other tests do one thing at a time happens here in any order: reservations beside lowered limits, trims
 //! beside grown blocks, heaps that are dropped while the other goes on. After every script each byte is in one place.
 
 use crate::support::{Block, give, layout, regrow, take, take_reserved};

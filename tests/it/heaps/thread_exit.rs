@@ -224,7 +224,7 @@ thread_local! {
 }
 
 #[test]
-fn late_local_gets_what_its_thread_pins_elsewhere() {
+fn late_local_reclaims_its_pinned_shards() {
     let region = Region::with_capacity(64 << 10).expect("a region");
     let heaps = [Heap::in_region(&region), Heap::in_region(&region)];
     let [first, second] = heaps.map(|heap| &*Box::leak(Box::new(heap)));

@@ -144,8 +144,7 @@ fn short_threads_keep_memory_bounded() {
     assert_returned(&region);
 }
 
-// ---- at a thread's end
-// ------------------------------------------------------------------------------------------------
+// ---- at a thread's end ----------------------------------------------------------------------------------------------
 
 struct AtEnd {
     pool: Arc<Pool<Owning>>,
@@ -221,8 +220,7 @@ fn pool_is_dropped_at_thread_exit() {
     assert_returned(&region);
 }
 
-// ---- from thread to thread
-// ----------------------------------------------------------------------------------------------
+// ---- from thread to thread ------------------------------------------------------------------------------------------
 
 #[test]
 fn pool_is_dropped_on_another_thread() {

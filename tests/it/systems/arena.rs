@@ -17,8 +17,7 @@ fn region(bytes: usize) -> Region {
     Region::builder().capacity(bytes).huge_pages(false).build().expect("a valid capacity")
 }
 
-// ---- blink-alloc: match exactly
-// ---------------------------------------------------------------------------------------
+// ---- blink-alloc: match exactly -------------------------------------------------------------------------------------
 
 /// The original takes a longer chunk from the system when the present one is full.
 #[test]
@@ -37,8 +36,7 @@ fn blink_alloc__grows() {
     assert!(held.iter().all(|(numbers, n)| numbers.iter().all(|found| found == n)), "no block lies over another");
 }
 
-// ---- blink-alloc: better than the original
-// ------------------------------------------------------------------------------
+// ---- blink-alloc: better than the original --------------------------------------------------------------------------
 
 /// In the original each thread that finds the chunk full appends one, longer than the last: 64 threads that meet an
 /// empty arena append 64, whose lengths are Fibonacci's numbers. Here each takes its first chunk, and those beyond the
@@ -131,8 +129,7 @@ fn blink_alloc__a_value_that_is_not_send_is_never_dropped_on_another_thread() {
     assert_eq!(drops.load(Ordering::Relaxed), 100 * 3, "those of boxes and vectors, here");
 }
 
-// ---- rodeo: match exactly
-// -----------------------------------------------------------------------------------------------
+// ---- rodeo: match exactly -------------------------------------------------------------------------------------------
 
 type Log = Arc<Mutex<Vec<(usize, usize)>>>;
 

@@ -9,8 +9,7 @@ use std::thread::{self, ScopedJoinHandle};
 use crate::support::{Block, Random, assert_empty, churn, give, give_each, layout, steps, take};
 use sharded_arena::{AllocError, Arena, BlockArena, FreeError, Heap, Local, Region, Scratch};
 
-// ---- above 16 MiB
-// -----------------------------------------------------------------------------------------------------
+// ---- above 16 MiB ---------------------------------------------------------------------------------------------------
 
 /// Around the length that the original has no chunk for, and far above it.
 const LONG: [usize; 6] = [(16 << 20) - 1, 16 << 20, (16 << 20) + 1, 17 << 20, 64 << 20, 200 << 20];
@@ -78,8 +77,7 @@ fn arena_b__or_it_is_refused_cleanly() {
     }
 }
 
-// ---- trimming
-// ---------------------------------------------------------------------------------------------------------
+// ---- trimming -------------------------------------------------------------------------------------------------------
 
 /// The original's trim takes a shared reference, and drops every chunk but the first under the references into them.
 #[test]
@@ -169,8 +167,7 @@ fn arena_b__trimming_beside_threads_frees_nothing_of_theirs() {
     assert_empty(&heap);
 }
 
-// ---- figures
-// ----------------------------------------------------------------------------------------------------------
+// ---- figures --------------------------------------------------------------------------------------------------------
 
 /// The original counts in two places, and some paths in neither; a reset starts all figures anew, the peak too.
 #[test]
@@ -243,8 +240,7 @@ fn arena_b__statistics_add_up_and_are_read_while_threads_work() {
     assert!(heap.usage <= heap.leased && heap.leased + arena.leased <= whole.limit / 16, "{heap}, {whole}");
 }
 
-// ---- a diagnosis
-// ------------------------------------------------------------------------------------------------------
+// ---- a diagnosis ----------------------------------------------------------------------------------------------------
 
 /// The original calls its sink once, when the arena is built, and its check finds only what it has counted before.
 #[test]
@@ -273,8 +269,7 @@ fn arena_b__diagnostics_name_what_is_wrong() {
     assert_empty(&heap);
 }
 
-// ---- a snapshot
-// -------------------------------------------------------------------------------------------------------
+// ---- a snapshot -----------------------------------------------------------------------------------------------------
 
 /// The original's snapshot of its settings is made of constants, whatever the builder was told.
 #[test]

@@ -197,8 +197,7 @@ fn bumpalo__reset_frees_everything_and_drops_nothing() {
     assert!(arena.peak_memory_usage() <= 16 << 10, "{} bytes for 4,000", arena.peak_memory_usage());
 }
 
-// ---- better than the original
-// -------------------------------------------------------------------------------------------
+// ---- better than the original ---------------------------------------------------------------------------------------
 
 /// In the original `&Bump` stays on its thread, and so does every vector in it (its issues 53 and 72).
 #[test]

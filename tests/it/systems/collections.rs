@@ -14,8 +14,7 @@ use sharded_arena::boxed::Box as ABox;
 use sharded_arena::collections::{HashMap, HashSet, String as AString, Vec as AVec, collect_in, try_collect_in};
 use sharded_arena::{Arena, Scratch, format_in, vec_in};
 
-// ---- match exactly
-// ----------------------------------------------------------------------------------------------------
+// ---- match exactly --------------------------------------------------------------------------------------------------
 
 /// A script of edits of a text, which the two share the names of.
 macro_rules! edits {
@@ -206,8 +205,7 @@ fn bumpalo__a_box_in_an_arena_runs_the_destructor() {
     assert_eq!(DROPPED.take(), 1);
 }
 
-// ---- better than the original
-// -----------------------------------------------------------------------------------------
+// ---- better than the original ---------------------------------------------------------------------------------------
 
 /// Of the original's only the reference is there, and it is neither (its issues 53, 72 and 83; 6 of bumpalo-herd).
 #[test]

@@ -28,8 +28,7 @@ fn at<T: ?Sized>(value: &T) -> usize {
     std::ptr::from_ref(value).addr()
 }
 
-// ---- match exactly
-// ----------------------------------------------------------------------------------------------------
+// ---- match exactly --------------------------------------------------------------------------------------------------
 
 /// The original reserves its range once; what it hands out later lies in it, and nothing is moved.
 #[test]
@@ -195,8 +194,7 @@ fn arena_allocator__guard_mode_in_release_too() {
     }
 }
 
-// ---- better than the original
-// -----------------------------------------------------------------------------------------
+// ---- better than the original ---------------------------------------------------------------------------------------
 
 /// The original commits by the request, rounded up, on top of what it committed before.
 #[test]

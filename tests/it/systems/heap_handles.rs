@@ -34,8 +34,7 @@ impl Drop for Counts {
     }
 }
 
-// ---- match exactly
-// ----------------------------------------------------------------------------------------------------
+// ---- match exactly --------------------------------------------------------------------------------------------------
 
 /// The original puts a freed place on top of a list, and takes the next item's from there.
 #[test]
@@ -117,8 +116,7 @@ fn drop_arena__leak() {
     region.verify().expect("every byte is in one place");
 }
 
-// ---- better than the original
-// -----------------------------------------------------------------------------------------
+// ---- better than the original ---------------------------------------------------------------------------------------
 
 /// In the original an item that goes out of scope is dropped and its place is lost until the arena goes.
 #[test]

@@ -15,8 +15,7 @@ fn word(n: usize) -> String {
     format!("{n}{}", "·".repeat(n % 13))
 }
 
-// ---- match exactly
-// ----------------------------------------------------------------------------------------------------
+// ---- match exactly --------------------------------------------------------------------------------------------------
 
 /// The original counts its keys from 0.
 #[test]
@@ -78,8 +77,7 @@ fn rodeo__interner_limits() {
     }
 }
 
-// ---- better than the original
-// -----------------------------------------------------------------------------------------
+// ---- better than the original ---------------------------------------------------------------------------------------
 
 /// In the original threads that meet at the limit each see that there is room and each add a chunk; and each write at
 /// the same end of one: in release builds beyond it.

@@ -1,5 +1,6 @@
 //! What each of the systems that this crate contains is known for: one test a clause, named `<system>__<clause>`, in
-//! the files of `tests/systems/`. Each says what the original does. What must not compile is in `tests/ui/`.
+//! the files of this folder; those that count allocations in `tests/alloc/systems.rs`. Each says what the original
+//! does. What must not compile is in `tests/ui/`.
 #![allow(non_snake_case, reason = "two underscores part the system's name from the clause's")]
 
 /// Whether a type is what a bound says.

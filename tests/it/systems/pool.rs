@@ -14,8 +14,7 @@ fn pool<T>(slots: usize) -> Pool<T> {
     Pool::with_capacity(slots).expect("a pool")
 }
 
-// ---- match exactly
-// ----------------------------------------------------------------------------------------------------
+// ---- match exactly --------------------------------------------------------------------------------------------------
 
 /// In the original a clone of the controller reserves a key on any thread; the value follows on the arena's.
 #[test]
@@ -122,8 +121,7 @@ fn atomic_arena__a_stale_key_is_none() {
     assert_eq!(stale.iter().collect::<HashSet<_>>().len(), stale.len(), "one slot, and each key once");
 }
 
-// ---- better than the original
-// -----------------------------------------------------------------------------------------
+// ---- better than the original ---------------------------------------------------------------------------------------
 
 /// In the original a key is plain numbers: one that is reserved and forgotten keeps its slot for ever.
 #[test]

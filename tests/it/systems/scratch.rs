@@ -15,8 +15,7 @@ fn address<T: ?Sized>(value: &T) -> usize {
     std::ptr::from_ref(value).addr()
 }
 
-// ---- bump-scope: match exactly
-// ------------------------------------------------------------------------------------------
+// ---- bump-scope: match exactly --------------------------------------------------------------------------------------
 
 /// Scopes in scopes, two at each depth; every block is whole when the scopes below it have ended.
 fn nested(scope: &mut Scope<'_>, depth: usize, random: &mut Random) {
@@ -75,8 +74,7 @@ fn bump_scope__checkpoints() {
     assert_eq!(scratch.live_bytes(), 10 + 90_000);
 }
 
-// ---- bump-scope: better than the original
-// -------------------------------------------------------------------------------
+// ---- bump-scope: better than the original ---------------------------------------------------------------------------
 
 /// In the original a reset to a checkpoint is unsafe: of another arena, or of a time that was undone, it is undefined.
 #[test]
@@ -182,8 +180,7 @@ fn bump_scope__scopes_on_every_thread_of_a_shared_arena() {
     assert_eq!(arena.memory_usage(), 0);
 }
 
-// ---- lake: match exactly
-// ------------------------------------------------------------------------------------------------
+// ---- lake: match exactly --------------------------------------------------------------------------------------------
 
 /// Fills a block, which must be aligned and nobody else's.
 fn fill(ptr: NonNull<u8>, layout: Layout, byte: u8) {
@@ -261,8 +258,7 @@ fn lake__per_thread_without_an_init_call_and_re_entrant() {
     });
 }
 
-// ---- lake: better than the original
-// -------------------------------------------------------------------------------------
+// ---- lake: better than the original ---------------------------------------------------------------------------------
 
 /// In the original a block for a layout is not aligned as it says, and may dangle, from safe functions.
 #[test]

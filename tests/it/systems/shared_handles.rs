@@ -16,8 +16,7 @@ fn heap() -> Heap {
     Heap::with_capacity(4 << 20).expect("a heap")
 }
 
-// ---- match exactly
-// ----------------------------------------------------------------------------------------------------
+// ---- match exactly --------------------------------------------------------------------------------------------------
 
 /// In the original a box keeps the page that it lies in, not the arena.
 #[test]
@@ -109,8 +108,7 @@ fn shared_arena__counted_handles() {
     assert_empty(&heap);
 }
 
-// ---- better than the original
-// -----------------------------------------------------------------------------------------
+// ---- better than the original ---------------------------------------------------------------------------------------
 
 /// Counts what is made and what is dropped of it.
 struct Made<'a>(&'a Cell<usize>, Rc<u64>);
