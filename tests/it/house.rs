@@ -135,7 +135,7 @@ fn modules() -> Vec<String> {
 }
 
 #[test]
-fn module_uses_only_modules_above_it() {
+fn modules_use_only_those_above() {
     let modules = modules();
     let rank = |name: &str| modules.iter().position(|module| module == name);
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
