@@ -166,7 +166,7 @@ fn labels(line: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 #[test]
-fn label_of_an_invariant_is_defined_once() {
+fn labels_are_defined_once() {
     let (mut defined, mut cited) = (HashMap::new(), Vec::new());
     for path in ["src", "loom_tests", "tests"].into_iter().flat_map(sources) {
         if path.ends_with("tests/it/house.rs") {
@@ -193,7 +193,7 @@ fn label_of_an_invariant_is_defined_once() {
 }
 
 #[test]
-fn comment_lines_are_at_most_120_columns() {
+fn comments_have_at_most_120_columns() {
     for path in ["src", "tests", "loom_tests"].into_iter().flat_map(sources) {
         let text = fs::read_to_string(&path).expect("a readable source");
         for (number, line) in text.lines().enumerate().filter(|(_, line)| line.trim_start().starts_with("//")) {
