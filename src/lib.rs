@@ -17,7 +17,7 @@
 //! ```
 //!
 //! - [`Arena`]: bump allocation from any thread through one `&Arena`, freed all at once. What it hands out lives as
-//!   long as the arena's borrow, whichever thread made it; [`Local`] skips the look-up; [`Scratch`] is one thread's
+//!   long as the arena's borrow, whichever thread made it; [`Local`] skips the lookup; [`Scratch`] is one thread's
 //!   arena, freed in stages; [`BumpRegion`] is memory of fixed size, one word to exchange.
 //! - [`Heap`]: any size, freed one by one, by any thread, coalescing back into the region. `Send + Sync`; an
 //!   [`Allocator`](allocator_api2::alloc::Allocator) for collections, which may be dropped on any thread.
