@@ -26,9 +26,10 @@ use core::ptr::NonNull;
 use crate::base::debug::debug_figures;
 use crate::base::error::{AllocError, AllocErrorKind, RegionError};
 use crate::base::layout::bump_down;
-use crate::bump::blocks::{Blocks, SharedCursor, resize_shared};
 use crate::memory::mapping::{Advice, HUGE_FROM_BYTES, Mapping};
 use crate::sync::{AcqRel, Acquire, AtomicUsize, CachePadded, Relaxed};
+
+use blocks::{Blocks, SharedCursor, resize_shared};
 
 /// The room below a cursor that any thread may move: one word, see the module's header.
 #[derive(Debug)]

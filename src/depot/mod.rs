@@ -15,8 +15,9 @@ pub(crate) mod magazine;
 
 use crate::base::error::RegionError;
 use crate::base::size_class::{COUNT, Class};
-use crate::depot::magazine::{Node, NodeRef, NodeSize, Nodes};
 use crate::sync::{Acquire, AtomicU64, AtomicUsize, CachePadded, Relaxed, Release};
+
+use magazine::{Node, NodeRef, NodeSize, Nodes};
 
 /// The head of a stack of nodes; zero is an empty one.
 #[derive(Debug, Default)]

@@ -96,9 +96,9 @@ mod body {
     use core::ptr::NonNull;
     use std::alloc::{Layout, alloc_zeroed, dealloc};
 
+    use super::super::mapping::{Advice, Mapping};
     use super::Zeroable;
     use crate::base::error::RegionError;
-    use crate::memory::mapping::{Advice, Mapping};
 
     /// Tables up to this many bytes come from the global allocator; longer ones are mappings of their own.
     const SMALL_BYTES: usize = 64 * 1024;

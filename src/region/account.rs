@@ -16,9 +16,9 @@ use core::ptr::NonNull;
 use crate::base::error::{AllocError, AllocErrorKind, RegionError};
 use crate::base::extent::Extent;
 use crate::memory::table::try_box;
-use crate::region::budget::Budget;
 use crate::sync::OwnedUsize;
 
+use super::budget::Budget;
 use super::{Blocker, Links, Region, ShardSet, Wanted};
 
 /// See the module's header.

@@ -2,8 +2,8 @@
 
 use crate::base::error::RegionError;
 use crate::memory::mapping::{Advice, HUGE_FROM_BYTES, Mapping, page_bytes};
-use crate::region::budget::SLACK_DIVISOR;
 
+use super::budget::SLACK_DIVISOR;
 use super::{LEAST_BYTES, MOST_BYTES, Region, Wipe};
 
 /// Options of a region; see [`Region::builder`].

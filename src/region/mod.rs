@@ -22,7 +22,6 @@ use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
 use crate::best_fit::BestFit;
 use crate::memory::mapping::{Mapping, page_bytes};
-use crate::region::budget::{Budget, SLACK_DIVISOR};
 use crate::sync::{Arc, CachePadded, Mutex};
 
 mod account;
@@ -44,6 +43,7 @@ mod trim;
 mod wipe;
 
 pub(crate) use account::Account;
+use budget::{Budget, SLACK_DIVISOR};
 pub use builder::RegionBuilder;
 pub(crate) use first_use::FirstUse;
 pub(crate) use memory::Memory;

@@ -26,8 +26,8 @@ use crate::base::error::{FreeError, RegionError};
 use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
 use crate::memory::table::Table;
-use crate::region::budget::Budget;
 
+use super::budget::Budget;
 use super::request::Step;
 use super::{Region, Section, Wipe};
 

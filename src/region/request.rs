@@ -18,10 +18,10 @@ use core::alloc::Layout;
 use crate::base::error::AllocError;
 use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
-use crate::region::budget::Budget;
 use crate::sync::yield_now;
 use crate::thread::{self, Token};
 
+use super::budget::Budget;
 use super::{Blocker, Region, Section, ShardSet};
 
 /// What the region is asked for.

@@ -6,9 +6,9 @@
 //! through the quarantine.
 
 use crate::base::extent::Extent;
-use crate::region::budget::Budget;
 
 use super::Region;
+use super::budget::Budget;
 
 /// Extents given back under one hold of the lock.
 const MOST: usize = 60;

@@ -6,8 +6,8 @@
 use crate::base::error::{AllocError, AllocErrorKind, FreeError};
 use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
-use crate::region::budget::Budget;
 
+use super::budget::Budget;
 use super::{Shared, State};
 
 /// The region's critical section: whoever has one holds the lock.

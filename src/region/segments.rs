@@ -17,8 +17,9 @@ use core::marker::PhantomData;
 
 use crate::base::error::{AllocError, RegionError};
 use crate::memory::table::{Table, Zeroable};
-use crate::region::{Account, Memory};
 use crate::sync::{Acquire, AtomicU32, Ghost, Mutex, Relaxed, Release};
+
+use super::{Account, Memory};
 
 /// Aimed at for one segment, in bytes.
 const SEGMENT_BYTES: usize = 4096;
@@ -168,11 +169,11 @@ mod body {
     use core::alloc::Layout;
     use core::ptr::NonNull;
 
+    use super::super::{Account, Memory};
     use crate::base::error::AllocError;
     use crate::base::extent::Extent;
     use crate::base::size_class::GRANULE_BYTES;
     use crate::memory::table::Zeroable;
-    use crate::region::{Account, Memory};
 
     /// The extent of a segment of `count` values at `granule`.
     pub(super) fn extent<T>(granule: u32, count: usize) -> Extent {

@@ -13,10 +13,10 @@ use core::ops::ControlFlow;
 use core::ptr::NonNull;
 
 use crate::base::extent::Extent;
-use crate::region::budget::Budget;
 use crate::thread::{Token, tokens};
 
 use super::Section;
+use super::budget::Budget;
 
 /// A client as its region sees it: its budget, and what of it can be given back. All methods run inside the region's
 /// critical section. A client that has nothing idle is content with the provided ones.
