@@ -178,7 +178,7 @@ impl Budget {
 
     // ---- by anyone, without the lock ------------------------------------------------------------------------------
 
-    fn pressed(&self) -> bool {
+    pub(super) fn pressed(&self) -> bool {
         self.pressure.load(Relaxed) % 2 == 1
     }
 

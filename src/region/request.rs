@@ -159,7 +159,9 @@ impl Region {
     /// Runs `section` in one critical section after the other until it is done. What a step asks for happens between
     /// two of them, outside the lock.
     pub(super) fn ask<T>(&self, mut section: impl FnMut(&mut Section<'_>, Asked) -> Step<T>) -> T {
-        let mut asked = Asked::default();
+        // Under pressure most requests come to the question; a token in hand spares them a second search.
+        let owner = if self.shared.budget.pressed() { thread::owner() } else { None };
+        let mut asked = Asked { owner, ..Asked::default() };
         loop {
             match self.section(|locked| section(locked, asked)) {
                 Step::Done(answer) => return answer,
