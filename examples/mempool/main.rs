@@ -5,7 +5,8 @@
 //! remove the batches that blocks confirm, so most frees are of another thread's blocks. The same program runs on the
 //! system allocator in between, slice by slice. At the end every survivor is hashed again.
 //!
-//! - `options`: the command line. `block`: real blocks. `report`: table and JSON.
+//! - `options`: the command line. `report`: table and JSON.
+//! - `block`: the transactions of real blocks. `block_file`: the forms of their files. `looks`: what else a file may be.
 //! - `backend`, `heap`, `system`: the two memories.
 //! - `record`: bytes in pieces. `slab`, `by_id`, `by_fee`, `stripe`: the index. `pool`: admission, eviction, confirmation.
 //! - `half`: the threads.
@@ -21,10 +22,12 @@
 
 mod backend;
 mod block;
+mod block_file;
 mod by_fee;
 mod by_id;
 mod half;
 mod heap;
+mod looks;
 mod options;
 mod pool;
 mod record;
@@ -43,7 +46,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use sharded_arena::Heap;
 
 use crate::backend::Backend;
-use crate::block::Source;
+use crate::block::{Loaded, Source};
 use crate::half::{Half, confirming_threads};
 
 use crate::options::Options;
@@ -73,13 +76,13 @@ fn main() -> ExitCode {
 
 /// Runs both halves and reports; `false` when something was damaged or the limit was passed.
 fn run(options: &Options) -> Result<bool, String> {
-    let sources = block::load(&options.blocks)?;
+    let Loaded { sources, blocks } = block::load(&options.blocks)?;
     let heap = Heap::with_capacity(options.limit_bytes)
         .map_err(|e| format!("--limit {}: no heap of that size: {e}", options.limit_bytes))?;
     let system = Counted::new(options.limit_bytes);
     let mut on_heap = half_on(&heap, options, &sources)?;
     let mut on_system = half_on(&system, options, &sources)?;
-    tell(options, &introduction(options, &sources))?;
+    tell(options, &introduction(options, &sources, blocks))?;
     run_slices(options, &sources, &mut on_heap, &mut on_system);
     if options.flip && !on_heap.pool.damage_one() {
         return Err("--flip: nothing is stored that could be damaged".to_owned());
@@ -139,17 +142,17 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn introduction(options: &Options, sources: &[Source]) -> String {
+fn introduction(options: &Options, sources: &[Source], blocks: usize) -> String {
     let bytes = sources.iter().map(|source| source.bytes.len()).sum::<usize>();
     format!(
         "{} transactions of {}, {} bytes, repeated with distinct ids by {} threads; {} more confirm\n\
          fee rates are drawn from the ids (0 to 999): a block holds no input amounts\n\
          {:.1} s in slices of the heap and of the system allocator by turns; each keeps its pool, of {} bytes at most\n",
         grouped(&sources.len()),
-        match options.blocks.len() {
-            0 => "mainnet block 702861".to_owned(),
+        match blocks {
+            _ if options.blocks.is_empty() => "mainnet block 702861".to_owned(),
             1 => "one block".to_owned(),
-            many => format!("{many} blocks"),
+            many => format!("{} blocks", grouped(&many)),
         },
         grouped(&bytes),
         options.threads,

@@ -21,7 +21,8 @@ Usage: mempool [OPTIONS]
   --threads N      threads that take transactions in, 1 to 1024 [4]; one more in four confirms
   --limit BYTES    the pool's limit: bytes, or with KiB, MiB or GiB (also K, M, G), at least 64KiB [32MiB]
   --seconds S      how long to run, 0.1 to 86400, both halves together [6]
-  --block FILE...  raw serialised blocks to take the transactions from [mainnet block 702861]
+  --block FILE...  where to take the transactions from: a node's blk*.dat (if it is obfuscated, with its xor.dat beside
+                   it), a raw block, or either in hexadecimal text [mainnet block 702861]
   --json           the result as one JSON object, the last line of standard output
   --flip           damage one stored byte before the check, which must then find it
   --help           this text

@@ -1,5 +1,7 @@
 //! Run with `cargo test --example mempool`.
 
+mod block_files;
+
 use std::time::Duration;
 
 use sharded_arena::Heap;
@@ -126,7 +128,7 @@ fn a_stripe_gives_its_lowest_and_its_best() {
 }
 
 fn sources() -> Vec<Source> {
-    block::load(&[]).unwrap()
+    block::load(&[]).unwrap().sources
 }
 
 #[test]
