@@ -1,7 +1,9 @@
 //! Run with `cargo test --example mempool`.
 
 mod block_files;
+mod terminal;
 
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use sharded_arena::Heap;
@@ -22,9 +24,28 @@ fn parsed(args: &[&str]) -> Result<Option<Options>, String> {
 
 #[test]
 fn limits_with_and_without_units() {
-    for (text, bytes) in [("65536", 1 << 16), ("8MiB", 8 << 20), ("32M", 32 << 20), ("1GiB", 1 << 30), ("64k", 1 << 16)]
-    {
-        assert_eq!(parsed(&["--limit", text]), Ok(Some(Options { limit_bytes: bytes, ..Options::default() })));
+    let limits = [
+        ("65536", 1 << 16),
+        ("8MiB", 8 << 20),
+        ("32M", 32 << 20),
+        ("1GiB", 1 << 30),
+        ("64k", 1 << 16),
+        ("1.5MiB", 3 << 19),
+        ("64KB", 64_000),
+        ("0.25 GB", 250_000_000),
+        ("68719472640", (64 << 30) - 4096),
+    ];
+    for (text, bytes) in limits {
+        let options = Options { limit_bytes: bytes, limit_text: text.to_owned(), ..Options::default() };
+        assert_eq!(parsed(&["--limit", text]), Ok(Some(options)));
+    }
+}
+
+#[test]
+fn limit_too_large_names_the_greatest() {
+    for text in ["100GiB", "64GiB", "18446744073709551615GiB", "99999999999999999999999999999999999999999999"] {
+        let problem = parsed(&["--limit", text]).unwrap_err();
+        assert!(problem.contains(text) && problem.contains("68719472640"), "{problem}");
     }
 }
 
@@ -33,7 +54,11 @@ fn bad_options_are_named() {
     let bad = [
         ["--limit", "0"],
         ["--limit", "-1"],
-        ["--limit", "8MB"],
+        ["--limit", "63.9KB"],
+        ["--limit", "8MX"],
+        ["--limit", "1.5.5MiB"],
+        ["--limit", ".5GiB"],
+        ["--limit", "MiB"],
         ["--limit", "18446744073709551615GiB"],
         ["--threads", "0"],
         ["--threads", "1025"],
@@ -178,9 +203,10 @@ fn a_pool_on_a_heap() {
 #[test]
 fn threads_share_a_pool() {
     let (backend, sources) = (Counted::new(1 << 20), sources());
+    let running = AtomicBool::new(false);
     let mut half = Half::new(Pool::new(&backend, 550).unwrap(), 3, &sources);
-    half.run_slice(&sources, Duration::from_millis(50), |_| {});
-    half.run_slice(&sources, Duration::from_millis(50), |_| {});
+    half.run_slice(&sources, Duration::from_millis(50), &running, |_| {});
+    half.run_slice(&sources, Duration::from_millis(50), &running, |_| {});
     let counts = half.counts();
     assert_eq!(counts.offered, counts.admitted + counts.rejected());
     assert_eq!(counts.admitted - counts.evicted - counts.confirmed, half.pool.len() as u64);
