@@ -25,6 +25,10 @@ pub(crate) struct Source {
 }
 
 impl Source {
+    pub(crate) fn new(bytes: &[u8], txid: Id) -> Self {
+        Self { bytes: bytes.into(), hash: hash(bytes), txid }
+    }
+
     /// The id of one copy: of copy 0 the transaction's own, of the others a different one each.
     pub(crate) fn id(&self, repetition: u64) -> Id {
         let mut id = self.txid;
@@ -98,8 +102,7 @@ struct Collector<'s>(&'s mut Vec<Source>);
 
 impl Visitor for Collector<'_> {
     fn visit_transaction(&mut self, tx: &bsl::Transaction) -> ControlFlow<()> {
-        let bytes: Box<[u8]> = tx.as_ref().into();
-        self.0.push(Source { hash: hash(&bytes), txid: tx.txid().to_byte_array(), bytes });
+        self.0.push(Source::new(tx.as_ref(), tx.txid().to_byte_array()));
         ControlFlow::Continue(())
     }
 }

@@ -8,7 +8,8 @@
 //! - `options`: the command line. `report`: table and JSON. `output`, `progress`, `interrupt`: the terminal.
 //! - `block`: the transactions of real blocks. `block_file`: the forms of their files. `looks`: what else a file may be.
 //! - `backend`, `heap`, `system`: the two memories.
-//! - `record`: bytes in pieces. `slab`, `by_id`, `by_fee`, `stripe`: the index. `pool`: admission, eviction, confirmation.
+//! - `record`: bytes in pieces. `slab`, `by_id`, `by_fee`, `stripe`: the index; `lengths`: its size. `pool`: admission,
+//!   eviction, confirmation.
 //! - `half`: the threads.
 //!
 //! What the pool's name does not tell:
@@ -16,7 +17,8 @@
 //! - A newcomer competes for the memory like everyone: when its own fee rate is the lowest it is what goes, and is counted
 //!   as rejected. Without that, a worthless transaction would evict a better one.
 //! - A refusal evicts as many bytes as were asked for, then asks again: the heap may still have no range that is long
-//!   enough. A transaction that would evict more than four times its size this way is rejected.
+//!   enough. A transaction that would evict more than four times its size this way is rejected. One that has no room even
+//!   after all that pay less have gone is rejected before any of them goes.
 //! - Only admitted transactions count towards the transactions a second.
 //! - The system allocator's half is charged the bytes it is asked for, not what it uses.
 
@@ -28,6 +30,7 @@ mod by_id;
 mod half;
 mod heap;
 mod interrupt;
+mod lengths;
 mod looks;
 mod options;
 mod output;
@@ -53,6 +56,7 @@ use sharded_arena::Heap;
 use crate::backend::Backend;
 use crate::block::{Loaded, Source};
 use crate::half::{Half, confirming_threads};
+use crate::lengths::Lengths;
 use crate::options::Options;
 use crate::output::{Failure, complain, say, tell};
 use crate::pool::Pool;
@@ -119,8 +123,9 @@ fn report_both(options: &Options, heap: &Outcome, system: &Outcome, stopped: boo
 }
 
 fn half_on<'b, B: Backend>(backend: &'b B, options: &Options, sources: &[Source]) -> Result<Half<'b, B>, Failure> {
-    let total_bytes = sources.iter().map(|source| source.bytes.len()).sum::<usize>();
-    let pool = Pool::new(backend, total_bytes / sources.len())
+    let lengths = Lengths::of(sources, options.limit_bytes)
+        .ok_or_else(|| Failure::Usage(format!("--limit {}: no transaction fits into it", options.limit_text)))?;
+    let pool = Pool::new(backend, lengths)
         .map_err(|e| Failure::System(format!("--limit {}: no room for the index: {e}", options.limit_text)))?;
     Ok(Half::new(pool, options.threads, sources))
 }

@@ -109,6 +109,7 @@ pub(crate) fn table(heap: &Outcome, system: &Outcome) -> String {
     row("evicted, the lowest fee rate", "tx", &|o| grouped(&o.counts.evicted));
     row("rejected, itself the lowest", "tx", &|o| grouped(&o.counts.rejected_lowest));
     row("rejected, would evict > 4 x its size", "tx", &|o| grouped(&o.counts.rejected_costly));
+    row("rejected, no room after evictions", "tx", &|o| grouped(&o.counts.rejected_long));
     row("memory refused", "times", &|o| grouped(&o.counts.refusals));
     row("index stripe full", "times", &|o| grouped(&o.counts.index_full));
     row("limit", "bytes", &|o| grouped(&o.limit_bytes));

@@ -1,6 +1,7 @@
 //! Run with `cargo test --example mempool`.
 
 mod block_files;
+mod long_ones;
 mod terminal;
 
 use std::sync::atomic::AtomicBool;
@@ -11,12 +12,16 @@ use sharded_arena::Heap;
 use crate::backend::Backend;
 use crate::block::{self, Source, drawn_fee_rate};
 use crate::half::Half;
+use crate::lengths::Lengths;
 use crate::options::{self, Options};
 use crate::pool::{Counts, Draws, Pool};
 use crate::record::{self, Draft, PIECE_BYTES, PREFIX_BYTES};
 use crate::report::grouped;
 use crate::stripe::{Newcomer, Rejection, Stripe};
 use crate::system::Counted;
+
+/// Nearly those of the block.
+const LENGTHS: Lengths = Lengths { mean: 550, deviation: 500 };
 
 fn parsed(args: &[&str]) -> Result<Option<Options>, String> {
     options::parse(lexopt::Parser::from_args(args))
@@ -171,7 +176,7 @@ fn copies_have_ids_of_their_own() {
 fn keeps_its_order_and_its_limit<B: Backend>(backend: &B) {
     let sources = sources();
     let (mut counts, mut draws) = (Counts::default(), Draws::new(1));
-    let pool = Pool::new(backend, 550).unwrap();
+    let pool = Pool::new(backend, LENGTHS).unwrap();
     for (source, index) in sources.iter().zip(0..) {
         pool.offer(source, index, 0, &mut draws, &mut counts);
         assert!(backend.usage_bytes() <= backend.limit_bytes());
@@ -204,7 +209,7 @@ fn a_pool_on_a_heap() {
 fn threads_share_a_pool() {
     let (backend, sources) = (Counted::new(1 << 20), sources());
     let running = AtomicBool::new(false);
-    let mut half = Half::new(Pool::new(&backend, 550).unwrap(), 3, &sources);
+    let mut half = Half::new(Pool::new(&backend, LENGTHS).unwrap(), 3, &sources);
     half.run_slice(&sources, Duration::from_millis(50), &running, |_| {});
     half.run_slice(&sources, Duration::from_millis(50), &running, |_| {});
     let counts = half.counts();

@@ -16,7 +16,7 @@ use crate::progress;
 use crate::report::{Outcome, table};
 use crate::system::Counted;
 
-use super::sources;
+use super::{LENGTHS, sources};
 
 /// An output that fails at once.
 struct Broken(ErrorKind);
@@ -53,7 +53,7 @@ fn many_threads_get_advice() {
 fn a_stopped_run_has_a_table() {
     let (backend, sources) = (Counted::new(4 << 20), sources());
     let stopped = AtomicBool::new(true);
-    let mut half = Half::new(Pool::new(&backend, 550).unwrap(), 2, &sources);
+    let mut half = Half::new(Pool::new(&backend, LENGTHS).unwrap(), 2, &sources);
     let never_ran = Outcome::of(&half, &sources);
     half.run_slice(&sources, Duration::from_secs(3600), &stopped, |_| {});
     let text = table(&Outcome::of(&half, &sources), &never_ran);
@@ -67,7 +67,7 @@ fn means_need_a_refusal() {
     let unpressed = outcome_after_one_block(&roomy);
     let text = table(&unpressed, &unpressed);
     assert!(text.contains("live, at the end") && !text.contains("first refusal"), "{text}");
-    let mut half = Half::new(Pool::new(&tight, 550).unwrap(), 2, &sources);
+    let mut half = Half::new(Pool::new(&tight, LENGTHS).unwrap(), 2, &sources);
     let running = AtomicBool::new(false);
     while half.samples.pressed_count == 0 {
         half.run_slice(&sources, Duration::from_millis(20), &running, |_| {});
@@ -77,7 +77,7 @@ fn means_need_a_refusal() {
 }
 
 fn outcome_after_one_block<B: Backend>(backend: &B) -> Outcome {
-    let half = Half::new(Pool::new(backend, 550).unwrap(), 2, &sources());
+    let half = Half::new(Pool::new(backend, LENGTHS).unwrap(), 2, &sources());
     Outcome::of(&half, &sources())
 }
 
