@@ -1,16 +1,13 @@
 //! The transactions of real blocks, and the distinct ids of their repetitions.
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use bitcoin_slices::bitcoin_hashes::{Hash as _, sha256d};
 use bitcoin_slices::{Visit, Visitor, bsl};
 
-/// More bytes than any block has; a longer file is refused unread.
-const MOST_BLOCK_BYTES: u64 = 32 << 20;
+use crate::block_file::BlockFile;
 
 /// Number of different fee rates: 0 to 999.
 pub(crate) const FEE_RATES: u16 = 1000;
@@ -28,6 +25,10 @@ pub(crate) struct Source {
 }
 
 impl Source {
+    pub(crate) fn new(bytes: &[u8], txid: Id) -> Self {
+        Self { bytes: bytes.into(), hash: hash(bytes), txid }
+    }
+
     /// The id of one copy: of copy 0 the transaction's own, of the others a different one each.
     pub(crate) fn id(&self, repetition: u64) -> Id {
         let mut id = self.txid;
@@ -66,40 +67,42 @@ fn hash(bytes: &[u8]) -> Id {
     sha256d::Hash::hash(bytes).to_byte_array()
 }
 
-/// Loads the blocks in `paths`, or mainnet block 702861 when there are none; a transaction met twice is taken once.
-pub(crate) fn load(paths: &[PathBuf]) -> Result<Vec<Source>, String> {
-    let mut sources = Vec::new();
-    if paths.is_empty() {
-        collect(bitcoin_test_data::blocks::mainnet_702861(), &mut sources)?;
-    }
-    for path in paths {
-        let bytes = read(path).map_err(|e| format!("block file {}: {e}", path.display()))?;
-        collect(&bytes, &mut sources).map_err(|e| format!("block file {}: {e}", path.display()))?;
-    }
-    let mut seen = HashSet::new();
-    sources.retain(|source| seen.insert(source.txid));
-    Ok(sources)
+/// What blocks hold, and how many there were.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) sources: Vec<Source>,
+    pub(crate) blocks: usize,
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let file = File::open(path).map_err(|e| format!("cannot be opened: {e}"))?;
-    let mut bytes = Vec::new();
-    file.take(MOST_BLOCK_BYTES + 1).read_to_end(&mut bytes).map_err(|e| format!("cannot be read: {e}"))?;
-    if bytes.is_empty() {
-        return Err("is empty".to_owned());
+/// Loads the blocks in `paths`, or mainnet block 702861 when there are none; a transaction met twice is taken once.
+pub(crate) fn load(paths: &[PathBuf]) -> Result<Loaded, String> {
+    let mut loaded = Loaded { sources: Vec::new(), blocks: 0 };
+    if paths.is_empty() {
+        collect(bitcoin_test_data::blocks::mainnet_702861(), &mut loaded.sources)?;
+        loaded.blocks = 1;
     }
-    if bytes.len() as u64 > MOST_BLOCK_BYTES {
-        return Err(format!("is longer than {} MiB, so it is not one block", MOST_BLOCK_BYTES >> 20));
+    for path in paths {
+        load_file(path, &mut loaded).map_err(|e| format!("block file {}: {e}", path.display()))?;
     }
-    Ok(bytes)
+    let mut seen = HashSet::new();
+    loaded.sources.retain(|source| seen.insert(source.txid));
+    Ok(loaded)
+}
+
+fn load_file(path: &Path, loaded: &mut Loaded) -> Result<(), String> {
+    let file = BlockFile::open(path)?;
+    for (block, place) in file.blocks() {
+        collect(block, &mut loaded.sources).map_err(|e| format!("{place}{e}"))?;
+    }
+    loaded.blocks += file.count();
+    Ok(())
 }
 
 struct Collector<'s>(&'s mut Vec<Source>);
 
 impl Visitor for Collector<'_> {
     fn visit_transaction(&mut self, tx: &bsl::Transaction) -> ControlFlow<()> {
-        let bytes: Box<[u8]> = tx.as_ref().into();
-        self.0.push(Source { hash: hash(&bytes), txid: tx.txid().to_byte_array(), bytes });
+        self.0.push(Source::new(tx.as_ref(), tx.txid().to_byte_array()));
         ControlFlow::Continue(())
     }
 }

@@ -128,8 +128,15 @@ impl<'b, B: Backend> Half<'b, B> {
         Self { pool, feeders, confirmed: 0, elapsed: Duration::ZERO, samples: Samples::default() }
     }
 
-    /// Runs the threads for `duration`; `tick` is called now and then with the time that has passed.
-    pub(crate) fn run_slice(&mut self, sources: &[Source], duration: Duration, tick: impl Fn(Duration)) {
+    /// Runs the threads for `duration`, or until `stopped` is set; `tick` is called now and then with the time that has
+    /// passed.
+    pub(crate) fn run_slice(
+        &mut self,
+        sources: &[Source],
+        duration: Duration,
+        stopped: &AtomicBool,
+        tick: impl Fn(Duration),
+    ) {
         let (stop, watched) = (AtomicBool::new(false), AtomicBool::new(true));
         let start = Instant::now();
         let Self { pool, feeders, samples, confirmed, .. } = self;
@@ -151,7 +158,7 @@ impl<'b, B: Backend> Half<'b, B> {
                 })
                 .collect();
             drop(senders);
-            while start.elapsed() < duration {
+            while start.elapsed() < duration && !stopped.load(Ordering::Relaxed) {
                 thread::sleep(TICK.min(duration.saturating_sub(start.elapsed())));
                 tick(start.elapsed());
             }

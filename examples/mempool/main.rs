@@ -5,9 +5,11 @@
 //! remove the batches that blocks confirm, so most frees are of another thread's blocks. The same program runs on the
 //! system allocator in between, slice by slice. At the end every survivor is hashed again.
 //!
-//! - `options`: the command line. `block`: real blocks. `report`: table and JSON.
+//! - `options`: the command line. `report`: table and JSON. `output`, `progress`, `interrupt`: the terminal.
+//! - `block`: the transactions of real blocks. `block_file`: the forms of their files. `looks`: what else a file may be.
 //! - `backend`, `heap`, `system`: the two memories.
-//! - `record`: bytes in pieces. `slab`, `by_id`, `by_fee`, `stripe`: the index. `pool`: admission, eviction, confirmation.
+//! - `record`: bytes in pieces. `slab`, `by_id`, `by_fee`, `stripe`: the index; `lengths`: its size. `pool`: admission,
+//!   eviction, confirmation.
 //! - `half`: the threads.
 //!
 //! What the pool's name does not tell:
@@ -15,18 +17,25 @@
 //! - A newcomer competes for the memory like everyone: when its own fee rate is the lowest it is what goes, and is counted
 //!   as rejected. Without that, a worthless transaction would evict a better one.
 //! - A refusal evicts as many bytes as were asked for, then asks again: the heap may still have no range that is long
-//!   enough. A transaction that would evict more than four times its size this way is rejected.
+//!   enough. A transaction that would evict more than four times its size this way is rejected. One that has no room even
+//!   after all that pay less have gone is rejected before any of them goes.
 //! - Only admitted transactions count towards the transactions a second.
 //! - The system allocator's half is charged the bytes it is asked for, not what it uses.
 
 mod backend;
 mod block;
+mod block_file;
 mod by_fee;
 mod by_id;
 mod half;
 mod heap;
+mod interrupt;
+mod lengths;
+mod looks;
 mod options;
+mod output;
 mod pool;
+mod progress;
 mod record;
 mod report;
 mod slab;
@@ -35,18 +44,21 @@ mod system;
 #[cfg(test)]
 mod tests;
 
-use std::io::Write as _;
+use std::num::NonZero;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressDrawTarget;
 use sharded_arena::Heap;
 
 use crate::backend::Backend;
-use crate::block::Source;
+use crate::block::{Loaded, Source};
 use crate::half::{Half, confirming_threads};
-
+use crate::lengths::Lengths;
 use crate::options::Options;
+use crate::output::{Failure, complain, say, tell};
 use crate::pool::Pool;
 use crate::report::{Outcome, grouped};
 use crate::system::Counted;
@@ -55,52 +67,66 @@ use crate::system::Counted;
 const SLICE: Duration = Duration::from_millis(100);
 const SLICE_A_THREAD: Duration = Duration::from_millis(2);
 
+/// More threads than this many times the processors mostly wait for each other.
+const MOST_THREADS_A_PROCESSOR: usize = 8;
+
 fn main() -> ExitCode {
     let done = match options::parse(lexopt::Parser::from_env()) {
         Ok(None) => say(options::HELP.trim_end()).map(|()| true),
         Ok(Some(options)) => run(&options),
-        Err(problem) => Err(format!("{problem}\nTry --help.")),
+        Err(problem) => Err(Failure::Usage(problem)),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
-        Err(problem) => {
-            eprintln!("mempool: {problem}");
-            ExitCode::from(2)
-        }
+        Err(failure) => failure.report(),
     }
 }
 
 /// Runs both halves and reports; `false` when something was damaged or the limit was passed.
-fn run(options: &Options) -> Result<bool, String> {
-    let sources = block::load(&options.blocks)?;
+fn run(options: &Options) -> Result<bool, Failure> {
+    let Loaded { sources, blocks } = block::load(&options.blocks).map_err(Failure::System)?;
     let heap = Heap::with_capacity(options.limit_bytes)
-        .map_err(|e| format!("--limit {}: no heap of that size: {e}", options.limit_bytes))?;
+        .map_err(|e| Failure::System(format!("--limit {}: no heap of that size: {e}", options.limit_text)))?;
     let system = Counted::new(options.limit_bytes);
     let mut on_heap = half_on(&heap, options, &sources)?;
     let mut on_system = half_on(&system, options, &sources)?;
-    tell(options, &introduction(options, &sources))?;
-    run_slices(options, &sources, &mut on_heap, &mut on_system);
+    tell(options.json, &introduction(options, &sources, blocks))?;
+    let stopped = interrupt::flag();
+    run_slices(options, &sources, &mut on_heap, &mut on_system, stopped);
     if options.flip && !on_heap.pool.damage_one() {
-        return Err("--flip: nothing is stored that could be damaged".to_owned());
+        return Err(Failure::System("--flip: nothing is stored that could be damaged".to_owned()));
     }
     let (heap, system) = (Outcome::of(&on_heap, &sources), Outcome::of(&on_system, &sources));
-    tell(options, &report::table(&heap, &system))?;
-    if options.json {
-        say(&report::json(&heap, &system))?;
-    }
+    let told = report_both(options, &heap, &system, stopped.load(Ordering::Relaxed));
     for (name, outcome) in [("heap", &heap), ("system allocator", &system)] {
         if let Some(fault) = outcome.fault() {
-            eprintln!("mempool: on the {name}: {fault}");
+            complain(&format!("on the {name}: {fault}"));
         }
     }
-    Ok(heap.fault().is_none() && system.fault().is_none())
+    let sound = heap.fault().is_none() && system.fault().is_none();
+    match told {
+        // A reader who has left learns of a fault by the exit code.
+        Ok(()) | Err(Failure::ReaderLeft) => Ok(sound),
+        Err(failure) => Err(failure),
+    }
 }
 
-fn half_on<'b, B: Backend>(backend: &'b B, options: &Options, sources: &[Source]) -> Result<Half<'b, B>, String> {
-    let total_bytes = sources.iter().map(|source| source.bytes.len()).sum::<usize>();
-    let pool = Pool::new(backend, total_bytes / sources.len())
-        .map_err(|e| format!("--limit {}: no room for the index: {e}", options.limit_bytes))?;
+fn report_both(options: &Options, heap: &Outcome, system: &Outcome, stopped: bool) -> Result<(), Failure> {
+    if stopped {
+        let passed = heap.elapsed() + system.elapsed();
+        let planned = options.duration.as_secs_f64();
+        tell(options.json, &format!("stopped by Ctrl-C after {:.1} of {planned:.1} s\n", passed.as_secs_f64()))?;
+    }
+    tell(options.json, &report::table(heap, system))?;
+    if options.json { say(&report::json(heap, system)) } else { Ok(()) }
+}
+
+fn half_on<'b, B: Backend>(backend: &'b B, options: &Options, sources: &[Source]) -> Result<Half<'b, B>, Failure> {
+    let lengths = Lengths::of(sources, options.limit_bytes)
+        .ok_or_else(|| Failure::Usage(format!("--limit {}: no transaction fits into it", options.limit_text)))?;
+    let pool = Pool::new(backend, lengths)
+        .map_err(|e| Failure::System(format!("--limit {}: no room for the index: {e}", options.limit_text)))?;
     Ok(Half::new(pool, options.threads, sources))
 }
 
@@ -110,64 +136,55 @@ fn run_slices<A: Backend, B: Backend>(
     sources: &[Source],
     heap: &mut Half<'_, A>,
     system: &mut Half<'_, B>,
+    stopped: &AtomicBool,
 ) {
-    let bar = progress_bar(options.duration);
+    let bar = progress::bar(options.duration, ProgressDrawTarget::stderr());
     let least = SLICE.as_millis().max(SLICE_A_THREAD.as_millis() * options.threads as u128);
     let pairs = u32::try_from(options.duration.as_millis() / (2 * least)).unwrap_or(u32::MAX / 2).max(1);
     let slice = options.duration / (2 * pairs);
-    for turn in 0..2 * pairs {
+    for turn in (0..2 * pairs).take_while(|_| !stopped.load(Ordering::Relaxed)) {
         let before = slice * turn;
-        let tick = |passed| bar.set_position(millis(before + passed));
+        let tick = |passed| bar.set_position(progress::millis(before + passed));
         if matches!(turn % 4, 0 | 3) {
             bar.set_message("heap");
-            heap.run_slice(sources, slice, tick);
+            heap.run_slice(sources, slice, stopped, tick);
         } else {
             bar.set_message("system");
-            system.run_slice(sources, slice, tick);
+            system.run_slice(sources, slice, stopped, tick);
         }
     }
-    bar.set_message("checking every survivor");
+    bar.set_message("checking");
     bar.finish_and_clear();
 }
 
-fn progress_bar(duration: Duration) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:40} {percent:>3} % {elapsed_precise} {msg}");
-    ProgressBar::new(millis(duration)).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn introduction(options: &Options, sources: &[Source]) -> String {
+fn introduction(options: &Options, sources: &[Source], blocks: usize) -> String {
     let bytes = sources.iter().map(|source| source.bytes.len()).sum::<usize>();
     format!(
         "{} transactions of {}, {} bytes, repeated with distinct ids by {} threads; {} more confirm\n\
          fee rates are drawn from the ids (0 to 999): a block holds no input amounts\n\
-         {:.1} s in slices of the heap and of the system allocator by turns; each keeps its pool, of {} bytes at most\n",
+         {:.1} s in slices of the heap and of the system allocator by turns; each keeps its pool, of {} bytes at most\n{}",
         grouped(&sources.len()),
-        match options.blocks.len() {
-            0 => "mainnet block 702861".to_owned(),
+        match blocks {
+            _ if options.blocks.is_empty() => "mainnet block 702861".to_owned(),
             1 => "one block".to_owned(),
-            many => format!("{many} blocks"),
+            many => format!("{} blocks", grouped(&many)),
         },
         grouped(&bytes),
         options.threads,
         confirming_threads(options.threads),
         options.duration.as_secs_f64(),
         grouped(&options.limit_bytes),
+        advice(options.threads, thread::available_parallelism().map_or(1, NonZero::get)),
     )
 }
 
-/// Prints what people read: to standard output, which with `--json` is the object's alone.
-fn tell(options: &Options, text: &str) -> Result<(), String> {
-    if options.json {
-        eprintln!("{text}");
-        return Ok(());
+/// A word on more threads than the processors can run.
+fn advice(threads: usize, processors: usize) -> String {
+    if threads <= processors * MOST_THREADS_A_PROCESSOR {
+        return String::new();
     }
-    say(text)
-}
-
-fn say(text: &str) -> Result<(), String> {
-    writeln!(std::io::stdout().lock(), "{text}").map_err(|e| format!("standard output: {e}"))
+    let (these, few) = (if processors == 1 { "processor" } else { "processors" }, processors * 2);
+    format!(
+        "{threads} threads on {processors} {these} mostly wait for their turn: --threads {few} tells more about the memory\n"
+    )
 }

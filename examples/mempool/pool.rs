@@ -16,8 +16,9 @@ use sharded_arena::allocator_api2::vec::Vec as HeapVec;
 
 use crate::backend::Backend;
 use crate::block::{Id, Source, drawn_fee_rate, mix};
+use crate::lengths::Lengths;
 use crate::record::{self, Draft, Record};
-use crate::stripe::{BYTES_PER_ENTRY, BYTES_PER_STRIPE, Newcomer, Rejection, Stripe};
+use crate::stripe::{BYTES_PER_STRIPE, Newcomer, Rejection, Stripe};
 
 /// A transaction may evict this many times its own size.
 const MOST_EVICTED: usize = 4;
@@ -25,6 +26,10 @@ const MOST_EVICTED: usize = 4;
 const DRAWS: usize = 4;
 /// Transactions that a block takes from a stripe at a time: few, so that the stripes stay equally full.
 const CONFIRMED_A_STRIPE: usize = 32;
+/// Entries of a stripe beside those that its share of the memory needs: ids do not fall evenly.
+const LEAST_ENTRIES: usize = 16;
+/// A record longer than this share of the room must have room for certain before anything is evicted.
+const LONG_SHARE: usize = 16;
 const BYTES_A_STRIPE: usize = 1 << 20;
 const MOST_STRIPES: usize = 64;
 
@@ -67,6 +72,7 @@ pub(crate) struct Counts {
     pub(crate) confirmed: u64,
     pub(crate) rejected_lowest: u64,
     pub(crate) rejected_costly: u64,
+    pub(crate) rejected_long: u64,
     /// Requests for memory that the backend refused.
     pub(crate) refusals: u64,
     /// Times a stripe of the index had no vacant slot.
@@ -75,7 +81,7 @@ pub(crate) struct Counts {
 
 impl Counts {
     pub(crate) fn rejected(&self) -> u64 {
-        self.rejected_lowest + self.rejected_costly
+        self.rejected_lowest + self.rejected_costly + self.rejected_long
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
@@ -85,6 +91,7 @@ impl Counts {
         self.confirmed += other.confirmed;
         self.rejected_lowest += other.rejected_lowest;
         self.rejected_costly += other.rejected_costly;
+        self.rejected_long += other.rejected_long;
         self.refusals += other.refusals;
         self.index_full += other.index_full;
     }
@@ -124,22 +131,24 @@ pub(crate) struct Pool<'b, B: Backend> {
     places: HeapVec<CachePadded<Place<'b, B>>, &'b B>,
     /// Has memory been refused yet? Relaxed: it orders nothing.
     pressed: AtomicBool,
+    /// What the index leaves for records.
+    room_bytes: usize,
 }
 
 impl<'b, B: Backend> Pool<'b, B> {
-    /// An empty pool with its index, which has room for an eighth more transactions of `mean_record_bytes` than the
-    /// memory has.
-    pub(crate) fn new(backend: &'b B, mean_record_bytes: usize) -> Result<Self, TryReserveError> {
+    /// An empty pool with its index, which has room for more transactions of such lengths than the memory has.
+    pub(crate) fn new(backend: &'b B, lengths: Lengths) -> Result<Self, TryReserveError> {
         let stripes = (backend.limit_bytes() / BYTES_A_STRIPE).clamp(1, MOST_STRIPES);
         let share = (backend.limit_bytes() / stripes).saturating_sub(BYTES_PER_STRIPE);
-        let entries = share / (mean_record_bytes + BYTES_PER_ENTRY);
+        let entries = lengths.entries(share * stripes) / stripes + LEAST_ENTRIES;
         let mut places = HeapVec::new_in(backend);
         places.try_reserve_exact(stripes)?;
         for _ in 0..stripes {
-            let stripe = Mutex::new(Stripe::with_capacity(entries + entries / 8 + 16, backend)?);
+            let stripe = Mutex::new(Stripe::with_capacity(entries, backend)?);
             places.push(CachePadded::new(Place { floor: Floor::empty(), stripe }));
         }
-        Ok(Self { backend, places, pressed: AtomicBool::new(false) })
+        let room_bytes = backend.limit_bytes().saturating_sub(backend.live_bytes());
+        Ok(Self { backend, places, pressed: AtomicBool::new(false), room_bytes })
     }
 
     pub(crate) fn backend(&self) -> &'b B {
@@ -166,14 +175,40 @@ impl<'b, B: Backend> Pool<'b, B> {
         let newcomer = Newcomer { id, fee_rate: drawn_fee_rate(&id), source: index };
         counts.offered += 1;
         let mut allowance = source.bytes.len() * MOST_EVICTED;
+        let draft = Draft::new(repetition.to_le_bytes(), &source.bytes);
         let admitted = self
-            .store(Draft::new(repetition.to_le_bytes(), &source.bytes), newcomer, &mut allowance, draws, counts)
+            .has_room_for(&draft, newcomer.fee_rate)
+            .and_then(|()| self.store(draft, newcomer, &mut allowance, draws, counts))
             .and_then(|record| self.place_in_index(newcomer, record, allowance, counts));
         match admitted {
             Ok(()) => counts.admitted += 1,
             Err(Rejection::Lowest) => counts.rejected_lowest += 1,
             Err(Rejection::TooCostly) => counts.rejected_costly += 1,
+            Err(Rejection::TooLong) => counts.rejected_long += 1,
         }
+    }
+
+    /// Rejects what has no room even after all that pay less have gone, before any of them goes. Only long records are
+    /// compared with what the pool holds: a short one is refused at its first piece.
+    fn has_room_for(&self, draft: &Draft<'_>, fee_rate: u16) -> Result<(), Rejection> {
+        let bytes = draft.stored_bytes();
+        if bytes <= self.room_bytes / LONG_SHARE {
+            return Ok(());
+        }
+        // Some of the room lies in ranges that are too short for a piece.
+        let usable_bytes = self.room_bytes - self.room_bytes / LONG_SHARE;
+        let fits = bytes <= usable_bytes && bytes + self.bytes_at_least(fee_rate) <= usable_bytes;
+        if fits { Ok(()) } else { Err(Rejection::TooLong) }
+    }
+
+    /// Bytes of the transactions that pay at least `fee_rate`.
+    fn bytes_at_least(&self, fee_rate: u16) -> usize {
+        let of = |place: &Place<'b, B>| {
+            let stripe = place.stripe.lock();
+            let paying = stripe.entries().filter(|entry| entry.fee_rate >= fee_rate);
+            paying.filter_map(|entry| entry.record.as_ref()).map(Record::stored_bytes).sum::<usize>()
+        };
+        self.places.iter().map(|place| of(place)).sum()
     }
 
     /// Stores the record, evicting where the backend refuses. What was evicted for a record that is then rejected stays

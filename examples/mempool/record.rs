@@ -1,9 +1,9 @@
 //! Records: a transaction's bytes in pieces of at most 2 KiB.
 //!
 //! Making 170 KB contiguous would empty a small pool, so a long record is a chain. (In pieces of 4 KiB a pool of 8 MiB
-//! holds 5 % less: at the limit the free ranges are as short as what was evicted, and a long piece finds none.) Every piece but the last is
-//! [`PIECE_BYTES`] long and begins with the address of the next one; the last is as long as what is left, without an
-//! address. So the length of the rest tells a piece's layout (INV-R1): `rest > PIECE_BYTES` is a linked piece.
+//! holds 5 % less: at the limit the free ranges are as short as what was evicted, and a long piece finds none.) Every
+//! piece but the last is [`PIECE_BYTES`] long and begins with the address of the next one; the last is as long as what is
+//! left, without an address. So the length of the rest tells a piece's layout (INV-R1): `rest > PIECE_BYTES` is a linked piece.
 //! A chain is built from its end: at each step it is a whole chain of the record's tail, and can be freed as one.
 #![expect(unsafe_code, reason = "the pieces are raw memory, linked through their first bytes")]
 
@@ -92,6 +92,11 @@ impl<'s> Draft<'s> {
         Ok(())
     }
 
+    /// Bytes of all its pieces.
+    pub(crate) fn stored_bytes(&self) -> usize {
+        stored_bytes(self.prefix.len() + self.bytes.len())
+    }
+
     /// Is every piece stored?
     pub(crate) fn is_complete(&self) -> bool {
         self.start == 0
@@ -115,6 +120,11 @@ impl Record {
     /// Length of the record in bytes, its prefix included.
     pub(crate) fn len(&self) -> usize {
         self.len as usize
+    }
+
+    /// Bytes of all its pieces.
+    pub(crate) fn stored_bytes(&self) -> usize {
+        stored_bytes(self.len())
     }
 
     /// Copies the record's bytes out of its pieces.
@@ -172,4 +182,9 @@ fn piece_layout(rest: usize) -> Layout {
 /// Where the last piece of a record of `total` bytes begins: behind as many linked pieces as the rest needs.
 fn last_piece_start(total: usize) -> usize {
     total.saturating_sub(PIECE_BYTES).div_ceil(LINKED_BYTES) * LINKED_BYTES
+}
+
+/// Bytes of the pieces of a record of `total` bytes, their links included.
+fn stored_bytes(total: usize) -> usize {
+    total + last_piece_start(total) / LINKED_BYTES * LINK_BYTES
 }

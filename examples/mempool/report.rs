@@ -54,6 +54,10 @@ impl Outcome {
         self.samples.violations.max(u64::from(self.peak_bytes > self.limit_bytes))
     }
 
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+
     /// Mean from the first refusal on; where nothing was refused, the live bytes at the end.
     fn mean_live_bytes(&self) -> usize {
         self.samples.mean_live_bytes().unwrap_or(self.live_bytes)
@@ -105,22 +109,33 @@ pub(crate) fn table(heap: &Outcome, system: &Outcome) -> String {
     row("evicted, the lowest fee rate", "tx", &|o| grouped(&o.counts.evicted));
     row("rejected, itself the lowest", "tx", &|o| grouped(&o.counts.rejected_lowest));
     row("rejected, would evict > 4 x its size", "tx", &|o| grouped(&o.counts.rejected_costly));
+    row("rejected, no room after evictions", "tx", &|o| grouped(&o.counts.rejected_long));
     row("memory refused", "times", &|o| grouped(&o.counts.refusals));
     row("index stripe full", "times", &|o| grouped(&o.counts.index_full));
     row("limit", "bytes", &|o| grouped(&o.limit_bytes));
     row("peak usage", "bytes", &|o| grouped(&o.peak_bytes));
     row("final usage", "bytes", &|o| grouped(&o.usage_bytes));
-    row("live, mean from first refusal on", "bytes", &|o| grouped(&o.mean_live_bytes()));
-    row("slack, mean from first refusal on", "bytes", &|o| {
-        grouped(&o.mean_usage_bytes().saturating_sub(o.mean_live_bytes()))
+    // The means are of the time from the first refusal on; without a refusal there is only the end.
+    let refused = [heap, system].iter().any(|o| o.samples.pressed_count > 0);
+    let since = if refused { "mean from first refusal on" } else { "at the end" };
+    let mean = |o: &Outcome, figure: String| {
+        if refused && o.samples.pressed_count == 0 { "none refused".to_owned() } else { figure }
+    };
+    row(&format!("live, {since}"), "bytes", &|o| mean(o, grouped(&o.mean_live_bytes())));
+    row(&format!("slack, {since}"), "bytes", &|o| {
+        mean(o, grouped(&o.mean_usage_bytes().saturating_sub(o.mean_live_bytes())))
     });
-    row("live / limit", "", &|o| percent(o.mean_live_bytes(), o.limit_bytes));
+    row("live / limit", "", &|o| mean(o, percent(o.mean_live_bytes(), o.limit_bytes)));
     row("samples of usage", "", &|o| grouped(&o.samples.count));
     row("samples above the limit", "", &|o| grouped(&o.limit_violations()));
     row("survivors", "tx", &|o| grouped(&o.survivors));
     row("survivors' hashes verified", "tx", &|o| grouped(&o.verified));
     row("survivors damaged", "tx", &|o| grouped(&o.corrupt));
-    let _ = write!(text, "Heap / system: {:.2} times the transactions a second", heap.rate() / system.rate());
+    if heap.counts.admitted > 0 && system.counts.admitted > 0 {
+        let _ = write!(text, "Heap / system: {:.2} times the transactions a second", heap.rate() / system.rate());
+    } else {
+        text.push_str("Heap / system: no ratio, for one of them admitted nothing");
+    }
     if heap.samples.pressed_count == 0 {
         let _ = write!(text, "\nthe limit never pressed: a smaller --limit or more --seconds would show evictions");
     }

@@ -33,6 +33,8 @@ pub(crate) enum Rejection {
     Lowest,
     /// Its admission would evict more than four times its size, or nothing is left to evict.
     TooCostly,
+    /// There would be no room for it even without all that pay less.
+    TooLong,
 }
 
 pub(crate) struct Stripe<A: Allocator> {

@@ -1,5 +1,10 @@
 //! Run with `cargo test --example mempool`.
 
+mod block_files;
+mod long_ones;
+mod terminal;
+
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use sharded_arena::Heap;
@@ -7,6 +12,7 @@ use sharded_arena::Heap;
 use crate::backend::Backend;
 use crate::block::{self, Source, drawn_fee_rate};
 use crate::half::Half;
+use crate::lengths::Lengths;
 use crate::options::{self, Options};
 use crate::pool::{Counts, Draws, Pool};
 use crate::record::{self, Draft, PIECE_BYTES, PREFIX_BYTES};
@@ -14,15 +20,37 @@ use crate::report::grouped;
 use crate::stripe::{Newcomer, Rejection, Stripe};
 use crate::system::Counted;
 
+/// Nearly those of the block.
+const LENGTHS: Lengths = Lengths { mean: 550, deviation: 500 };
+
 fn parsed(args: &[&str]) -> Result<Option<Options>, String> {
     options::parse(lexopt::Parser::from_args(args))
 }
 
 #[test]
 fn limits_with_and_without_units() {
-    for (text, bytes) in [("65536", 1 << 16), ("8MiB", 8 << 20), ("32M", 32 << 20), ("1GiB", 1 << 30), ("64k", 1 << 16)]
-    {
-        assert_eq!(parsed(&["--limit", text]), Ok(Some(Options { limit_bytes: bytes, ..Options::default() })));
+    let limits = [
+        ("65536", 1 << 16),
+        ("8MiB", 8 << 20),
+        ("32M", 32 << 20),
+        ("1GiB", 1 << 30),
+        ("64k", 1 << 16),
+        ("1.5MiB", 3 << 19),
+        ("64KB", 64_000),
+        ("0.25 GB", 250_000_000),
+        ("68719472640", (64 << 30) - 4096),
+    ];
+    for (text, bytes) in limits {
+        let options = Options { limit_bytes: bytes, limit_text: text.to_owned(), ..Options::default() };
+        assert_eq!(parsed(&["--limit", text]), Ok(Some(options)));
+    }
+}
+
+#[test]
+fn limit_too_large_names_the_greatest() {
+    for text in ["100GiB", "64GiB", "18446744073709551615GiB", "99999999999999999999999999999999999999999999"] {
+        let problem = parsed(&["--limit", text]).unwrap_err();
+        assert!(problem.contains(text) && problem.contains("68719472640"), "{problem}");
     }
 }
 
@@ -31,7 +59,11 @@ fn bad_options_are_named() {
     let bad = [
         ["--limit", "0"],
         ["--limit", "-1"],
-        ["--limit", "8MB"],
+        ["--limit", "63.9KB"],
+        ["--limit", "8MX"],
+        ["--limit", "1.5.5MiB"],
+        ["--limit", ".5GiB"],
+        ["--limit", "MiB"],
         ["--limit", "18446744073709551615GiB"],
         ["--threads", "0"],
         ["--threads", "1025"],
@@ -126,7 +158,7 @@ fn a_stripe_gives_its_lowest_and_its_best() {
 }
 
 fn sources() -> Vec<Source> {
-    block::load(&[]).unwrap()
+    block::load(&[]).unwrap().sources
 }
 
 #[test]
@@ -144,7 +176,7 @@ fn copies_have_ids_of_their_own() {
 fn keeps_its_order_and_its_limit<B: Backend>(backend: &B) {
     let sources = sources();
     let (mut counts, mut draws) = (Counts::default(), Draws::new(1));
-    let pool = Pool::new(backend, 550).unwrap();
+    let pool = Pool::new(backend, LENGTHS).unwrap();
     for (source, index) in sources.iter().zip(0..) {
         pool.offer(source, index, 0, &mut draws, &mut counts);
         assert!(backend.usage_bytes() <= backend.limit_bytes());
@@ -176,9 +208,10 @@ fn a_pool_on_a_heap() {
 #[test]
 fn threads_share_a_pool() {
     let (backend, sources) = (Counted::new(1 << 20), sources());
-    let mut half = Half::new(Pool::new(&backend, 550).unwrap(), 3, &sources);
-    half.run_slice(&sources, Duration::from_millis(50), |_| {});
-    half.run_slice(&sources, Duration::from_millis(50), |_| {});
+    let running = AtomicBool::new(false);
+    let mut half = Half::new(Pool::new(&backend, LENGTHS).unwrap(), 3, &sources);
+    half.run_slice(&sources, Duration::from_millis(50), &running, |_| {});
+    half.run_slice(&sources, Duration::from_millis(50), &running, |_| {});
     let counts = half.counts();
     assert_eq!(counts.offered, counts.admitted + counts.rejected());
     assert_eq!(counts.admitted - counts.evicted - counts.confirmed, half.pool.len() as u64);
