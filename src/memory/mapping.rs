@@ -33,7 +33,7 @@ pub(crate) fn machine_bytes() -> usize {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "four independent options of the builder")]
 pub(crate) struct Advice {
-    /// Ask for huge pages.
+    /// Ask for huge pages, or else for none: where the system gives them to all, it is told not to.
     pub(crate) huge_pages: bool,
     /// Touch every page now.
     pub(crate) prefault: bool,
@@ -92,9 +92,8 @@ impl Mapping {
             len,
             owner: Provider::System { reserved, locked: advice.lock_memory, guarded: advice.guard_pages },
         };
-        if advice.huge_pages {
-            system::advise_huge(mapping.base, mapping.len);
-        }
+        // Before the first page is touched.
+        system::advise_huge(mapping.base, mapping.len, advice.huge_pages);
         if advice.lock_memory {
             system::lock(mapping.base, mapping.len)?;
         } else if advice.prefault {

@@ -78,10 +78,11 @@ mod body {
         }
     }
 
-    /// Advice: a refusal changes nothing but speed.
-    pub(in crate::memory) fn advise_huge(base: NonNull<u8>, len: usize) {
+    /// Asks for huge pages, or for none. A refusal changes nothing: a system without huge pages knows neither advice.
+    pub(in crate::memory) fn advise_huge(base: NonNull<u8>, len: usize, huge: bool) {
+        let advice = if huge { Advice::LinuxHugepage } else { Advice::LinuxNoHugepage };
         // SAFETY: the range is an own mapping; the advice does not change its contents.
-        let _ = unsafe { rustix::mm::madvise(base.as_ptr().cast::<c_void>(), len, Advice::LinuxHugepage) };
+        let _ = unsafe { rustix::mm::madvise(base.as_ptr().cast::<c_void>(), len, advice) };
     }
 
     pub(in crate::memory) fn lock(base: NonNull<u8>, len: usize) -> io::Result<()> {
@@ -152,7 +153,7 @@ mod body {
         unsafe { dealloc(reserved.start.as_ptr(), reserved.layout) };
     }
 
-    pub(in crate::memory) fn advise_huge(_base: NonNull<u8>, _len: usize) {}
+    pub(in crate::memory) fn advise_huge(_base: NonNull<u8>, _len: usize, _huge: bool) {}
 
     pub(in crate::memory) fn lock(_base: NonNull<u8>, _len: usize) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())

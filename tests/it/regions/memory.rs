@@ -6,6 +6,8 @@ use std::ptr::NonNull;
 
 #[cfg(all(target_os = "linux", not(miri)))]
 use crate::support::{self, Random, assert_empty, churn, give, give_each, heap, layout, pages::resident, regrow, take};
+#[cfg(all(target_os = "linux", not(miri)))]
+use sharded_arena::{Arena, BumpRegion};
 use sharded_arena::{Heap, Region, RegionBuilder, RegionError};
 
 const MOST: usize = (64 << 30) - 4096;
@@ -208,6 +210,31 @@ fn trim_returns_touched_pages() {
         heap.flush();
         let _bytes = region.trim(0);
         assert_eq!((resident(&region), region.memory_usage()), (0, 0));
+    }
+}
+
+/// Where the system gives huge pages to all, residency would not be exact to the page.
+#[cfg(all(target_os = "linux", not(miri)))]
+#[test]
+fn huge_pages_are_declined_unless_wanted() {
+    use crate::support::pages::{flags, flags_at};
+    if !std::fs::exists("/sys/kernel/mm/transparent_hugepage").expect("sysfs") {
+        return;
+    }
+    let built = |builder: RegionBuilder| builder.build().expect("a region");
+    let builder = || Region::builder().capacity(8 << 20);
+    let small = [exact(8 << 20), exact(64 << 10), exact(8 << 20).guard_pages(true), builder().guard_pages(true)];
+    for region in small.map(built) {
+        assert!(flags(&region).contains(" nh"), "{region:?}: {}", flags(&region));
+    }
+    let default = Region::with_capacity(64 << 10).expect("a region");
+    assert!(flags(&default).contains(" nh"), "{default:?}");
+    for region in [builder(), builder().huge_pages(true), exact(64 << 10).huge_pages(true)].map(built) {
+        assert!(flags(&region).contains(" hg"), "{region:?}: {}", flags(&region));
+    }
+    let (arena, bump) = (Arena::new(), BumpRegion::with_capacity(64 << 10).expect("a region"));
+    for value in [arena.alloc(1_u8), bump.alloc(1_u8)] {
+        assert!(flags_at(value).contains(" nh"), "{}", flags_at(value));
     }
 }
 
