@@ -123,12 +123,16 @@ impl Mapping {
         system::CAN_TRIM && matches!(self.owner, Provider::System { locked: false, .. })
     }
 
-    /// Returns the whole pages inside `[offset, offset + len)` to the operating system; gives the bytes returned.
+    /// Returns the whole pages inside `[offset, offset + len)` to the operating system; gives the bytes of them that
+    /// were in memory, or all where the system does not tell.
     ///
     /// The contents are lost. Nothing is done, and 0 is the answer, where [`Mapping::can_trim`] says no.
     pub(crate) fn trim(&self, offset: usize, len: usize) -> usize {
         let Some((at, len)) = self.whole_pages(offset, len).filter(|_| self.can_trim()) else { return 0 };
-        if system::discard(at, len) { len } else { 0 }
+        // Nobody touches the pages between the two calls: their range is out of the index. Those in the swap are
+        // discarded too, but not counted.
+        let resident = system::resident_bytes(at, len).unwrap_or(len);
+        if system::discard(at, len) { resident } else { 0 }
     }
 
     /// Where the whole pages inside `[offset, offset + len)` begin, and their length, which is not zero.

@@ -109,6 +109,25 @@ mod body {
         unsafe { rustix::mm::madvise(at.as_ptr().cast::<c_void>(), len, Advice::LinuxDontNeed) }.is_ok()
     }
 
+    /// Bytes of these whole pages that are in memory; `None` where the system does not tell.
+    pub(in crate::memory) fn resident_bytes(at: NonNull<u8>, len: usize) -> Option<usize> {
+        const PAGES: usize = 4096;
+        let (page, mut resident) = (page_bytes(), 0);
+        for from in (0..len).step_by(PAGES * page) {
+            let part = (len - from).min(PAGES * page);
+            let mut pages = [0_u8; PAGES];
+            // SAFETY: `NonNull::add`: from < len, inside an own mapping.
+            let start = unsafe { at.add(from) };
+            // SAFETY: the system looks at an own mapping, and writes a byte for each page of it: at most PAGES.
+            let told = unsafe { libc::mincore(start.as_ptr().cast::<c_void>(), part, pages.as_mut_ptr().cast()) };
+            if told != 0 {
+                return None;
+            }
+            resident += pages[..part / page].iter().filter(|state| **state & 1 != 0).count();
+        }
+        Some(resident * page)
+    }
+
     pub(in crate::memory) fn protect(at: NonNull<u8>, len: usize, hidden: bool) -> bool {
         let access = if hidden { MprotectFlags::empty() } else { MprotectFlags::READ | MprotectFlags::WRITE };
         // SAFETY: the pages are in an own mapping and nobody's: what hides or shows them has taken them out of use
@@ -163,6 +182,10 @@ mod body {
 
     pub(in crate::memory) fn discard(_at: NonNull<u8>, _len: usize) -> bool {
         false
+    }
+
+    pub(in crate::memory) fn resident_bytes(_at: NonNull<u8>, _len: usize) -> Option<usize> {
+        None
     }
 
     pub(in crate::memory) fn protect(_at: NonNull<u8>, _len: usize, hidden: bool) -> bool {
