@@ -296,7 +296,7 @@ impl Region {
 
     /// Runs `body` inside the critical section.
     pub(crate) fn section<R>(&self, body: impl FnOnce(&mut Section<'_>) -> R) -> R {
-        self.shared.state.with(|state| body(&mut Section { shared: &self.shared, state }))
+        self.shared.state.with(|state| body(&mut Section { shared: &self.shared, state, refusing: false }))
     }
 }
 

@@ -103,6 +103,7 @@ impl Section<'_> {
         // Pressure begins before the first magazine is given back.
         let pressed = if others { &self.shared.budget } else { budget };
         pressed.refused(bytes);
+        self.refusing = true;
         if !hopeless && self.give_back_idle(set, others, own, asked.owner) {
             return Step::Again;
         }
@@ -144,6 +145,7 @@ impl Section<'_> {
         if others && let Some(step) = self.make_way(asked.stuck) {
             return step;
         }
+        self.refusing = true;
         let given = self.give_back_idle(set, others, own, asked.owner);
         if given || !others || asked.owner.is_some() { Step::Done(given) } else { Step::Shardless(false) }
     }

@@ -31,6 +31,7 @@ impl Section<'_> {
         let budget = &self.shared.budget;
         // Pressure begins before the first magazine is given back, so this ends.
         budget.refused(bytes);
+        self.refusing = true;
         if !hopeless && (self.drain_any_quarantine() || self.drain_any() || self.sweep_one()) {
             return Step::Again;
         }
@@ -68,6 +69,7 @@ impl Drop for RegionReservation {
     fn drop(&mut self) {
         self.region.section(|section| {
             section.shared.budget.refund(self.bytes);
+            section.shared.budget.relieve();
             section.state.reserved -= self.bytes;
         });
     }
