@@ -17,6 +17,7 @@ use core::alloc::Layout;
 
 use crate::base::error::AllocError;
 use crate::base::extent::Extent;
+use crate::base::layout::align_down;
 use crate::base::size_class::GRANULE_BYTES;
 use crate::sync::yield_now;
 use crate::thread::{self, Token};
@@ -150,9 +151,11 @@ impl Section<'_> {
         if given || !others || asked.owner.is_some() { Step::Done(given) } else { Step::Shardless(false) }
     }
 
-    /// The refusal of a request that no region could serve.
+    /// Returns the refusal of a request that the region could not serve if all of it were free: for its length, or for
+    /// its alignment.
     pub(crate) fn refuse_outright(&self, budget: &Budget, layout: Layout) -> AllocError {
-        let blocker = self.blocker(budget, layout.size(), 0);
+        let is_short = layout.size() <= self.shared.capacity;
+        let blocker = if is_short { Blocker::Alignment } else { self.blocker(budget, layout.size(), 0) };
         self.error(budget, blocker, layout.size(), layout.align())
     }
 }
@@ -178,7 +181,17 @@ impl Region {
         }
     }
 
-    /// One extent for `wanted`, charged to `set` and the region; `took` runs in the section that took it.
+    /// Returns whether there were a place of `wanted`'s alignment if all of the region were free. What is longer than
+    /// the region is left to the limit.
+    fn has_place(&self, wanted: Wanted) -> bool {
+        let granules = (self.capacity() / GRANULE_BYTES) as u64;
+        let Some(room) = granules.checked_sub(wanted.len.into()) else { return true };
+        let lowest = (self.base().addr().get() / GRANULE_BYTES) as u64;
+        wanted.align <= 1 || align_down(lowest + room, wanted.align.into()).is_none_or(|highest| highest >= lowest)
+    }
+
+    /// One extent for `wanted`, charged to `set` and the region; `took` runs in the section that took it. A request
+    /// without a place in the region takes nothing from others: no cache is drained, and no pressure begins.
     pub(crate) fn take_or_refuse(
         &self,
         set: &dyn ShardSet,
@@ -186,6 +199,9 @@ impl Region {
         own: GiveBackOwn<'_>,
         mut took: impl FnMut(&mut Section<'_>, u32),
     ) -> Result<u32, AllocError> {
+        if !self.has_place(wanted) {
+            return Err(self.section(|section| section.refuse_outright(set.budget(), wanted.layout)));
+        }
         self.ask(|section, asked| match section.take_drawn(set.budget(), wanted.len, wanted.align, wanted.drawn) {
             Some(granule) => {
                 took(section, granule);

@@ -28,6 +28,8 @@ pub(crate) enum Blocker {
     Region,
     /// No free extent is long enough.
     Fragmentation,
+    /// The region has no address of that alignment, or none with room behind it.
+    Alignment,
 }
 
 impl Section<'_> {
@@ -212,8 +214,9 @@ impl Section<'_> {
     pub(crate) fn error(&self, own: &Budget, blocker: Blocker, requested: usize, align: usize) -> AllocError {
         let budget = if blocker == Blocker::Own { own } else { &self.shared.budget };
         let kind = match blocker {
+            Blocker::Own | Blocker::Region => AllocErrorKind::LimitReached,
             Blocker::Fragmentation => AllocErrorKind::Fragmented,
-            _ => AllocErrorKind::LimitReached,
+            Blocker::Alignment => AllocErrorKind::Unplaceable,
         };
         let largest_free = self.state.index.largest_free() as usize * GRANULE_BYTES;
         AllocError { requested, align, usage: budget.usage(), limit: budget.limit(), largest_free, kind }
