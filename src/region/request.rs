@@ -23,6 +23,7 @@ use crate::sync::yield_now;
 use crate::thread::{self, Token};
 
 use super::budget::Budget;
+use super::sets::Source;
 use super::{Blocker, Region, Section, ShardSet};
 
 /// What the region is asked for.
@@ -104,8 +105,7 @@ impl Section<'_> {
         // Pressure begins before the first magazine is given back.
         let pressed = if others { &self.shared.budget } else { budget };
         pressed.refused(bytes);
-        self.refusing = true;
-        if !hopeless && self.give_back_idle(set, others, own, asked.owner) {
+        if !hopeless && self.give_back_idle(Some(set), others, own, asked.owner) {
             return Step::Again;
         }
         let refusal = Err(self.error(budget, blocker, wanted.layout.size(), wanted.layout.align()));
@@ -114,23 +114,28 @@ impl Section<'_> {
 
     /// Gives back one block that waits in a quarantine, or one thing that is idle where the lock's holder may take it:
     /// in a depot, of other sets too if `others`, or the caller's own, or in the shard of an ended thread. `false` if
-    /// there is none.
-    fn give_back_idle(&mut self, set: &dyn ShardSet, others: bool, own: GiveBackOwn<'_>, owner: Option<Token>) -> bool {
-        if self.drain_quarantine(set, others) {
-            return true;
-        }
-        if self.drain_one(set, others) {
-            return true;
-        }
-        if own(self) {
-            return true;
-        }
-        if let Some(owner) = owner.filter(|_| others)
-            && self.drain_owned(owner)
-        {
-            return true;
-        }
-        self.sweep_one()
+    /// there is none, in all of them.
+    ///
+    /// The source that had something last is asked first: those before it had nothing then.
+    pub(super) fn give_back_idle(
+        &mut self,
+        set: Option<&dyn ShardSet>,
+        others: bool,
+        own: GiveBackOwn<'_>,
+        owner: Option<Token>,
+    ) -> bool {
+        self.refusing = true;
+        let owner = owner.filter(|_| others);
+        let found = self.state.sets.source.onwards().find(|source| match (source, set) {
+            (Source::Waiting, Some(set)) => self.drain_quarantine(set, others),
+            (Source::Waiting, None) => self.drain_any_quarantine(),
+            (Source::Depots, Some(set)) => self.drain_one(set, others),
+            (Source::Depots, None) => self.drain_any(),
+            (Source::Own, _) => own(self),
+            (Source::Owned, _) => owner.is_some_and(|owner| self.drain_owned(owner)),
+            (Source::Ended, _) => self.sweep_one(),
+        });
+        found.inspect(|source| self.state.sets.source = *source).is_some()
     }
 
     /// Gives back something idle that may help a block to `bytes` more; the answer is whether there was any.
@@ -146,8 +151,7 @@ impl Section<'_> {
         if others && let Some(step) = self.make_way(asked.stuck) {
             return step;
         }
-        self.refusing = true;
-        let given = self.give_back_idle(set, others, own, asked.owner);
+        let given = self.give_back_idle(Some(set), others, own, asked.owner);
         if given || !others || asked.owner.is_some() { Step::Done(given) } else { Step::Shardless(false) }
     }
 
