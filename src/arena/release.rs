@@ -27,7 +27,6 @@ impl Body {
         self.outside.freed.reset();
         self.keep_extents(|end, _| self.memory.is_kept(end));
         self.region.end_lease(&self.budget, ended);
-        self.region.section(|section| section.relieve(&self.budget));
     }
 
     /// Whether no limit was lowered below what is leased.

@@ -54,6 +54,9 @@ pub enum AllocErrorKind {
     LimitReached,
     /// The limit has room, but no free range is long enough.
     Fragmented,
+    /// No address of the region has the alignment and room for the size behind it, however much is free. A lower
+    /// alignment or a longer region helps; giving memory back does not.
+    Unplaceable,
     /// The size or the alignment is not one that any arena could serve.
     InvalidLayout,
 }
@@ -89,6 +92,11 @@ impl fmt::Display for AllocError {
                 f,
                 "fragmented: no free range for {requested} bytes (alignment {align}), the longest is {largest_free} \
                  bytes, {usage} of {limit} bytes in use"
+            ),
+            AllocErrorKind::Unplaceable => write!(
+                f,
+                "no place: no address of the region has {requested} bytes with alignment {align}, {usage} of {limit} \
+                 bytes in use; lower the alignment, or make the region longer"
             ),
             AllocErrorKind::InvalidLayout => {
                 write!(f, "invalid layout: {requested} bytes with alignment {align}")

@@ -98,7 +98,9 @@ impl Inner {
         new: Layout,
     ) -> Option<NonNull<u8>> {
         let more = self.usable(new).checked_sub(self.usable(old))?;
-        if Class::of(new, self.longest).is_some() || new.size() > self.region.capacity() {
+        // Nothing that is given back makes its address more aligned.
+        let is_aligned = ptr.addr().get().is_multiple_of(new.align());
+        if !is_aligned || Class::of(new, self.longest).is_some() || new.size() > self.region.capacity() {
             return None;
         }
         loop {

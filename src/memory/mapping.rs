@@ -8,12 +8,12 @@
 //!
 //! Not synchronised, for nothing changes after construction. The advice calls act on whole pages inside the mapping.
 //! Pages may be hidden, which is to say unreadable: see `region/quarantine.rs` for whose they are then.
-//! On systems but Linux and Android, and under Miri, the same interface stands on the global allocator and advice does
-//! nothing.
-#![expect(unsafe_code, reason = "maps, advises and unmaps memory")]
+//! The calls themselves are in `system.rs`.
+#![expect(unsafe_code, reason = "derives addresses inside the mapping")]
 
 use core::ptr::NonNull;
 
+use super::system;
 use crate::base::error::RegionError;
 
 /// From this many bytes on huge pages are asked for unless the caller says otherwise.
@@ -33,7 +33,7 @@ pub(crate) fn machine_bytes() -> usize {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "four independent options of the builder")]
 pub(crate) struct Advice {
-    /// Ask for huge pages.
+    /// Ask for huge pages, or else for none: where the system gives them to all, it is told not to.
     pub(crate) huge_pages: bool,
     /// Touch every page now.
     pub(crate) prefault: bool,
@@ -92,9 +92,8 @@ impl Mapping {
             len,
             owner: Provider::System { reserved, locked: advice.lock_memory, guarded: advice.guard_pages },
         };
-        if advice.huge_pages {
-            system::advise_huge(mapping.base, mapping.len);
-        }
+        // Before the first page is touched.
+        system::advise_huge(mapping.base, mapping.len, advice.huge_pages);
         if advice.lock_memory {
             system::lock(mapping.base, mapping.len)?;
         } else if advice.prefault {
@@ -124,12 +123,16 @@ impl Mapping {
         system::CAN_TRIM && matches!(self.owner, Provider::System { locked: false, .. })
     }
 
-    /// Returns the whole pages inside `[offset, offset + len)` to the operating system; gives the bytes returned.
+    /// Returns the whole pages inside `[offset, offset + len)` to the operating system; gives the bytes of them that
+    /// were in memory, or all where the system does not tell.
     ///
     /// The contents are lost. Nothing is done, and 0 is the answer, where [`Mapping::can_trim`] says no.
     pub(crate) fn trim(&self, offset: usize, len: usize) -> usize {
         let Some((at, len)) = self.whole_pages(offset, len).filter(|_| self.can_trim()) else { return 0 };
-        if system::discard(at, len) { len } else { 0 }
+        // Nobody touches the pages between the two calls: their range is out of the index. Those in the swap are
+        // discarded too, but not counted.
+        let resident = system::resident_bytes(at, len).unwrap_or(len);
+        if system::discard(at, len) { resident } else { 0 }
     }
 
     /// Where the whole pages inside `[offset, offset + len)` begin, and their length, which is not zero.
@@ -207,166 +210,5 @@ impl Drop for Mapping {
         if let Provider::System { reserved, .. } = &self.owner {
             system::release(reserved);
         }
-    }
-}
-
-#[cfg(all(any(target_os = "linux", target_os = "android"), not(miri)))]
-mod system {
-    use core::ffi::c_void;
-    use core::ptr::NonNull;
-    use std::io;
-
-    use rustix::io::Errno;
-    use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags};
-
-    pub(super) const CAN_TRIM: bool = true;
-    pub(super) const CAN_HIDE: bool = true;
-
-    /// The whole range that was mapped, guard pages included.
-    #[derive(Debug)]
-    pub(super) struct Reserved {
-        start: NonNull<u8>,
-        len: usize,
-    }
-
-    pub(super) fn page_bytes() -> usize {
-        rustix::param::page_size()
-    }
-
-    pub(super) fn machine_bytes() -> usize {
-        if cfg!(all(test, loom)) {
-            // The models' tables are built value by value.
-            return 64 * 1024;
-        }
-        let info = rustix::system::sysinfo();
-        let (units, unit_bytes) = (usize::try_from(info.totalram), usize::try_from(info.mem_unit));
-        units.unwrap_or(usize::MAX).saturating_mul(unit_bytes.unwrap_or(1))
-    }
-
-    pub(super) fn reserve(len: usize, guard: usize) -> io::Result<(Reserved, NonNull<u8>)> {
-        let whole = len.checked_add(2 * guard).ok_or(io::ErrorKind::OutOfMemory)?;
-        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
-        // SAFETY: a new anonymous mapping at an address of the kernel's choice touches no existing memory.
-        let start = unsafe {
-            rustix::mm::mmap_anonymous(core::ptr::null_mut(), whole, ProtFlags::READ | ProtFlags::WRITE, flags)
-        }?;
-        let start = NonNull::new(start.cast::<u8>()).ok_or(io::ErrorKind::OutOfMemory)?;
-        let reserved = Reserved { start, len: whole };
-        // SAFETY: `NonNull::add`: guard <= whole, inside the mapping just made.
-        let base = unsafe { start.add(guard) };
-        if guard > 0 {
-            for edge in [0, guard + len] {
-                // SAFETY: `NonNull::add`: both edges lie inside the mapping just made.
-                let at = unsafe { start.add(edge) };
-                // SAFETY: the page belongs to the mapping just made; nothing refers to it.
-                let made = unsafe { rustix::mm::mprotect(at.as_ptr().cast::<c_void>(), guard, MprotectFlags::empty()) };
-                if let Err(error) = made {
-                    release(&reserved);
-                    return Err(error.into());
-                }
-            }
-        }
-        Ok((reserved, base))
-    }
-
-    pub(super) fn release(reserved: &Reserved) {
-        // SAFETY: the range was mapped by `reserve` and its owner is going; nothing refers to it any more.
-        let unmapped = unsafe { rustix::mm::munmap(reserved.start.as_ptr().cast::<c_void>(), reserved.len) };
-        debug_assert!(matches!(unmapped, Ok(()) | Err(Errno::NOMEM)), "munmap of an own mapping");
-        if unmapped.is_err() {
-            // To the system it is the middle of a mapping, and the process may have no more of them than it has: the
-            // addresses are lost, the memory is not.
-            discard(reserved.start, reserved.len);
-        }
-    }
-
-    /// Advice: a refusal changes nothing but speed.
-    pub(super) fn advise_huge(base: NonNull<u8>, len: usize) {
-        // SAFETY: the range is an own mapping; the advice does not change its contents.
-        let _ = unsafe { rustix::mm::madvise(base.as_ptr().cast::<c_void>(), len, Advice::LinuxHugepage) };
-    }
-
-    pub(super) fn lock(base: NonNull<u8>, len: usize) -> io::Result<()> {
-        // SAFETY: the range is an own mapping.
-        Ok(unsafe { rustix::mm::mlock(base.as_ptr().cast::<c_void>(), len) }?)
-    }
-
-    pub(super) fn prefault(base: NonNull<u8>, len: usize) {
-        // SAFETY: the range is an own mapping; populating it changes no contents.
-        let done = unsafe { rustix::mm::madvise(base.as_ptr().cast::<c_void>(), len, Advice::LinuxPopulateWrite) };
-        if done.is_ok() {
-            return;
-        }
-        for offset in (0..len).step_by(page_bytes()) {
-            // SAFETY: `NonNull::add`: offset < len, inside an own mapping.
-            let at = unsafe { base.add(offset) };
-            // SAFETY: the byte is in an own, writable mapping that nobody else has seen yet.
-            unsafe { at.as_ptr().write_volatile(0) };
-        }
-    }
-
-    pub(super) fn discard(at: NonNull<u8>, len: usize) -> bool {
-        // SAFETY: the pages are in an own mapping and hold nothing anybody may read: their range is out of the index.
-        unsafe { rustix::mm::madvise(at.as_ptr().cast::<c_void>(), len, Advice::LinuxDontNeed) }.is_ok()
-    }
-
-    pub(super) fn protect(at: NonNull<u8>, len: usize, hidden: bool) -> bool {
-        let access = if hidden { MprotectFlags::empty() } else { MprotectFlags::READ | MprotectFlags::WRITE };
-        // SAFETY: the pages are in an own mapping and nobody's: what hides or shows them has taken them out of use
-        // before.
-        unsafe { rustix::mm::mprotect(at.as_ptr().cast::<c_void>(), len, access) }.is_ok()
-    }
-}
-
-#[cfg(not(all(any(target_os = "linux", target_os = "android"), not(miri))))]
-mod system {
-    use core::ptr::NonNull;
-    use std::alloc::{Layout, alloc_zeroed, dealloc};
-    use std::io;
-
-    pub(super) const CAN_TRIM: bool = false;
-    pub(super) const CAN_HIDE: bool = false;
-
-    #[derive(Debug)]
-    pub(super) struct Reserved {
-        start: NonNull<u8>,
-        layout: Layout,
-    }
-
-    pub(super) fn page_bytes() -> usize {
-        4096
-    }
-
-    /// What is reserved here is allocated, under Miri for good.
-    pub(super) fn machine_bytes() -> usize {
-        if cfg!(miri) { 4 << 20 } else { 1 << 30 }
-    }
-
-    pub(super) fn reserve(len: usize, _guard: usize) -> io::Result<(Reserved, NonNull<u8>)> {
-        let layout = Layout::from_size_align(len, page_bytes()).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        // SAFETY: a mapping is never empty (INV-memory.mapping-2), so the layout's size is not zero.
-        let start = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok((Reserved { start, layout }, start))
-    }
-
-    pub(super) fn release(reserved: &Reserved) {
-        // SAFETY: allocated by `reserve` with this layout; its owner is going.
-        unsafe { dealloc(reserved.start.as_ptr(), reserved.layout) };
-    }
-
-    pub(super) fn advise_huge(_base: NonNull<u8>, _len: usize) {}
-
-    pub(super) fn lock(_base: NonNull<u8>, _len: usize) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    pub(super) fn prefault(_base: NonNull<u8>, _len: usize) {}
-
-    pub(super) fn discard(_at: NonNull<u8>, _len: usize) -> bool {
-        false
-    }
-
-    pub(super) fn protect(_at: NonNull<u8>, _len: usize, hidden: bool) -> bool {
-        !hidden
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Two kinds of words, two rules.
 //!
-//! - **usage, peak, limit, since, pressure** are written only inside the region's critical section; anyone reads them
-//!   with one load. Nothing is ever added and rolled back.
+//! - **usage, peak, limit, since, enough, pressure** are written only inside the region's critical section; anyone
+//!   reads them with one load. Nothing is ever added and rolled back.
 //!   - INV-region.budget-1: `usage <= max(limit, usage when the limit was lowered)`, at every value of the word.
 //! - **leased** is written by anyone, without the lock: load, compare with the slack, CAS.
 //!   - INV-region.budget-2: `leased <= max(slack, leased when the limit was lowered)`, at every value of the word.
@@ -14,7 +14,9 @@
 //!
 //! Pressure is even at rest and odd while the limit presses; it only counts up, so a shard that remembers the last
 //! value it acted upon sees every change at its next slow path. Relaxed: outside the lock it is a hint, inside it is
-//! exact.
+//! exact. It begins with a refusal, and ends after a 64th of the limit was charged since the last one, or once so much
+//! was refunded that caches may fill again and a sixteenth is still free. So a limit that is nearly reached does not
+//! change it with every block.
 //!
 //! Deliberately not here: what is charged for, and who holds the lock.
 
@@ -40,6 +42,8 @@ pub(crate) struct Budget {
     peak: OwnedUsize,
     /// Bytes charged since the last refusal under pressure.
     since: OwnedUsize,
+    /// Usage from which on downwards refunds end the pressure.
+    enough: OwnedUsize,
     slack_divisor: usize,
     /// Bytes there are: a limit above them limits nothing.
     ceiling: usize,
@@ -55,6 +59,7 @@ impl Budget {
             limit: AtomicUsize::new(limit),
             peak: OwnedUsize::new(0),
             since: OwnedUsize::new(0),
+            enough: OwnedUsize::new(0),
             slack_divisor: slack_divisor.max(1),
             ceiling,
             leased: CachePadded::new(AtomicUsize::new(0)),
@@ -147,6 +152,8 @@ impl Budget {
     pub(crate) fn refused(&self, bytes: usize) {
         if bytes <= self.bound() / 16 {
             self.since.set(0);
+            let usage = self.usage();
+            self.enough.set(usage - self.relief().min(usage) / 2);
             if !self.pressed() {
                 self.step_pressure(1);
             }
@@ -160,9 +167,15 @@ impl Budget {
         self.usage().saturating_add(bytes).saturating_sub(self.leased()).saturating_sub(waiting) > self.bound()
     }
 
-    /// Much was given back at once: pressure ends if a sixteenth of the limit is free.
+    /// Bytes that are free when refunds end the pressure: what may then become idle, and as much as the greatest
+    /// request that begins pressure.
+    fn relief(&self) -> usize {
+        self.slack().min(self.bound() / 4) + self.bound() / 16
+    }
+
+    /// Something was refunded that no refusal took: pressure ends once enough is free.
     pub(crate) fn relieve(&self) {
-        if self.pressed() && self.real_room() >= self.bound() / 16 {
+        if self.pressed() && self.usage() <= self.enough.get() && self.real_room() >= self.relief() {
             self.step_pressure(1);
         }
     }
@@ -245,6 +258,54 @@ mod tests {
         budget.charge(1);
         assert!(!budget.pressure_with(&above).on);
         assert_ne!(budget.pressure_with(&above).value, at_rest.value);
+    }
+
+    #[test]
+    fn pressure_ends_by_refunds_once_an_eighth_is_free() {
+        let budget = Budget::new(64_000, 64_000, 16);
+        let above = Budget::new(usize::MAX, 1 << 30, 16);
+        let is_on = || budget.pressure_with(&above).on;
+        let refund = |bytes| {
+            budget.refund(bytes);
+            budget.relieve();
+        };
+        budget.charge(64_000);
+        budget.refused(1_000);
+        refund(7_999);
+        assert!(is_on());
+        // A refusal beside that room counts from there on: it was not for want of room.
+        budget.refused(1_000);
+        refund(3_999);
+        assert!(is_on());
+        refund(1);
+        assert!(!is_on());
+        budget.charge(11_999);
+        refund(11_000);
+        assert!(!is_on(), "it begins with a refusal only");
+        // Where little is used half of that is enough.
+        refund(52_000);
+        budget.refused(1_000);
+        refund(499);
+        assert!(is_on());
+        refund(1);
+        assert!(!is_on());
+    }
+
+    #[test]
+    fn pressure_ends_by_refunds_under_any_slack_and_a_lowered_limit() {
+        for divisor in [0, 1, 2, 16, 1_000] {
+            let budget = Budget::new(64_000, 64_000, divisor);
+            let above = Budget::new(usize::MAX, 1 << 30, 16);
+            budget.charge(64_000);
+            budget.refused(1_000);
+            budget.set_limit(16_000);
+            budget.refund(48_000);
+            budget.relieve();
+            assert!(budget.pressure_with(&above).on, "{divisor}");
+            budget.refund(16_000);
+            budget.relieve();
+            assert!(!budget.pressure_with(&above).on, "{divisor}");
+        }
     }
 
     #[test]

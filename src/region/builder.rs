@@ -64,8 +64,9 @@ impl RegionBuilder {
         self
     }
 
-    /// Asks for huge pages, or not; asked for from 4 MiB on unless set, never in guard mode. Without them residency is
-    /// exact to the page.
+    /// Asks the system for huge pages, or for none at all; unless set, for them from 4 MiB on, but not in guard mode.
+    ///
+    /// Without them residency is exact to the page, also where the system's own setting is `always`.
     pub fn huge_pages(mut self, on: bool) -> Self {
         self.huge_pages = Some(on);
         self

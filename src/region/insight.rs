@@ -19,10 +19,7 @@ fn expect(what: &'static str, offset: usize, expected: usize, found: usize) -> R
 impl Section<'_> {
     fn stats(&mut self) -> RegionStats {
         let mut metadata_bytes = 0;
-        self.for_sets(|_, set| {
-            metadata_bytes += set.metadata_bytes();
-            core::ops::ControlFlow::Continue(())
-        });
+        self.for_sets(|_, set| metadata_bytes += set.metadata_bytes());
         metadata_bytes += self.state.guard.as_ref().map_or(0, Quarantine::metadata_bytes);
         let (index, budget) = (&self.state.index, &self.shared.budget);
         RegionStats {
@@ -63,10 +60,7 @@ impl Section<'_> {
             + self.state.reserved;
         expect("usage is what the index has handed out, and reservations", 0, taken, usage)?;
         let mut sum = self.state.reserved + self.state.orphaned + self.quarantined();
-        self.for_sets(|_, set| {
-            sum += set.budget().usage();
-            core::ops::ControlFlow::Continue(())
-        });
+        self.for_sets(|_, set| sum += set.budget().usage());
         expect("usage is the sum of its heaps', reservations, leaks and the quarantine", 0, sum, usage)
     }
 
@@ -86,7 +80,6 @@ impl Section<'_> {
             });
             let usage = set.budget().usage();
             first = first.and(expect("a heap's caches are part of its usage", 0, cached.min(usage), cached));
-            core::ops::ControlFlow::Continue(())
         });
         first
     }

@@ -8,7 +8,8 @@
 //!
 //! Synchronised by `Mutex<State>`: extents, usages, peaks, limits, pressure and shard owners change only inside a
 //! [`Section`]. Under the lock there is no system call, no allocation, no user code: a section is a closure over plain
-//! figures, at most 60 blocks long outside the drop of a whole heap.
+//! figures, at most 60 blocks long outside the drop of a whole heap. One that refuses, or gives figures, looks at each
+//! heap and arena of the region too.
 //!
 //! Layer rule: heaps and arenas stand above the region; it reaches what they have cached through the list of `sets.rs`.
 #![expect(unsafe_code, reason = "the mapping's base; sends the list of shard sets")]
@@ -52,7 +53,7 @@ pub use reservation::RegionReservation;
 pub(crate) use returns::Returns;
 use section::Blocker;
 pub(crate) use section::Section;
-use sets::SetRef;
+use sets::Sets;
 pub(crate) use sets::{Links, ShardSet, Sweep};
 pub(crate) use wipe::Wipe;
 
@@ -97,7 +98,7 @@ pub(crate) struct Shared {
 /// What the lock guards.
 struct State {
     index: BestFit,
-    first: Option<SetRef>,
+    sets: Sets,
     /// Thread exits counted at the last complete sweep.
     swept: u64,
     /// Used in the index but handed to nobody, while the system takes its pages.
@@ -182,7 +183,8 @@ impl Region {
         let index = BestFit::new(granules, (base.addr().get() / GRANULE_BYTES) as u64)?;
         let guard_page = u32::try_from(page_bytes() / GRANULE_BYTES).ok().filter(|_| mapping.can_hide());
         let guard = guard_page.map(|page| quarantine::Quarantine::reserve(granules, page)).transpose()?;
-        let state = State { index, first: None, swept: 0, trimming: None, reserved: 0, orphaned: 0, waiting: 0, guard };
+        let state =
+            State { index, sets: Sets::new(), swept: 0, trimming: None, reserved: 0, orphaned: 0, waiting: 0, guard };
         let budget = Budget::new(limit, capacity, slack_divisor);
         let shared = Shared {
             mapping,
@@ -296,7 +298,7 @@ impl Region {
 
     /// Runs `body` inside the critical section.
     pub(crate) fn section<R>(&self, body: impl FnOnce(&mut Section<'_>) -> R) -> R {
-        self.shared.state.with(|state| body(&mut Section { shared: &self.shared, state }))
+        self.shared.state.with(|state| body(&mut Section { shared: &self.shared, state, refusing: false }))
     }
 }
 

@@ -162,6 +162,7 @@ impl Section<'_> {
             Some(guard) if guard.count + guard.moving < ENTRIES => {
                 guard.enter(extent);
                 own.refund(extent.len as usize * GRANULE_BYTES);
+                own.relieve();
                 return Ok(Entering::Hide);
             }
             Some(guard) if after => {
@@ -185,6 +186,7 @@ impl Section<'_> {
         let given_back = self.state.index.give_back(extent);
         debug_assert!(given_back.is_ok(), "nobody else may give a quarantined extent back");
         self.shared.budget.refund(extent.len as usize * GRANULE_BYTES);
+        self.shared.budget.relieve();
     }
 
     /// The oldest begins to leave if more waits than may.

@@ -17,11 +17,13 @@ use core::alloc::Layout;
 
 use crate::base::error::AllocError;
 use crate::base::extent::Extent;
+use crate::base::layout::align_down;
 use crate::base::size_class::GRANULE_BYTES;
 use crate::sync::yield_now;
 use crate::thread::{self, Token};
 
 use super::budget::Budget;
+use super::sets::Source;
 use super::{Blocker, Region, Section, ShardSet};
 
 /// What the region is asked for.
@@ -103,7 +105,7 @@ impl Section<'_> {
         // Pressure begins before the first magazine is given back.
         let pressed = if others { &self.shared.budget } else { budget };
         pressed.refused(bytes);
-        if !hopeless && self.give_back_idle(set, others, own, asked.owner) {
+        if !hopeless && self.give_back_idle(Some(set), others, own, asked.owner) {
             return Step::Again;
         }
         let refusal = Err(self.error(budget, blocker, wanted.layout.size(), wanted.layout.align()));
@@ -112,23 +114,28 @@ impl Section<'_> {
 
     /// Gives back one block that waits in a quarantine, or one thing that is idle where the lock's holder may take it:
     /// in a depot, of other sets too if `others`, or the caller's own, or in the shard of an ended thread. `false` if
-    /// there is none.
-    fn give_back_idle(&mut self, set: &dyn ShardSet, others: bool, own: GiveBackOwn<'_>, owner: Option<Token>) -> bool {
-        if self.drain_quarantine(set, others) {
-            return true;
-        }
-        if self.drain_one(set, others) {
-            return true;
-        }
-        if own(self) {
-            return true;
-        }
-        if let Some(owner) = owner.filter(|_| others)
-            && self.drain_owned(owner)
-        {
-            return true;
-        }
-        self.sweep_one()
+    /// there is none, in all of them.
+    ///
+    /// The source that had something last is asked first: those before it had nothing then.
+    pub(super) fn give_back_idle(
+        &mut self,
+        set: Option<&dyn ShardSet>,
+        others: bool,
+        own: GiveBackOwn<'_>,
+        owner: Option<Token>,
+    ) -> bool {
+        self.refusing = true;
+        let owner = owner.filter(|_| others);
+        let found = self.state.sets.source.onwards().find(|source| match (source, set) {
+            (Source::Waiting, Some(set)) => self.drain_quarantine(set, others),
+            (Source::Waiting, None) => self.drain_any_quarantine(),
+            (Source::Depots, Some(set)) => self.drain_one(set, others),
+            (Source::Depots, None) => self.drain_any(),
+            (Source::Own, _) => own(self),
+            (Source::Owned, _) => owner.is_some_and(|owner| self.drain_owned(owner)),
+            (Source::Ended, _) => self.sweep_one(),
+        });
+        found.inspect(|source| self.state.sets.source = *source).is_some()
     }
 
     /// Gives back something idle that may help a block to `bytes` more; the answer is whether there was any.
@@ -144,13 +151,15 @@ impl Section<'_> {
         if others && let Some(step) = self.make_way(asked.stuck) {
             return step;
         }
-        let given = self.give_back_idle(set, others, own, asked.owner);
+        let given = self.give_back_idle(Some(set), others, own, asked.owner);
         if given || !others || asked.owner.is_some() { Step::Done(given) } else { Step::Shardless(false) }
     }
 
-    /// The refusal of a request that no region could serve.
+    /// Returns the refusal of a request that the region could not serve if all of it were free: for its length, or for
+    /// its alignment.
     pub(crate) fn refuse_outright(&self, budget: &Budget, layout: Layout) -> AllocError {
-        let blocker = self.blocker(budget, layout.size(), 0);
+        let is_short = layout.size() <= self.shared.capacity;
+        let blocker = if is_short { Blocker::Alignment } else { self.blocker(budget, layout.size(), 0) };
         self.error(budget, blocker, layout.size(), layout.align())
     }
 }
@@ -178,7 +187,17 @@ impl Region {
         }
     }
 
-    /// One extent for `wanted`, charged to `set` and the region; `took` runs in the section that took it.
+    /// Returns whether there were a place of `wanted`'s alignment if all of the region were free. What is longer than
+    /// the region is left to the limit.
+    fn has_place(&self, wanted: Wanted) -> bool {
+        let granules = (self.capacity() / GRANULE_BYTES) as u64;
+        let Some(room) = granules.checked_sub(wanted.len.into()) else { return true };
+        let lowest = (self.base().addr().get() / GRANULE_BYTES) as u64;
+        wanted.align <= 1 || align_down(lowest + room, wanted.align.into()).is_none_or(|highest| highest >= lowest)
+    }
+
+    /// One extent for `wanted`, charged to `set` and the region; `took` runs in the section that took it. A request
+    /// without a place in the region takes nothing from others: no cache is drained, and no pressure begins.
     pub(crate) fn take_or_refuse(
         &self,
         set: &dyn ShardSet,
@@ -186,6 +205,9 @@ impl Region {
         own: GiveBackOwn<'_>,
         mut took: impl FnMut(&mut Section<'_>, u32),
     ) -> Result<u32, AllocError> {
+        if !self.has_place(wanted) {
+            return Err(self.section(|section| section.refuse_outright(set.budget(), wanted.layout)));
+        }
         self.ask(|section, asked| match section.take_drawn(set.budget(), wanted.len, wanted.align, wanted.drawn) {
             Some(granule) => {
                 took(section, granule);

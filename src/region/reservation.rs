@@ -31,7 +31,7 @@ impl Section<'_> {
         let budget = &self.shared.budget;
         // Pressure begins before the first magazine is given back, so this ends.
         budget.refused(bytes);
-        if !hopeless && (self.drain_any_quarantine() || self.drain_any() || self.sweep_one()) {
+        if !hopeless && self.give_back_idle(None, true, &mut |_| false, None) {
             return Step::Again;
         }
         Step::Done(Err(self.error(&self.shared.budget, Blocker::Region, bytes, 1)))
@@ -68,6 +68,7 @@ impl Drop for RegionReservation {
     fn drop(&mut self) {
         self.region.section(|section| {
             section.shared.budget.refund(self.bytes);
+            section.shared.budget.relieve();
             section.state.reserved -= self.bytes;
         });
     }

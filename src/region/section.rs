@@ -14,6 +14,9 @@ use super::{Shared, State};
 pub(crate) struct Section<'a> {
     pub(super) shared: &'a Shared,
     pub(super) state: &'a mut State,
+    /// Whether what is given back now is idle memory that a request takes before it is refused: that ends no pressure,
+    /// which keeps others from caching meanwhile.
+    pub(super) refusing: bool,
 }
 
 /// What stands in the way of a request that was not served.
@@ -25,6 +28,8 @@ pub(crate) enum Blocker {
     Region,
     /// No free extent is long enough.
     Fragmentation,
+    /// The region has no address of that alignment, or none with room behind it.
+    Alignment,
 }
 
 impl Section<'_> {
@@ -99,6 +104,10 @@ impl Section<'_> {
         let bytes = granules as usize * GRANULE_BYTES;
         own.refund(bytes);
         self.shared.budget.refund(bytes);
+        if !self.refusing {
+            own.relieve();
+            self.shared.budget.relieve();
+        }
     }
 
     /// Keeps the first `keep` granules of a live extent, frees the rest.
@@ -115,12 +124,6 @@ impl Section<'_> {
         self.state.index.cut_front(extent, cut)?;
         self.refund(own, cut);
         Ok(())
-    }
-
-    /// Much of `own` was given back at once: pressure ends where there is room again.
-    pub(crate) fn relieve(&mut self, own: &Budget) {
-        own.relieve();
-        self.shared.budget.relieve();
     }
 
     /// Longest extent that `own`, the region and the index could give now, in granules.
@@ -211,8 +214,9 @@ impl Section<'_> {
     pub(crate) fn error(&self, own: &Budget, blocker: Blocker, requested: usize, align: usize) -> AllocError {
         let budget = if blocker == Blocker::Own { own } else { &self.shared.budget };
         let kind = match blocker {
+            Blocker::Own | Blocker::Region => AllocErrorKind::LimitReached,
             Blocker::Fragmentation => AllocErrorKind::Fragmented,
-            _ => AllocErrorKind::LimitReached,
+            Blocker::Alignment => AllocErrorKind::Unplaceable,
         };
         let largest_free = self.state.index.largest_free() as usize * GRANULE_BYTES;
         AllocError { requested, align, usage: budget.usage(), limit: budget.limit(), largest_free, kind }

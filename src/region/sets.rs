@@ -9,7 +9,6 @@
 
 use core::cell::Cell;
 use core::marker::PhantomPinned;
-use core::ops::ControlFlow;
 use core::ptr::NonNull;
 
 use crate::base::extent::Extent;
@@ -60,7 +59,54 @@ pub(crate) enum Sweep {
     Pinned,
 }
 
-pub(super) type SetRef = NonNull<dyn ShardSet>;
+type SetRef = NonNull<dyn ShardSet>;
+
+/// Where something idle may be, in the order in which a region is first searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The quarantines of checked heaps.
+    Waiting,
+    /// The depots, and what an arena's threads share.
+    Depots,
+    /// The caller's shard in the set that is asked.
+    Own,
+    /// The caller's shards in all sets.
+    Owned,
+    /// The shards of ended threads.
+    Ended,
+}
+
+impl Source {
+    const COUNT: usize = 5;
+
+    /// Returns all sources, this one first.
+    pub(super) fn onwards(self) -> impl Iterator<Item = Self> {
+        let all = [Self::Waiting, Self::Depots, Self::Own, Self::Owned, Self::Ended];
+        (0..Self::COUNT).map(move |step| all[(self as usize + step) % Self::COUNT])
+    }
+}
+
+/// The list of a region's clients, and where its walks begin.
+#[derive(Debug)]
+pub(super) struct Sets {
+    first: Option<SetRef>,
+    /// The set in which each source was found last; a set of the list, or none: the first.
+    found: [Option<SetRef>; Source::COUNT],
+    /// The source that was found last.
+    pub(super) source: Source,
+}
+
+impl Sets {
+    /// An empty list.
+    pub(super) fn new() -> Self {
+        Self { first: None, found: [None; Source::COUNT], source: Source::Waiting }
+    }
+}
+
+/// Whether both are the same set.
+fn is_same(one: SetRef, other: SetRef) -> bool {
+    one.addr() == other.addr()
+}
 
 /// A set's neighbours in the region's list; read and written under the region's lock only.
 #[derive(Default)]
@@ -84,12 +130,12 @@ impl Section<'_> {
         debug_assert!(!links.listed.get(), "registered once");
         links.listed.set(true);
         links.previous.set(None);
-        links.next.set(self.state.first);
-        if let Some(first) = self.state.first {
+        links.next.set(self.state.sets.first);
+        if let Some(first) = self.state.sets.first {
             // SAFETY: INV-region.sets-1.
             unsafe { first.as_ref() }.links().previous.set(Some(set));
         }
-        self.state.first = Some(set);
+        self.state.sets.first = Some(set);
     }
 
     /// Takes `set` out of the region's list; what its callers still hold stays charged to the region.
@@ -102,26 +148,47 @@ impl Section<'_> {
         match previous {
             // SAFETY: INV-region.sets-1.
             Some(previous) => unsafe { previous.as_ref() }.links().next.set(next),
-            None => self.state.first = next,
+            None => self.state.sets.first = next,
         }
         if let Some(next) = next {
             // SAFETY: INV-region.sets-1.
             unsafe { next.as_ref() }.links().previous.set(previous);
         }
+        let gone = core::ptr::from_ref(set).addr();
+        for at in &mut self.state.sets.found {
+            if at.is_some_and(|at| at.addr().get() == gone) {
+                *at = next;
+            }
+        }
         self.state.orphaned += set.budget().usage();
     }
 
-    /// Calls `visit` for every set until it says stop.
-    pub(super) fn for_sets(&mut self, mut visit: impl FnMut(&mut Self, &dyn ShardSet) -> ControlFlow<()>) {
-        let mut at = self.state.first;
+    /// Calls `visit` for every set.
+    pub(super) fn for_sets(&mut self, mut visit: impl FnMut(&mut Self, &dyn ShardSet)) {
+        let mut at = self.state.sets.first;
         while let Some(set) = at {
             // SAFETY: INV-region.sets-1; no visitor unregisters a set.
             let set = unsafe { set.as_ref() };
-            if visit(self, set).is_break() {
-                return;
-            }
+            visit(self, set);
             at = set.links().next.get();
         }
+    }
+
+    /// Asks the sets for something of `source`, from that one on which had some last, until one has.
+    fn any_set(&mut self, source: Source, mut did: impl FnMut(&mut Self, &dyn ShardSet) -> bool) -> bool {
+        let begin = self.state.sets.found[source as usize].or(self.state.sets.first);
+        let mut at = begin;
+        while let Some(found) = at {
+            // SAFETY: INV-region.sets-1; nothing that is asked unregisters a set.
+            let set = unsafe { found.as_ref() };
+            if did(self, set) {
+                self.state.sets.found[source as usize] = at;
+                return true;
+            }
+            let next = set.links().next.get().or(self.state.sets.first);
+            at = next.filter(|next| !begin.is_some_and(|begin| is_same(*next, begin)));
+        }
+        false
     }
 
     /// Gives one full magazine back: of `own` first, then, if `others` too, of any other set.
@@ -131,12 +198,12 @@ impl Section<'_> {
 
     /// Gives one full magazine of any set back.
     pub(super) fn drain_any(&mut self) -> bool {
-        self.any_set(|section, set| set.drain_one(section))
+        self.any_set(Source::Depots, |section, set| set.drain_one(section))
     }
 
     /// Gives back one magazine of a shard that `owner` has in any set; the caller is that owner's thread.
     pub(super) fn drain_owned(&mut self, owner: Token) -> bool {
-        self.any_set(|section, set| set.drain_owned(section, owner))
+        self.any_set(Source::Owned, |section, set| set.drain_owned(section, owner))
     }
 
     /// Gives one block back that waits in a quarantine: of `own` first, then, if `others` too, of any other set.
@@ -146,17 +213,7 @@ impl Section<'_> {
 
     /// Gives one block back that waits in the quarantine of any set.
     pub(super) fn drain_any_quarantine(&mut self) -> bool {
-        self.state.waiting > 0 && self.any_set(|section, set| set.drain_quarantine(section))
-    }
-
-    /// Whether `did` says so of some set; those behind it are not asked.
-    fn any_set(&mut self, mut did: impl FnMut(&mut Self, &dyn ShardSet) -> bool) -> bool {
-        let mut done = false;
-        self.for_sets(|section, set| {
-            done = did(section, set);
-            if done { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
-        done
+        self.state.waiting > 0 && self.any_set(Source::Waiting, |section, set| set.drain_quarantine(section))
     }
 
     /// Gives back at most one magazine of an ended thread; `false` once there is none left.
@@ -165,17 +222,14 @@ impl Section<'_> {
         if exits == self.state.swept {
             return false;
         }
-        let (mut complete, mut gave_back) = (true, false);
-        self.for_sets(|section, set| match set.sweep_one(section) {
-            Sweep::Clean => ControlFlow::Continue(()),
+        let mut complete = true;
+        let gave_back = self.any_set(Source::Ended, |section, set| match set.sweep_one(section) {
+            Sweep::Clean => false,
             Sweep::Pinned => {
                 complete = false;
-                ControlFlow::Continue(())
+                false
             }
-            Sweep::GaveBack => {
-                gave_back = true;
-                ControlFlow::Break(())
-            }
+            Sweep::GaveBack => true,
         });
         if complete && !gave_back {
             self.state.swept = exits;

@@ -1,12 +1,17 @@
-//! The region's own tests: what a turn of trimming may not disturb.
-#![expect(unsafe_code, reason = "frees blocks")]
+//! The region's own tests: what a turn of trimming may not disturb, and how often sets are asked.
+#![expect(unsafe_code, reason = "frees blocks; registers sets")]
 
 use core::alloc::Layout;
 use std::cell::Cell;
 
-use super::Region;
+use super::budget::Budget;
+use super::sets::Source;
+use super::{Links, Region, Section, ShardSet, Sweep};
 use crate::Heap;
 use crate::base::error::{AllocErrorKind, FreeError};
+use crate::base::extent::Extent;
+use crate::sync::{AtomicUsize, Relaxed};
+use crate::thread::Token;
 
 fn bytes(len: usize) -> Layout {
     Layout::array::<u8>(len).expect("a small layout")
@@ -99,4 +104,141 @@ fn a_request_gets_what_its_own_thread_holds_idle_in_another_heap() {
     // SAFETY: live, with its layout.
     unsafe { wanting.free(block.cast(), bytes(64)) };
     assert!(wanting.alloc(bytes(64 << 10)).is_ok(), "nothing is live");
+}
+
+// ---- how often sets are asked ---------------------------------------------------------------------------------------
+
+/// A set that has something idle in one place, a few times, and counts how often it is asked. There is no memory
+/// behind it.
+struct Idle {
+    budget: Budget,
+    links: Links,
+    source: Source,
+    left: AtomicUsize,
+    asked: AtomicUsize,
+}
+
+// SAFETY: `links` is used under the region's lock only.
+unsafe impl Sync for Idle {}
+
+impl Idle {
+    fn had(&self, source: Source) -> bool {
+        self.asked.fetch_add(1, Relaxed);
+        let left = self.left.load(Relaxed);
+        let had = source == self.source && left > 0;
+        self.left.store(left - usize::from(had), Relaxed);
+        had
+    }
+}
+
+impl ShardSet for Idle {
+    fn budget(&self) -> &Budget {
+        &self.budget
+    }
+    fn links(&self) -> &Links {
+        &self.links
+    }
+    fn metadata_bytes(&self) -> usize {
+        0
+    }
+    fn drain_one(&self, _section: &mut Section<'_>) -> bool {
+        self.had(Source::Depots)
+    }
+    fn drain_quarantine(&self, section: &mut Section<'_>) -> bool {
+        let had = self.had(Source::Waiting);
+        if had {
+            section.end_wait(Extent::new(0, 1));
+        }
+        had
+    }
+    fn drain_owned(&self, _section: &mut Section<'_>, _owner: Token) -> bool {
+        self.had(Source::Owned)
+    }
+    fn sweep_one(&self, _section: &mut Section<'_>) -> Sweep {
+        if self.had(Source::Ended) { Sweep::GaveBack } else { Sweep::Clean }
+    }
+}
+
+/// Lets `empty` run in a region with many sets of which some have something idle at `source`; then nothing is left, and
+/// each was asked a few times.
+fn every_set_is_asked_a_few_times(source: Source, empty: impl Fn(&Region, &Heap)) {
+    const SETS: usize = 1_000;
+    let region = Region::with_capacity(1 << 20).expect("a region");
+    let (heap, full) = (Heap::in_region(&region), Heap::in_region(&region));
+    // This thread has a token, another one has ended since the last sweep, and the region is full; what is leased might
+    // be given back.
+    let first = heap.alloc(bytes(16)).expect("a block");
+    heap.flush();
+    let other = heap.clone();
+    std::thread::spawn(move || _ = other.alloc(bytes(16)).expect("a block")).join().expect("no panic");
+    let rest = (1 << 20) - region.memory_usage() - 4096;
+    let filler = full.alloc(bytes(rest)).expect("free").cast();
+    assert!(region.budget().grant(32 << 10));
+    let sets: Vec<_> = (0..SETS)
+        .map(|n| {
+            Box::pin(Idle {
+                budget: Budget::new(usize::MAX, 1 << 20, 16),
+                links: Links::default(),
+                source,
+                left: AtomicUsize::new(if n % 3 == 0 { 3 } else { 0 }),
+                asked: AtomicUsize::new(0),
+            })
+        })
+        .collect();
+    for set in &sets {
+        // SAFETY: `register`'s contract: pinned, and unregistered below.
+        region.section(|section| unsafe { section.register(core::ptr::NonNull::<Idle>::from(&**set)) });
+    }
+    if source == Source::Waiting {
+        let count = u32::try_from(SETS).expect("few");
+        region.section(|section| section.begin_wait(Extent::new(0, count.div_ceil(3) * 3)));
+    }
+    empty(&region, &heap);
+    let sum = |figure: fn(&Idle) -> &AtomicUsize| sets.iter().map(|set| figure(set).load(Relaxed)).sum::<usize>();
+    assert_eq!(sum(|set| &set.left), 0, "{source:?}");
+    let asked = sum(|set| &set.asked);
+    assert!(asked <= 20 * SETS, "{source:?}: asked {asked} times");
+    for set in &sets {
+        region.section(|section| section.unregister(&**set));
+    }
+    region.budget().end_lease(32 << 10);
+    // SAFETY: live, with its layout.
+    unsafe { full.free(filler, bytes(rest)) };
+    // SAFETY: as above.
+    unsafe { heap.free(first.cast(), bytes(16)) };
+}
+
+#[test]
+fn a_refusal_asks_each_set_a_few_times() {
+    for source in [Source::Waiting, Source::Depots, Source::Owned, Source::Ended] {
+        every_set_is_asked_a_few_times(source, |_, heap| assert!(heap.alloc(bytes(8192)).is_err()));
+    }
+}
+
+#[test]
+fn a_refused_reservation_and_a_sweep_ask_each_set_a_few_times() {
+    for source in [Source::Waiting, Source::Depots, Source::Ended] {
+        every_set_is_asked_a_few_times(source, |region, _| assert!(region.reserve(8192).is_err()));
+    }
+    every_set_is_asked_a_few_times(Source::Ended, |region, _| region.sweep());
+}
+
+/// A set that goes may be the one at which a walk would begin.
+#[test]
+fn sets_that_go_are_asked_no_more() {
+    every_set_is_asked_a_few_times(Source::Depots, |region, heap| {
+        for _ in 0..100 {
+            let (one, two) = (Heap::in_region(region), Heap::in_region(region));
+            for heap in [&one, &two] {
+                let block = heap.alloc(bytes(64)).expect("a block");
+                // SAFETY: live, with its layout.
+                unsafe { heap.free(block.cast(), bytes(64)) };
+            }
+            region.section(|section| _ = section.drain_any());
+            drop(two);
+            region.section(|section| _ = section.drain_any());
+            drop(one);
+        }
+        assert!(heap.alloc(bytes(8192)).is_err());
+    });
 }

@@ -59,11 +59,28 @@ enum TrimStep {
 }
 
 impl Region {
-    /// Returns free memory to the operating system, in address order, but for the first `keep_bytes` of it; gives the
-    /// bytes returned. Only free ranges of at least 64 KiB count.
+    /// Returns free memory to the operating system, in address order, except for the first `keep_bytes` of it. Returns
+    /// the bytes that were resident and are no longer; pages that were never touched do not count.
     ///
-    /// Takes the lock for a moment per 32 MiB; the system calls run outside it. Does nothing on memory of the caller's
-    /// or locked in memory. The addresses stay reserved; their pages are zero when next touched.
+    /// Only free ranges of at least 64 KiB are looked at. Takes the lock for a moment per 32 MiB; the system calls run
+    /// outside it. Does nothing on memory of the caller's or locked in memory. The addresses stay reserved; their pages
+    /// are zero when next touched.
+    ///
+    /// ```
+    /// use sharded_arena::{Heap, Region};
+    /// let region = Region::builder().capacity(64 << 20).huge_pages(false).build()?;
+    /// assert_eq!(region.trim(0), 0, "nothing was touched");
+    /// let heap = Heap::in_region(&region);
+    /// let layout = std::alloc::Layout::new::<[u8; 1 << 20]>();
+    /// let block = heap.alloc_zeroed(layout)?;
+    /// // SAFETY: the block is live, and this is its layout.
+    /// unsafe { heap.free(block.cast(), layout) };
+    /// # if cfg!(all(target_os = "linux", not(miri))) {
+    /// assert_eq!(region.trim(0), 1 << 20);
+    /// # }
+    /// assert_eq!(region.trim(0), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[expect(clippy::must_use_candidate, reason = "called for its effect")]
     pub fn trim(&self, keep_bytes: usize) -> usize {
         if !self.shared.mapping.can_trim() {

@@ -199,7 +199,7 @@ fn trim_keeps_the_quarantine() {
     let region = region(4 << 20);
     let heap = Heap::in_region(&region);
     let places = free_in_order(&heap, 4, 64 << 10);
-    assert_eq!(region.trim(0), (4 << 20) - (256 << 10));
+    assert_eq!(region.trim(0), 0, "what was touched waits, and is no longer resident");
     assert!(places.iter().all(|at| !is_readable(*at)));
     assert_eq!(region.stats().quarantined, 256 << 10);
     let snapshot = region.snapshot();

@@ -6,6 +6,8 @@ use std::ptr::NonNull;
 
 #[cfg(all(target_os = "linux", not(miri)))]
 use crate::support::{self, Random, assert_empty, churn, give, give_each, heap, layout, pages::resident, regrow, take};
+#[cfg(all(target_os = "linux", not(miri)))]
+use sharded_arena::{Arena, BumpRegion};
 use sharded_arena::{Heap, Region, RegionBuilder, RegionError};
 
 const MOST: usize = (64 << 30) - 4096;
@@ -193,9 +195,8 @@ fn trim_returns_touched_pages() {
         give(&heap, freed);
         heap.flush();
         assert_eq!(resident(&region), 17 << 20, "a free keeps the pages");
-        let freed_and_never_touched = region.stats().free;
-        assert_eq!(region.trim(28 << 20), freed_and_never_touched - (28 << 20), "all but what is to be kept");
-        assert_eq!(region.trim(0), freed_and_never_touched);
+        assert_eq!(region.trim(28 << 20), 3 << 20, "all but what is to be kept, which begins untouched");
+        assert_eq!(region.trim(0), 13 << 20);
         assert_eq!(resident(&region), 1 << 20, "what is live stays");
         kept.check();
         region.verify().expect("every byte is in one place");
@@ -208,6 +209,49 @@ fn trim_returns_touched_pages() {
         heap.flush();
         let _bytes = region.trim(0);
         assert_eq!((resident(&region), region.memory_usage()), (0, 0));
+    }
+}
+
+#[cfg(all(target_os = "linux", not(miri)))]
+#[test]
+fn trim_counts_only_resident_pages() {
+    let region = exact(64 << 20).build().expect("a region");
+    assert_eq!(region.trim(0), 0, "nothing was touched");
+    let (heap, mut arena) = (Heap::in_region(&region), Arena::in_region(&region));
+    for _ in 0..2 {
+        give(&heap, take(&heap, layout(8 << 20, 4_096)).expect("room"));
+        heap.flush();
+        assert_eq!((region.trim(0), region.trim(0)), (8 << 20, 0), "the second time it is gone");
+        arena.alloc_slice_fill_copy(8 << 20, 1_u8);
+        arena.reset();
+        let returned = arena.trim(0);
+        assert!((8 << 20..=(8 << 20) + (8 << 10)).contains(&returned), "{returned}");
+        assert_eq!((arena.trim(0), resident(&region)), (0, 0));
+    }
+}
+
+/// Where the system gives huge pages to all, residency would not be exact to the page.
+#[cfg(all(target_os = "linux", not(miri)))]
+#[test]
+fn huge_pages_are_declined_unless_wanted() {
+    use crate::support::pages::{flags, flags_at};
+    if !std::fs::exists("/sys/kernel/mm/transparent_hugepage").expect("sysfs") {
+        return;
+    }
+    let built = |builder: RegionBuilder| builder.build().expect("a region");
+    let builder = || Region::builder().capacity(8 << 20);
+    let small = [exact(8 << 20), exact(64 << 10), exact(8 << 20).guard_pages(true), builder().guard_pages(true)];
+    for region in small.map(built) {
+        assert!(flags(&region).contains(" nh"), "{region:?}: {}", flags(&region));
+    }
+    let default = Region::with_capacity(64 << 10).expect("a region");
+    assert!(flags(&default).contains(" nh"), "{default:?}");
+    for region in [builder(), builder().huge_pages(true), exact(64 << 10).huge_pages(true)].map(built) {
+        assert!(flags(&region).contains(" hg"), "{region:?}: {}", flags(&region));
+    }
+    let (arena, bump) = (Arena::new(), BumpRegion::with_capacity(64 << 10).expect("a region"));
+    for value in [arena.alloc(1_u8), bump.alloc(1_u8)] {
+        assert!(flags_at(value).contains(" nh"), "{}", flags_at(value));
     }
 }
 

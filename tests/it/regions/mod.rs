@@ -4,4 +4,5 @@ mod auto_traits;
 mod best_fit;
 mod errors;
 mod memory;
+mod pressure;
 mod wiping;

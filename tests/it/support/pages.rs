@@ -22,9 +22,14 @@ pub(crate) fn resident(region: &Region) -> usize {
     present(region).into_iter().filter(|present| *present).count() * PAGE
 }
 
-/// The system's flags of the mapping that a region's base lies in: `hg` huge pages, `lo` locked, and so on.
+/// The system's flags of the mapping that a region's base lies in: `hg` huge pages, `nh` none, `lo` locked, and so on.
 pub(crate) fn flags(region: &Region) -> String {
-    let at = region.base().addr().get();
+    flags_at(region.base().as_ptr())
+}
+
+/// The system's flags of the mapping that `address` lies in.
+pub(crate) fn flags_at(address: *const u8) -> String {
+    let at = address.addr();
     let covers = |line: &str| {
         let range = line.split_whitespace().next().and_then(|range| range.split_once('-'));
         let hex = |digits| usize::from_str_radix(digits, 16).ok();

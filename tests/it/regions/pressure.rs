@@ -1,0 +1,103 @@
+//! Pressure: when it begins and ends, seen by what threads then cache.
+
+use crate::support::{self, Block, give, give_each, layout, regrow, take, take_reserved};
+use sharded_arena::{AllocErrorKind, Arena, Heap, LocalHeap, Region, Scratch};
+
+/// Whether a thread caches a block that it frees.
+fn caches(heap: &Heap) -> bool {
+    give(heap, take(heap, layout(64, 8)).expect("room"));
+    let cached = heap.stats().leased > 0;
+    heap.flush();
+    cached
+}
+
+/// Takes blocks of 3,000 bytes until one is refused.
+fn fill(heap: &Heap) -> Vec<Block> {
+    let blocks = std::iter::from_fn(|| take(heap, layout(3_000, 8)).ok()).collect();
+    heap.flush();
+    blocks
+}
+
+#[test]
+fn refunds_end_pressure() {
+    for own in [false, true] {
+        let region = Region::with_capacity(1 << 20).expect("a region");
+        let heap =
+            Heap::builder().region(&region).limit(if own { 512 << 10 } else { 1 << 20 }).build().expect("a heap");
+        assert!(caches(&heap));
+        let mut blocks = fill(&heap);
+        // A block that goes and comes again changes nothing, nor do some more: that is hysteresis.
+        for some in [1, 1, 1, blocks.len() / 12] {
+            give_each(&heap, blocks.drain(..some));
+            assert!(!caches(&heap), "{some}");
+        }
+        give_each(&heap, blocks.drain(2..));
+        heap.flush();
+        assert!(region.memory_usage() < 20 << 10);
+        assert!(caches(&heap), "own limit: {own}");
+        let arena = Arena::in_region(&region);
+        arena.alloc(1_u8);
+        assert!(region.stats().leased > 0, "it has a chunk");
+        give_each(&heap, blocks);
+    }
+}
+
+#[test]
+fn dropped_reservations_end_pressure() {
+    let region = Region::with_capacity(1 << 20).expect("a region");
+    let heap = Heap::in_region(&region);
+    let reserved = region.reserve(1 << 20).expect("nothing is used");
+    assert!(take(&heap, layout(64, 8)).is_err());
+    drop(reserved);
+    assert!(caches(&heap));
+}
+
+/// Nothing that is freed would help such a request.
+#[test]
+fn unplaceable_requests_drain_no_cache() {
+    let region = Region::with_capacity(1 << 20).expect("a region");
+    let (heap, hostile, arena) = (Heap::in_region(&region), Heap::in_region(&region), Arena::in_region(&region));
+    let scratch = Scratch::in_region(&region);
+    let local: LocalHeap<'_> = hostile.local();
+    arena.alloc(1_u8);
+    scratch.alloc(1_u8);
+    let mut reserved = region.reserve(1_000).expect("room");
+    let mut long = take(&hostile, layout(50_000, 16)).expect("room");
+    give(&heap, take(&heap, layout(64, 8)).expect("room"));
+    let figures = || (region.stats(), heap.stats(), arena.stats());
+    let before = figures();
+    assert!(before.0.leased > 0 && before.1.leased > 0);
+    for shift in [33, 34, 35, 36, 40, 46, 62] {
+        let layout = support::layout(16, 1 << shift);
+        let mut errors = vec![
+            hostile.alloc(layout).expect_err("a heap"),
+            local.alloc(layout).expect_err("a local"),
+            arena.try_alloc_layout(layout).expect_err("an arena"),
+            scratch.try_alloc_layout(layout).expect_err("a scratch stack"),
+        ];
+        errors.push(take_reserved(&hostile, &mut reserved, layout).expect_err("a reservation"));
+        for error in errors {
+            assert_eq!((error.kind, error.requested, error.align), (AllocErrorKind::Unplaceable, 16, 1 << shift));
+            assert_eq!((error.usage, error.limit), (before.0.usage, before.0.limit), "{error}");
+            assert!(error.to_string().contains("lower the alignment"), "{error}");
+        }
+        assert!(regrow(&hostile, &mut long, support::layout(60_000, 1 << shift)).is_err());
+        assert_eq!(figures(), before);
+    }
+    give(&hostile, long);
+    assert!(caches(&heap), "there is no pressure");
+    // As much alignment as the region has addresses for is served, whatever its base.
+    let aligned = (0..40).map(|shift| take(&heap, layout(16, 1 << shift)));
+    aligned.flatten().for_each(|block| give(&heap, block));
+    give(&heap, take(&heap, layout(16, 256 << 10)).expect("three such places or four"));
+}
+
+#[test]
+fn long_blocks_without_a_place_refused() {
+    let region = Region::with_capacity(1 << 20).expect("a region");
+    let heap = Heap::in_region(&region);
+    // The highest multiple of 512 KiB is too near to the end, or exactly at it.
+    let error = take(&heap, layout((1 << 20) - 16, 512 << 10)).err();
+    let is_aligned = region.base().addr().get().is_multiple_of(512 << 10);
+    assert_eq!(error.map(|error| error.kind), (!is_aligned).then_some(AllocErrorKind::Unplaceable));
+}
