@@ -113,7 +113,7 @@ impl Scratch {
 
     /// The place to which [`rewind`](Self::rewind) goes back. Takes no memory.
     pub fn checkpoint(&self) -> Checkpoint {
-        self.timeline.checkpoint(self.stack.mark())
+        self.timeline.checkpoint(self.stack.mark(true))
     }
 
     /// Frees all that was allocated since `to`, which stays valid; later checkpoints do not.
