@@ -68,8 +68,8 @@ impl Stack {
     #[inline]
     pub(super) fn rewind(&self, mark: Mark) {
         self.shard.enter();
-        let Mark { chunk, cursor, .. } = self.last.get();
-        let buried = if (chunk, cursor) == (mark.chunk, mark.cursor) { self.buried.get() } else { 0 };
+        let same = self.last.get().is_place_of(mark);
+        let buried = if same { self.buried.get() } else { 0 };
         self.buried.set(buried);
         self.last.set(mark);
         let mark = Mark { live: mark.live.wrapping_sub(buried), ..mark };

@@ -8,9 +8,9 @@
 //!   page.
 //! - INV-scratch.stack-2: a mark's chunk and its head are on the list, and the chunk begins at or below the mark's
 //!   cursor, until a rewind to an earlier mark. A checkpoint may be taken while a block is being made (its closure has
-//!   the stack), so a block that is older than the last mark keeps its room when it is given back: the cursor does not
-//!   rise above the mark, and an extent stays on the list. A scope is entered with the stack exclusively, so no block
-//!   older than it can be given back before it ends.
+//!   the stack), so a block that is older than the last mark keeps its room when it is given back, or moves to grow:
+//!   the cursor does not rise above the mark, and an extent stays on the list. A scope is entered with the stack
+//!   exclusively, so no block older than it can be given back before it ends.
 //! - INV-scratch.stack-3: `held = 16 × Σ len` of the list and the spare, part of the arena's `stacks`.
 //!
 //! The spare is the last chunk that a rewind left: a scope that needs one chunk more again and again takes it without
@@ -49,6 +49,13 @@ pub(super) struct Mark {
     pub(super) live: u64,
     /// Whether blocks may be in the making, which are older than the mark.
     pub(super) beside: bool,
+}
+
+impl Mark {
+    /// Whether `other` is the same place.
+    pub(super) fn is_place_of(self, other: Self) -> bool {
+        (self.head, self.chunk, self.cursor) == (other.head, other.chunk, other.cursor)
+    }
 }
 
 /// How old a block is beside the last mark.
@@ -241,10 +248,11 @@ unsafe impl Blocks for &Stack {
 
     #[inline]
     unsafe fn resize_in_place(self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
-        // What a shrinking block leaves would be free, unfilled, or above a mark.
+        // A block older than the mark stays above it, at whose cursor it may begin. What a shrinking block leaves would
+        // be free, unfilled, or above a mark.
         let shrinks = new.size() < old.size();
         let is_younger = self.age(ptr) == Age::Younger;
-        let may_move = !shrinks || (self.wipe.get().is_none() && is_younger);
+        let may_move = is_younger && !(shrinks && self.wipe.get().is_some());
         // SAFETY: the caller's contract.
         let moved = if may_move { unsafe { self.shard.resize(ptr, old, new) } } else { None };
         let stays = moved.is_none() && new.size() <= old.size() && ptr.addr().get().is_multiple_of(new.align());
