@@ -27,8 +27,9 @@ use crate::base::size_class::GRANULE_BYTES;
 use crate::bump::blocks::Blocks;
 use crate::memory::table::Zeroable;
 use crate::region::shards::OwnedShard;
-use crate::region::{Section, Wipe};
+use crate::region::{Section, ShardSet, Wipe};
 use crate::sync::{Arc, Relaxed};
+use crate::thread;
 
 use super::super::alone::bytes;
 use super::super::extents::List;
@@ -124,7 +125,11 @@ impl Stack {
         {
             return Ok(block);
         }
-        let mut own = |section: &mut Section<'_>| self.give_back_own(body, section);
+        // The thread's chunk in the same arena: under the arena's own limit the region asks no other for what is idle.
+        let owner = thread::owner();
+        let mut own = |section: &mut Section<'_>| {
+            self.give_back_own(body, section) || owner.is_some_and(|owner| body.drain_owned(section, owner))
+        };
         let extent = body.take_alone(layout, &mut own)?;
         self.extents.link(body.memory, extent.end(), layout.size());
         self.hold(body, bytes(extent));
