@@ -51,12 +51,22 @@ unsafe impl Blocks for At<'_> {
                 self.count(new.size(), old.size());
                 // SAFETY: the caller's block, of which it uses the first bytes only.
                 unsafe { wipe.fill_left(ptr, old.size(), ptr, new.size()) };
+                // SAFETY: as above.
+                unsafe { self.shrink_alone(ptr, old, new) };
                 ptr
             });
         }
         // SAFETY: the caller's contract.
         let mut block = unsafe { self.shard.resize(ptr, old, new) };
         if block.is_none() {
+            if new.size() < old.size()
+                && ptr.addr().get().is_multiple_of(new.align())
+                // SAFETY: the caller's block, which stays, and of which it uses the first bytes only.
+                && unsafe { self.shrink_alone(ptr, old, new) }
+            {
+                self.count(new.size(), old.size());
+                return Some(ptr);
+            }
             // SAFETY: the caller's contract.
             block = self.arena.inner().made().and_then(|body| unsafe { body.resize_shared(ptr, old, new) });
             if block.is_some() {
@@ -83,11 +93,15 @@ unsafe impl Blocks for At<'_> {
             return;
         }
         if let Some(body) = self.arena.inner().made() {
-            let offset = body.memory.offset_at(ptr.addr().get());
-            body.shared.shift(offset, offset + layout.size());
             if self.shard.is_none() {
                 body.count_outside(0, layout.size());
             }
+            // SAFETY: the caller's block, which it uses no more.
+            if unsafe { body.free_alone(ptr, layout.size()) } {
+                return;
+            }
+            let offset = body.memory.offset_at(ptr.addr().get());
+            body.shared.shift(offset, offset + layout.size());
         }
     }
 
@@ -100,6 +114,15 @@ impl At<'_> {
     /// What the region fills freed memory with, if it does.
     fn wiping(self) -> Option<Wipe> {
         self.arena.inner().made().and_then(|body| body.region.wipe())
+    }
+
+    /// Gives back what a shrinking block has no need of any more, if it is alone; `false` if it is not.
+    ///
+    /// # Safety
+    /// The block at `ptr`, of `old`, is the caller's, and becomes one of `new` where it is.
+    unsafe fn shrink_alone(self, ptr: NonNull<u8>, old: Layout, new: Layout) -> bool {
+        // SAFETY: this function's contract.
+        self.arena.inner().made().is_some_and(|body| unsafe { body.shrink_alone(ptr, old.size(), new.size()) })
     }
 
     /// Counts bytes handed out and taken back.

@@ -62,8 +62,10 @@ pub(crate) struct Body {
     /// On lines of their own, away from what every refill reads.
     pub(super) shared: CachePadded<SharedChunk>,
     pub(super) outside: CachePadded<Outside>,
-    /// All extents but those of scratch stacks.
+    /// All chunks but those of scratch stacks.
     pub(super) extents: List,
+    /// The extents of blocks alone, but for those of scratch stacks.
+    pub(super) alone: List,
     links: Links,
 }
 
@@ -170,6 +172,7 @@ impl Body {
             shared: CachePadded::default(),
             outside: CachePadded::default(),
             extents: List::default(),
+            alone: List::default(),
             links: Links::default(),
             region,
         })

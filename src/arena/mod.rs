@@ -1,8 +1,9 @@
 //! `Arena`: bump allocation from any thread through one `&Arena`, freed all at once.
 //!
 //! One request walks through the files like this: the thread's shard (`inner.rs`, `thread/`), a bump in its chunk
-//! (`shard.rs`); no room there: a new chunk, the shared one (`shared.rs`) or an extent of its own (`refill.rs`).
-//! `extents.rs` is the list of all that was taken, `handle.rs` is the arena through one shard, and the handle that
+//! (`shard.rs`); no room there: a new chunk, the shared one (`shared.rs`, `refill.rs`) or an extent of its own
+//! (`alone.rs`).
+//! `extents.rs` has the lists of all that was taken, `handle.rs` is the arena through one shard, and the handle that
 //! skips the lookup, `drops.rs` keeps values that have destructors to run, `release.rs` gives back. `allocator.rs`
 //! speaks allocator-api2, `idle.rs` is the arena as its region sees it. `scratch/` is one thread's arena with stages,
 //! and `recycle.rs` lends them.
@@ -20,6 +21,7 @@ use crate::region::shards::{Id, Shards};
 use crate::sync::{Arc, OnceLock};
 
 mod allocator;
+mod alone;
 mod builder;
 mod drops;
 mod extents;
@@ -52,7 +54,9 @@ use shard::Shard;
 /// [`Allocator`](allocator_api2::alloc::Allocator), whose collections may be dropped on any thread.
 ///
 /// Values are **not dropped**, except those of [`alloc_dropped`](Self::alloc_dropped) and of
-/// [`boxed::Box`](crate::boxed::Box). A block freed through the allocator is reused only if it is its chunk's last.
+/// [`boxed::Box`](crate::boxed::Box). A block freed through the allocator, or left by an initialiser that failed, is
+/// reused if it is its chunk's last. One longer than a quarter of a chunk, and any that was made under pressure, has
+/// memory of its own, which goes back to the region whenever the block is freed or shrinks, under one lock.
 ///
 /// ```
 /// use sharded_arena::Arena;

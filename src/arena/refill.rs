@@ -8,8 +8,8 @@
 //! A chunk is 1/16 of what its shard has taken since the last reset, so that what it leaves idle is small beside what
 //! it serves; after a reset as long as what the shard took before it, so that a second round hardly comes here. Never
 //! more than the shard may hold idle. A request above a quarter of the chunk gets an extent of its own and leaves the
-//! chunk as it is. Without a lease, or without a shard, a thread bumps through the shared chunk; under pressure every
-//! request gets an extent of its own.
+//! chunk as it is (`alone.rs`). Without a lease, or without a shard, a thread bumps through the shared chunk; under
+//! pressure every request gets an extent of its own.
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
@@ -17,7 +17,7 @@ use core::ptr::NonNull;
 use crate::base::error::AllocError;
 use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
-use crate::region::{GiveBackOwn, Section, Wanted};
+use crate::region::Section;
 
 use super::extents::{List, NODE_BYTES};
 use super::inner::{Body, LEAST_CHUNK_BYTES};
@@ -63,7 +63,7 @@ impl Body {
             return Ok(block);
         }
         let mut own = |section: &mut Section<'_>| self.retire(section, shard);
-        let block = self.exact(&self.extents, layout, &mut own)?.1;
+        let block = self.alloc_alone(layout, &mut own)?;
         shard.count(layout.size(), 0);
         Ok(block)
     }
@@ -72,7 +72,7 @@ impl Body {
     pub(super) fn alloc_outside(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         let pressed = self.budget.pressure_with(self.region.budget()).on;
         let shared = if pressed { None } else { self.take_shared(layout) };
-        let block = if let Some(block) = shared { block } else { self.exact(&self.extents, layout, &mut |_| false)?.1 };
+        let block = if let Some(block) = shared { block } else { self.alloc_alone(layout, &mut |_| false)? };
         self.count_outside(layout.size(), 0);
         Ok(block)
     }
@@ -196,7 +196,7 @@ impl Body {
         true
     }
 
-    // ---- the shared chunk, and extents of one block ---------------------------------------------------------------
+    // ---- the shared chunk -----------------------------------------------------------------------------------------
 
     /// A block from the shared chunk, which is replaced when it is exhausted.
     fn take_shared(&self, layout: Layout) -> Option<NonNull<u8>> {
@@ -230,24 +230,5 @@ impl Body {
             });
             taken?;
         }
-    }
-
-    /// An extent for `layout` alone, put on `list`, and its first byte.
-    pub(super) fn exact(
-        &self,
-        list: &List,
-        layout: Layout,
-        own: GiveBackOwn<'_>,
-    ) -> Result<(Extent, NonNull<u8>), AllocError> {
-        let wanted = layout.size().checked_add(NODE_BYTES).and_then(|bytes| Wanted::new(bytes, layout));
-        let Some(wanted) = wanted.filter(|_| layout.size() <= self.region.capacity()) else {
-            return Err(self.region.section(|section| section.refuse_outright(&self.budget, layout)));
-        };
-        let mut next = 0;
-        let took = |_: &mut Section<'_>, granule: u32| next = list.push(granule + wanted.len);
-        let granule = self.region.take_or_refuse(self, wanted, own, took)?;
-        let extent = Extent::new(granule, wanted.len);
-        self.memory.write_node(extent, next);
-        Ok((extent, self.memory.granule(granule)))
     }
 }

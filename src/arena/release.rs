@@ -9,6 +9,7 @@ use crate::region::Section;
 use crate::region::shards::OwnedShard;
 use crate::sync::Relaxed;
 
+use super::extents::List;
 use super::inner::Body;
 use super::shard::Shard;
 
@@ -25,7 +26,8 @@ impl Body {
         });
         self.outside.allocated.reset();
         self.outside.freed.reset();
-        self.keep_extents(|end, _| self.memory.is_kept(end));
+        self.keep_extents(&self.extents, |end, _| self.memory.is_kept(end));
+        self.keep_extents(&self.alone, |_, _| false);
         self.region.end_lease(&self.budget, ended);
     }
 
@@ -55,14 +57,14 @@ impl Body {
         0
     }
 
-    /// Gives back all extents of the list but those for which `keep` says so, told where they end.
-    fn keep_extents(&self, keep: impl Fn(u32, Extent) -> bool) {
-        let (mut at, mut returns) = (self.extents.take(), self.region.returns(&self.budget));
+    /// Gives back all extents of `list` but those chunks for which `keep` says so, told where they end.
+    fn keep_extents(&self, list: &List, keep: impl Fn(u32, Extent) -> bool) {
+        let (mut at, mut returns) = (list.take(), self.region.returns(&self.budget));
         while at != 0 {
             let (extent, next) = self.memory.read_node(at);
             if keep(at, extent) {
                 self.memory.set_kept(at, false);
-                self.memory.set_next(at, self.extents.push(at));
+                self.memory.set_next(at, list.push(at));
             } else {
                 // SAFETY: all callers have the arena exclusively; the node was just read.
                 unsafe { self.region.wipe_extent(extent) };
@@ -83,13 +85,24 @@ impl Body {
             self.retire_shared(section);
         });
         // A chunk that nothing was taken from is its node alone now.
-        self.keep_extents(|_, extent| extent.len > 1);
+        self.keep_extents(&self.extents, |_, extent| extent.len > 1);
         self.region.trim(keep_bytes)
     }
 
-    /// Proves that the extents of the list and of the scratch stacks are all that the arena has taken.
+    /// Proves that the extents of the lists and of the scratch stacks are all that the arena has taken.
     pub(super) fn verify(&self) -> Result<(), VerifyError> {
-        let (mut at, mut sum) = (self.extents.head(), self.outside.stacks.load(Relaxed));
+        let stacks = self.outside.stacks.load(Relaxed);
+        let sum = stacks + self.verify_list(&self.extents)? + self.verify_list(&self.alone)?;
+        let found = self.budget.usage();
+        if sum == found {
+            return Ok(());
+        }
+        Err(VerifyError { what: "an arena's usage is the sum of its extents", offset: 0, expected: sum, found })
+    }
+
+    /// Proves that the extents of `list` are live; returns their bytes.
+    fn verify_list(&self, list: &List) -> Result<usize, VerifyError> {
+        let (mut at, mut sum) = (list.head(), 0);
         while at != 0 {
             let (extent, next) = self.memory.read_node(at);
             let offset = extent.offset as usize * GRANULE_BYTES;
@@ -101,10 +114,6 @@ impl Body {
             sum += extent.len as usize * GRANULE_BYTES;
             at = next;
         }
-        let found = self.budget.usage();
-        if sum == found {
-            return Ok(());
-        }
-        Err(VerifyError { what: "an arena's usage is the sum of its extents", offset: 0, expected: sum, found })
+        Ok(sum)
     }
 }

@@ -6,6 +6,7 @@ mod support;
 
 mod allocator;
 mod blocks;
+mod checkpoints;
 mod failing;
 mod interner;
 #[cfg(all(unix, not(miri)))]

@@ -111,9 +111,14 @@ impl Scratch {
         scope::stage(&self.stack, f)
     }
 
-    /// The place to which [`rewind`](Self::rewind) goes back. Takes no memory.
+    /// Returns the place to which [`rewind`](Self::rewind) goes back. Takes no memory.
+    ///
+    /// The stack remembers which checkpoints rewinds have undone: 16 bytes for each rewind that leaves later ones
+    /// behind, until a rewind to an earlier one or a reset, and 1 MiB at most. After 1,024 such rewinds a checkpoint at
+    /// the place of the one before it is the same checkpoint. After 65,536, those taken between the newer half of the
+    /// rewinds are called `OutOfOrder`; older ones, and those taken since, still hold.
     pub fn checkpoint(&self) -> Checkpoint {
-        self.timeline.checkpoint(self.stack.mark())
+        self.timeline.checkpoint(self.stack.mark(true))
     }
 
     /// Frees all that was allocated since `to`, which stays valid; later checkpoints do not.

@@ -3,43 +3,73 @@
 
 use core::ptr::NonNull;
 
+use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
 use crate::region::shards::OwnedShard;
 
+use super::super::alone::bytes;
 use super::super::inner::Body;
-use super::stack::{Mark, Stack, bytes};
+use super::stack::{Age, Mark, Stack};
+
+/// Extents that are looked at to find out how old a block is.
+const MOST_LOOKED_AT: usize = 64;
 
 impl Stack {
-    /// The place now.
-    pub(super) fn mark(&self) -> Mark {
+    /// The place now; `beside` says whether blocks may be in the making.
+    pub(super) fn mark(&self, beside: bool) -> Mark {
         let (start, room) = self.shard.room();
         let (head, chunk) = (self.extents.head(), self.shard.chunk_end());
-        let mark = Mark { head, chunk, cursor: start + room, live: self.live() };
+        let mark = Mark { head, chunk, cursor: start + room, live: self.live(), beside };
         self.last.set(mark);
         self.buried.set(0);
         mark
     }
 
-    /// Whether the block at `ptr` is older than the last mark, and in the current chunk.
-    pub(super) fn is_below_mark(&self, ptr: NonNull<u8>) -> bool {
-        let Mark { chunk, cursor, .. } = self.last.get();
-        let Some((body, end)) = self.inner.made().zip(chunk.filter(|end| Some(*end) == self.shard.chunk_end())) else {
-            return false;
-        };
-        (cursor..body.memory.top(end).addr().get()).contains(&ptr.addr().get())
+    /// How old the block at `ptr`, which its holder resizes or gives back, is beside the last mark.
+    pub(super) fn age(&self, ptr: NonNull<u8>) -> Age {
+        let (mark, address) = (self.last.get(), ptr.addr().get());
+        let Some(body) = self.inner.made().filter(|_| mark.head != 0) else { return Age::Younger };
+        let top = |end| body.memory.top(end).addr().get();
+        if mark.chunk.is_some_and(|end| (mark.cursor..top(end)).contains(&address)) {
+            return Age::Older;
+        }
+        let (start, room) = self.shard.room();
+        let in_chunk = self.shard.chunk_end().is_some_and(|end| (start + room..top(end)).contains(&address));
+        if in_chunk || !mark.beside { Age::Younger } else { self.age_by_list(body, mark, address) }
+    }
+
+    /// The age of a block at `address` beside `mark`, the last one, that is neither in the current chunk nor in the
+    /// older part of the mark's.
+    #[cold]
+    fn age_by_list(&self, body: &Body, mark: Mark, address: usize) -> Age {
+        let begin = |extent: Extent| body.memory.granule(extent.offset).addr().get();
+        let mut at = self.extents.head();
+        for _ in 0..MOST_LOOKED_AT {
+            if at == mark.head {
+                let of_chunk = |end| begin(body.memory.read_node(end).0)..mark.cursor;
+                let since = mark.chunk.is_some_and(|end| of_chunk(end).contains(&address));
+                return if since { Age::Younger } else { Age::Older };
+            }
+            let (extent, next) = body.memory.read_node(at);
+            if (begin(extent)..begin(extent) + bytes(extent)).contains(&address) {
+                return Age::Younger;
+            }
+            at = next;
+        }
+        Age::Unknown
     }
 
     /// The place before anything was taken.
     pub(super) fn bottom() -> Mark {
-        Mark { head: 0, chunk: None, cursor: 0, live: 0 }
+        Mark { head: 0, chunk: None, cursor: 0, live: 0, beside: false }
     }
 
     /// Gives back all that was taken since `mark`, which is a place of this stack (INV-scratch.stack-2).
     #[inline]
     pub(super) fn rewind(&self, mark: Mark) {
         self.shard.enter();
-        let Mark { chunk, cursor, .. } = self.last.get();
-        let buried = if (chunk, cursor) == (mark.chunk, mark.cursor) { self.buried.get() } else { 0 };
+        let same = self.last.get().is_place_of(mark);
+        let buried = if same { self.buried.get() } else { 0 };
         self.buried.set(buried);
         self.last.set(mark);
         let mark = Mark { live: mark.live.wrapping_sub(buried), ..mark };
@@ -114,6 +144,9 @@ impl Stack {
         let (mut at, mut spared) = (self.extents.head(), false);
         while at != head {
             let (extent, next) = body.memory.read_node(at);
+            if body.memory.is_alone(at) {
+                self.extents.forget_one();
+            }
             let longer = self.spare.get().is_none_or(|present| present.len < extent.len);
             if Some(at) == spare && longer && body.region.keeps_freed() {
                 if self.spare.get().is_some() {
@@ -129,7 +162,7 @@ impl Stack {
             }
             at = next;
         }
-        self.extents.rewind(head);
+        self.extents.rewind(body.memory, head);
         spared
     }
 }

@@ -75,7 +75,7 @@ impl<'s, Outside> Scope<'s, Outside> {
 
 /// Goes back to where `stack` is now when it is dropped, also if that is by a panic.
 fn undo(stack: &Stack) -> Then<Mark, impl FnMut(&mut Mark)> {
-    Then(stack.mark(), |mark| stack.rewind(*mark))
+    Then(stack.mark(false), |mark| stack.rewind(*mark))
 }
 
 /// Runs `f` with a scope on `stack`, which the caller has exclusively.

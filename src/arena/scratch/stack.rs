@@ -6,9 +6,11 @@
 //! - INV-scratch.stack-1: the current chunk is leased, in its length or at least as far as it is idle; the spare one in
 //!   its length. No other extent of the list has idle bytes, but for less than a granule, in guard mode less than a
 //!   page.
-//! - INV-scratch.stack-2: a mark's chunk is on the list, and begins at or below the mark's cursor, until a rewind to an
-//!   earlier mark. A mark may be taken while a block is being made (its closure has the stack), so a block that is
-//!   older than the last mark keeps its room when it is given back: the cursor does not rise above the mark.
+//! - INV-scratch.stack-2: a mark's chunk and its head are on the list, and the chunk begins at or below the mark's
+//!   cursor, until a rewind to an earlier mark. A checkpoint may be taken while a block is being made (its closure has
+//!   the stack), so a block that is older than the last mark keeps its room when it is given back, or moves to grow:
+//!   the cursor does not rise above the mark, and an extent stays on the list. A scope is entered with the stack
+//!   exclusively, so no block older than it can be given back before it ends.
 //! - INV-scratch.stack-3: `held = 16 × Σ len` of the list and the spare, part of the arena's `stacks`.
 //!
 //! The spare is the last chunk that a rewind left: a scope that needs one chunk more again and again takes it without
@@ -25,9 +27,11 @@ use crate::base::size_class::GRANULE_BYTES;
 use crate::bump::blocks::Blocks;
 use crate::memory::table::Zeroable;
 use crate::region::shards::OwnedShard;
-use crate::region::{Section, Wipe};
+use crate::region::{Section, ShardSet, Wipe};
 use crate::sync::{Arc, Relaxed};
+use crate::thread;
 
+use super::super::alone::bytes;
 use super::super::extents::List;
 use super::super::inner::{Body, Inner};
 use super::super::refill::{Taken, most_of, need};
@@ -44,6 +48,24 @@ pub(super) struct Mark {
     pub(super) cursor: usize,
     /// Bytes in blocks, as they were asked for.
     pub(super) live: u64,
+    /// Whether blocks may be in the making, which are older than the mark.
+    pub(super) beside: bool,
+}
+
+impl Mark {
+    /// Whether `other` is the same place.
+    pub(super) fn is_place_of(self, other: Self) -> bool {
+        (self.head, self.chunk, self.cursor) == (other.head, other.chunk, other.cursor)
+    }
+}
+
+/// How old a block is beside the last mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Age {
+    Younger,
+    Older,
+    /// Too much was taken since the mark to find out.
+    Unknown,
 }
 
 /// See the module's header.
@@ -60,10 +82,6 @@ pub(super) struct Stack {
     pub(super) last: Cell<Mark>,
     /// Bytes of blocks older than that place which were given back since: their room stays in use.
     pub(super) buried: Cell<u64>,
-}
-
-pub(super) fn bytes(extent: Extent) -> usize {
-    extent.len as usize * GRANULE_BYTES
 }
 
 impl Stack {
@@ -107,11 +125,16 @@ impl Stack {
         {
             return Ok(block);
         }
-        let mut own = |section: &mut Section<'_>| self.give_back_own(body, section);
-        let (extent, block) = body.exact(&self.extents, layout, &mut own)?;
+        // The thread's chunk in the same arena: under the arena's own limit the region asks no other for what is idle.
+        let owner = thread::owner();
+        let mut own = |section: &mut Section<'_>| {
+            self.give_back_own(body, section) || owner.is_some_and(|owner| body.drain_owned(section, owner))
+        };
+        let extent = body.take_alone(layout, &mut own)?;
+        self.extents.link(body.memory, extent.end(), layout.size());
         self.hold(body, bytes(extent));
         self.shard.count(layout.size(), 0);
-        Ok(block)
+        Ok(body.memory.granule(extent.offset))
     }
 
     /// A block from the spare chunk or a new one.
@@ -126,7 +149,7 @@ impl Stack {
             if former > 0 {
                 body.region.end_lease(&body.budget, former);
             }
-            body.memory.write_node(spare, self.extents.push(spare.end()));
+            body.memory.write_linked(spare, self.extents.push(spare.end()));
             self.open(body, spare, bytes(spare));
             return self.shard.bump(layout);
         }
@@ -143,7 +166,7 @@ impl Stack {
             body.end_excess_lease(lease, taken.extent);
             Some(taken)
         })?;
-        body.memory.write_node(extent, next);
+        body.memory.write_linked(extent, next);
         self.hold(body, bytes(extent));
         self.open(body, extent, bytes(extent));
         self.shard.bump(layout)
@@ -195,6 +218,13 @@ impl Stack {
         }
     }
 
+    /// Counts what `give_back` gives back of a block of `size` bytes that may be alone.
+    fn give_back_of(&self, size: usize, give_back: impl FnOnce(&Body) -> usize) {
+        if let Some(body) = self.inner.made().filter(|_| self.extents.may_have(size)) {
+            self.release(body, give_back(body));
+        }
+    }
+
     fn hold(&self, body: &Body, bytes: usize) {
         self.held.set(self.held() + bytes);
         body.outside.stacks.fetch_add(bytes, Relaxed);
@@ -223,9 +253,11 @@ unsafe impl Blocks for &Stack {
 
     #[inline]
     unsafe fn resize_in_place(self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
-        // What a shrinking block leaves would be free, unfilled, or above a mark.
+        // A block older than the mark stays above it, at whose cursor it may begin. What a shrinking block leaves would
+        // be free, unfilled, or above a mark.
         let shrinks = new.size() < old.size();
-        let may_move = !shrinks || (self.wipe.get().is_none() && !self.is_below_mark(ptr));
+        let is_younger = self.age(ptr) == Age::Younger;
+        let may_move = is_younger && !(shrinks && self.wipe.get().is_some());
         // SAFETY: the caller's contract.
         let moved = if may_move { unsafe { self.shard.resize(ptr, old, new) } } else { None };
         let stays = moved.is_none() && new.size() <= old.size() && ptr.addr().get().is_multiple_of(new.align());
@@ -238,6 +270,12 @@ unsafe impl Blocks for &Stack {
             // between it and the one before it nothing is anybody's.
             unsafe { wipe.fill_left(ptr, old.size(), to, new.size()) };
         }
+        if stays && shrinks && is_younger {
+            // SAFETY: the caller's block, which stays, and of which it uses the first bytes only.
+            self.give_back_of(old.size(), |body| unsafe {
+                body.shrink_listed(&self.extents, ptr, new.size()).unwrap_or(0)
+            });
+        }
         block
     }
 
@@ -247,11 +285,16 @@ unsafe impl Blocks for &Stack {
             // SAFETY: the caller's block, which it uses no more.
             unsafe { wipe.fill(ptr.as_ptr(), layout.size()) };
         }
-        if self.is_below_mark(ptr) {
-            self.buried.set(self.buried.get() + layout.size() as u64);
-            self.shard.count(0, layout.size());
-        } else {
-            self.shard.free(ptr, layout);
+        let size = layout.size();
+        match self.age(ptr) {
+            Age::Younger if self.shard.free(ptr, layout) => {}
+            // SAFETY: the caller's block, which it uses no more.
+            Age::Younger => self.give_back_of(size, |body| unsafe { body.free_listed(&self.extents, ptr, size) }),
+            Age::Older => {
+                self.buried.set(self.buried.get() + size as u64);
+                self.shard.count(0, size);
+            }
+            Age::Unknown => self.shard.count(0, size),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use sharded_arena::{Checkpoint, Heap, Region, Scratch};
 
@@ -112,5 +113,85 @@ fn checkpoint_in_display_is_valid() {
         go_back(&region, |scratch, place| {
             assert_eq!(scratch.alloc_fmt(format_args!("{}", Marks(scratch, place))).len(), 1501);
         });
+    }
+}
+
+/// Numbers, whose iterator takes a checkpoint at `marked` and panics at `failed`: their block grows before and between.
+fn growing<'a>(
+    scratch: &'a Scratch,
+    place: &'a Cell<Option<Checkpoint>>,
+    marked: u64,
+    failed: u64,
+) -> impl Iterator<Item = u64> + 'a {
+    let mut count = 0;
+    std::iter::from_fn(move || {
+        if count == marked {
+            place.set(Some(scratch.checkpoint()));
+        }
+        if count == failed {
+            resume_unwind(Box::new(()));
+        }
+        count += 1;
+        Some(count)
+    })
+}
+
+/// Blocks that grow after the checkpoint: in their chunk, into another, out of it, from one extent to the next.
+const GROWN: [(u64, u64); 8] =
+    [(3, 12), (3, 100), (3, 1_000), (100, 300), (100, 5_000), (500, 2_000), (1_500, 9_000), (0, 20)];
+
+#[test]
+fn checkpoint_in_growing_block_is_valid() {
+    for region in regions() {
+        for (marked, failed) in GROWN {
+            go_back(&region, |scratch, place| {
+                let panicked = catch_unwind(AssertUnwindSafe(|| {
+                    scratch.alloc_from_iter(growing(scratch, place, marked, failed)).len()
+                }));
+                assert!(panicked.is_err());
+            });
+        }
+    }
+}
+
+#[test]
+fn live_bytes_exclude_the_grown_block() {
+    for before in [1, 3_900, 20_000] {
+        for (marked, failed) in GROWN {
+            let mut scratch = Scratch::new();
+            scratch.alloc_slice_fill_copy(before, 0u8);
+            let place = Cell::new(None);
+            let make = || scratch.alloc_from_iter(growing(&scratch, &place, marked, failed)).len();
+            assert!(catch_unwind(AssertUnwindSafe(make)).is_err());
+            assert_eq!(scratch.live_bytes(), before, "failed at {failed}");
+            scratch.alloc([1u8; 100]);
+            for _ in 0..2 {
+                scratch.rewind(place.get().expect("taken")).expect("of this stack");
+                assert_eq!(scratch.live_bytes(), before, "marked at {marked}, failed at {failed}");
+            }
+        }
+    }
+}
+
+/// The chunk has little room left when the block fails: the next request leaves it, and its free part goes back.
+#[test]
+fn rewind_into_left_chunk_is_valid() {
+    for region in regions() {
+        for before in 25..40 {
+            let mut scratch = Scratch::in_region(&region);
+            for _ in 0..before {
+                scratch.alloc([0u8; 100]);
+            }
+            let place = Cell::new(None);
+            let make = || scratch.alloc_from_iter(growing(&scratch, &place, 3, 12)).len();
+            assert!(catch_unwind(AssertUnwindSafe(make)).is_err());
+            for _ in 0..2 {
+                scratch.alloc([1u8; 1_000]);
+                scratch.alloc([1u8; 1_000]);
+                scratch.rewind(place.get().expect("taken")).expect("of this stack");
+                assert_eq!(scratch.live_bytes(), 100 * before);
+                region.verify().expect("every byte is in one place");
+            }
+        }
     }
 }

@@ -136,6 +136,23 @@ fn idle_memory_of_thread_is_reclaimed() {
     asks_for_the_rest(&scratch, &region, 2 * in_chunk(8), "the chunks of an arena and a stack, and a spare one");
 }
 
+/// Whichever limit is in the way: the arena's own, or the region's.
+#[test]
+fn stack_reclaims_its_threads_chunk() {
+    for (capacity, limit) in [(1 << 20, 64 << 10), (64 << 10, usize::MAX)] {
+        let region = Region::with_capacity(capacity).expect("a region");
+        let arena = Arena::builder().region(&region).limit(limit).build().expect("an arena");
+        arena.alloc(1u8);
+        let idle = arena.stats().leased;
+        assert!(idle > 1_000, "the rest of the chunk is idle");
+        let scratch = arena.scratch();
+        let rest = arena.limit() - arena.memory_usage() + idle / 2;
+        assert!(scratch.try_alloc_slice_fill_copy(rest, 7u8).is_ok(), "refused beside {idle} idle bytes");
+        while scratch.try_alloc(0u64).is_ok() {}
+        assert_eq!(arena.stats().leased, 0, "{}", arena.stats());
+    }
+}
+
 #[test]
 fn memory_of_exited_threads_is_reclaimed() {
     let region = roomy(1 << 20);

@@ -5,6 +5,7 @@ pub(crate) mod bump_region;
 mod checkpoints;
 mod edges;
 mod figures;
+mod given_back;
 mod limits;
 mod scope_errors;
 mod scratch;
