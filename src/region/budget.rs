@@ -2,8 +2,8 @@
 //!
 //! Two kinds of words, two rules.
 //!
-//! - **usage, peak, limit, since, enough, pressure** are written only inside the region's critical section; anyone
-//!   reads them with one load. Nothing is ever added and rolled back.
+//! - **usage, peak, limit, since, usage at the last refusal, pressure** are written only inside the region's critical
+//!   section; anyone reads them with one load. Nothing is ever added and rolled back.
 //!   - INV-region.budget-1: `usage <= max(limit, usage when the limit was lowered)`, at every value of the word.
 //! - **leased** is written by anyone, without the lock: load, compare with the slack, CAS.
 //!   - INV-region.budget-2: `leased <= max(slack, leased when the limit was lowered)`, at every value of the word.
@@ -42,8 +42,8 @@ pub(crate) struct Budget {
     peak: OwnedUsize,
     /// Bytes charged since the last refusal under pressure.
     since: OwnedUsize,
-    /// Usage from which on downwards refunds end the pressure.
-    enough: OwnedUsize,
+    /// Usage at the last refusal under pressure.
+    refused_at: OwnedUsize,
     slack_divisor: usize,
     /// Bytes there are: a limit above them limits nothing.
     ceiling: usize,
@@ -59,7 +59,7 @@ impl Budget {
             limit: AtomicUsize::new(limit),
             peak: OwnedUsize::new(0),
             since: OwnedUsize::new(0),
-            enough: OwnedUsize::new(0),
+            refused_at: OwnedUsize::new(0),
             slack_divisor: slack_divisor.max(1),
             ceiling,
             leased: CachePadded::new(AtomicUsize::new(0)),
@@ -152,8 +152,7 @@ impl Budget {
     pub(crate) fn refused(&self, bytes: usize) {
         if bytes <= self.bound() / 16 {
             self.since.set(0);
-            let usage = self.usage();
-            self.enough.set(usage - self.relief().min(usage) / 2);
+            self.refused_at.set(self.usage());
             if !self.pressed() {
                 self.step_pressure(1);
             }
@@ -175,7 +174,13 @@ impl Budget {
 
     /// Something was refunded that no refusal took: pressure ends once enough is free.
     pub(crate) fn relieve(&self) {
-        if self.pressed() && self.usage() <= self.enough.get() && self.real_room() >= self.relief() {
+        if !self.pressed() {
+            return;
+        }
+        let (before, least) = (self.refused_at.get(), self.bound() / 16);
+        let fell = before.saturating_sub(self.usage());
+        // The first comparison is implied by the second, which costs a division.
+        if fell >= least.min(before) / 2 && fell >= self.relief().min(before) / 2 && self.real_room() >= self.relief() {
             self.step_pressure(1);
         }
     }

@@ -126,16 +126,27 @@ impl Section<'_> {
     ) -> bool {
         self.refusing = true;
         let owner = owner.filter(|_| others);
-        let found = self.state.sets.source.onwards().find(|source| match (source, set) {
-            (Source::Waiting, Some(set)) => self.drain_quarantine(set, others),
-            (Source::Waiting, None) => self.drain_any_quarantine(),
-            (Source::Depots, Some(set)) => self.drain_one(set, others),
-            (Source::Depots, None) => self.drain_any(),
-            (Source::Own, _) => own(self),
-            (Source::Owned, _) => owner.is_some_and(|owner| self.drain_owned(owner)),
-            (Source::Ended, _) => self.sweep_one(),
-        });
-        found.inspect(|source| self.state.sets.source = *source).is_some()
+        let begin = self.state.sets.source;
+        let mut source = begin;
+        loop {
+            let found = match (source, set) {
+                (Source::Waiting, Some(set)) => self.drain_quarantine(set, others),
+                (Source::Waiting, None) => self.drain_any_quarantine(),
+                (Source::Depots, Some(set)) => self.drain_one(set, others),
+                (Source::Depots, None) => self.drain_any(),
+                (Source::Own, _) => own(self),
+                (Source::Owned, _) => owner.is_some_and(|owner| self.drain_owned(owner)),
+                (Source::Ended, _) => self.sweep_one(),
+            };
+            if found {
+                self.state.sets.source = source;
+                return true;
+            }
+            source = source.next();
+            if source == begin {
+                return false;
+            }
+        }
     }
 
     /// Gives back something idle that may help a block to `bytes` more; the answer is whether there was any.
@@ -190,10 +201,13 @@ impl Region {
     /// Returns whether there were a place of `wanted`'s alignment if all of the region were free. What is longer than
     /// the region is left to the limit.
     fn has_place(&self, wanted: Wanted) -> bool {
+        if wanted.align <= 1 {
+            return true;
+        }
         let granules = (self.capacity() / GRANULE_BYTES) as u64;
         let Some(room) = granules.checked_sub(wanted.len.into()) else { return true };
         let lowest = (self.base().addr().get() / GRANULE_BYTES) as u64;
-        wanted.align <= 1 || align_down(lowest + room, wanted.align.into()).is_none_or(|highest| highest >= lowest)
+        align_down(lowest + room, wanted.align.into()).is_none_or(|highest| highest >= lowest)
     }
 
     /// One extent for `wanted`, charged to `set` and the region; `took` runs in the section that took it. A request

@@ -79,10 +79,15 @@ pub(super) enum Source {
 impl Source {
     const COUNT: usize = 5;
 
-    /// Returns all sources, this one first.
-    pub(super) fn onwards(self) -> impl Iterator<Item = Self> {
-        let all = [Self::Waiting, Self::Depots, Self::Own, Self::Owned, Self::Ended];
-        (0..Self::COUNT).map(move |step| all[(self as usize + step) % Self::COUNT])
+    /// Returns the source that is searched after this one, the first after the last.
+    pub(super) fn next(self) -> Self {
+        match self {
+            Self::Waiting => Self::Depots,
+            Self::Depots => Self::Own,
+            Self::Own => Self::Owned,
+            Self::Owned => Self::Ended,
+            Self::Ended => Self::Waiting,
+        }
     }
 }
 
@@ -97,6 +102,12 @@ pub(super) struct Sets {
 }
 
 impl Sets {
+    /// Whether no set but one is in the list, or none.
+    fn is_single(&self) -> bool {
+        // SAFETY: INV-region.sets-1.
+        self.first.is_none_or(|first| unsafe { first.as_ref() }.links().next.get().is_none())
+    }
+
     /// An empty list.
     pub(super) fn new() -> Self {
         Self { first: None, found: [None; Source::COUNT], source: Source::Waiting }
@@ -193,7 +204,7 @@ impl Section<'_> {
 
     /// Gives one full magazine back: of `own` first, then, if `others` too, of any other set.
     pub(crate) fn drain_one(&mut self, own: &dyn ShardSet, others: bool) -> bool {
-        own.drain_one(self) || (others && self.drain_any())
+        own.drain_one(self) || (others && !self.state.sets.is_single() && self.drain_any())
     }
 
     /// Gives one full magazine of any set back.
