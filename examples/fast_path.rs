@@ -1,10 +1,10 @@
 //! Exists to be disassembled: one function for each fast path that the documentation speaks of.
 //!
 //! "No lock and no atomic read-modify-write" is a promise about instructions, so the instructions are looked at:
-//! `.ci/fast_path` prints what the optimiser made of each function here, from its entry to its return, and fails if one of
-//! them is locked or calls anything but what is marked cold. The functions are not inlined and are called through pointers
-//! that the optimiser cannot see through, so that what is printed is what a caller gets who has a `&Local`, an `&Arena` or a
-//! `&Heap` and nothing more.
+//! `.ci/fast_path` prints what the optimiser made of each function here, from its entry to its return, and fails if one
+//! of them is locked or calls anything but what is marked cold. The functions are not inlined and are called through
+//! pointers that the optimiser cannot see through, so that what is printed is what a caller gets who has a `&Local`, an
+//! `&Arena` or a `&Heap` and nothing more.
 //!
 //! Run, it uses each once and says where the results lie: `cargo run --release --example fast_path`
 
@@ -17,7 +17,8 @@ use sharded_arena::{AllocError, Arena, Heap, Interner, Local, Region, Symbol};
 /// Three words: of a constant size, as most values are.
 type Value = [u64; 3];
 
-// ---- the fast paths ---------------------------------------------------------------------------------------------------
+// ---- the fast paths
+// ---------------------------------------------------------------------------------------------------
 
 #[inline(never)]
 fn local_24<'a>(local: &Local<'a>, value: Value) -> &'a mut Value {
@@ -59,7 +60,8 @@ fn resolve(names: &Interner, symbol: Symbol) -> Option<&str> {
     names.resolve(symbol)
 }
 
-// ---- their use --------------------------------------------------------------------------------------------------------
+// ---- their use
+// --------------------------------------------------------------------------------------------------------
 
 fn main() -> Result<(), std::boxed::Box<dyn std::error::Error>> {
     let region = Region::with_capacity(1 << 20)?;

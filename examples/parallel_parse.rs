@@ -1,9 +1,9 @@
 //! Threads parse a real block into one arena; the rows are used when the threads are gone.
 //!
-//! The job: a node, an indexer or a database has bytes to parse, cores to parse them with, and results that refer to one
-//! another and shall live together and die together. With the global allocator that is an allocation for every list of
-//! every row, and a free for each of them afterwards. With an arena it is a few large chunks, freed at once. Most arenas
-//! are one thread's; here all threads share one [`Arena`]:
+//! The job: a node, an indexer or a database has bytes to parse, cores to parse them with, and results that refer to
+//! one another and shall live together and die together. With the global allocator that is an allocation for every list
+//! of every row, and a free for each of them afterwards. With an arena it is a few large chunks, freed at once. Most
+//! arenas are one thread's; here all threads share one [`Arena`]:
 //!
 //! ```text
 //! let rows: Vec<&Row> = items.par_iter().map_init(|| arena.local(), |local, item| ...local.alloc(...)).collect();
@@ -14,8 +14,8 @@
 //! - So a row may point to slices that were made before it, and all rows may be used after the thread pool is dropped.
 //! - They cannot be used after the arena is: that would not compile. That is all there is to it.
 //!
-//! By turns the same parser runs on `bumpalo-herd`, which gives every thread an arena of its own; the ratio is that of the
-//! median times. Hashing the transactions is most of either.
+//! By turns the same parser runs on `bumpalo-herd`, which gives every thread an arena of its own; the ratio is that of
+//! the median times. Hashing the transactions is most of either.
 //!
 //! `cargo run --release --example parallel_parse -- --help`
 

@@ -1,8 +1,9 @@
 //! Threads check a block's transactions, each with scratch memory that is freed as the work goes.
 //!
-//! The job: checking one transaction needs a dozen short lists (its inputs, sorted; what each script pushes), and none of
-//! them afterwards. Scratch memory is a stack: allocating moves a cursor, leaving a scope moves it back. So a thread that
-//! checks a million transactions needs the memory of its largest one and of what it keeps, and takes hardly ever a lock.
+//! The job: checking one transaction needs a dozen short lists (its inputs, sorted; what each script pushes), and none
+//! of them afterwards. Scratch memory is a stack: allocating moves a cursor, leaving a scope moves it back. So a thread
+//! that checks a million transactions needs the memory of its largest one and of what it keeps, and takes hardly ever a
+//! lock.
 //!
 //! ```text
 //! arena.scratch()                    lent to this thread, charged to the shared arena, used again by its next borrower
@@ -12,16 +13,17 @@
 //!          └─ scope   one script     its pushes, gone with the script
 //! ```
 //!
-//! - A result lives as long as its scope. To carry it out does not compile: try to return `pushes` from the innermost one.
-//! - `stage` keeps all that was made in it, as long as the scope around it, if it ends with `Ok(kept)`; with `Err`, or a
-//!   panic, it has never been. So what is not worth keeping goes into a `scope` inside.
-//! - What is put into a scope may refer to other results of that scope, and to what is outside. A function that is handed a
-//!   scope and does not name what is outside (`&mut Scope<'_>`, as here) puts nothing but its own into it: it copies what
-//!   it needs, as `Lists` does with scripts, or puts lengths, as `Pushes` gives them.
+//! - A result lives as long as its scope. To carry it out does not compile: try to return `pushes` from the innermost
+//!   one.
+//! - `stage` keeps all that was made in it, as long as the scope around it, if it ends with `Ok(kept)`; with `Err`, or
+//!   a panic, it has never been. So what is not worth keeping goes into a `scope` inside.
+//! - What is put into a scope may refer to other results of that scope, and to what is outside. A function that is
+//!   handed a scope and does not name what is outside (`&mut Scope<'_>`, as here) puts nothing but its own into it: it
+//!   copies what it needs, as `Lists` does with scripts, or puts lengths, as `Pushes` gives them.
 //! - Values are not dropped. Keep what owns something, a `Vec` for example, out of scratch memory.
 //!
-//! The rules are real: no output spent twice, no more money than there is, scripts of inputs push 520 bytes at a time at
-//! most and do nothing else. Two forged transactions behind every hundred real ones break them.
+//! The rules are real: no output spent twice, no more money than there is, scripts of inputs push 520 bytes at a time
+//! at most and do nothing else. Two forged transactions behind every hundred real ones break them.
 //! `cargo run --release --example scratch -- --help`
 
 use std::error::Error;

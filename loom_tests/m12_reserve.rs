@@ -1,6 +1,6 @@
 //! Model 12: keys before their values. A reservation that is cancelled beside one that is filled leaves a key that
 //! never names anything; its slot is used again under another. Of two threads that reserve more slots together than
-//! there are, one is served; what several that are refused have had for a moment refuses nobody.
+//! there are, one is served; what several refused requests have held for a moment refuses no request.
 //!
 //! Breaks it: `pool.generation-kept` (all but reserve many), `pool.many-unlocked` (reserve many), `pool.looked-once`
 //! (beside several).

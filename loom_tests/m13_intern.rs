@@ -1,5 +1,5 @@
 //! Model 13: the same string from two threads is one symbol; a string that is found, or a number that leads
-//! somewhere, has its record; numbers have no gap, whoever is refused meanwhile.
+//! somewhere, has its record; numbers have no gap, even if requests are refused meanwhile.
 //!
 //! The records lie in memory of this model's own, which loom does not see: the ghosts of entries, slots and tables
 //! stand for it. Hashes are chosen: the shard, and the entry in its table.

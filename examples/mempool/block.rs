@@ -107,7 +107,8 @@ impl Visitor for Collector<'_> {
     }
 }
 
-/// Appends the transactions of one serialised block, checked against the root in its header (which leaves out witnesses).
+/// Appends the transactions of one serialised block, checked against the root in its header (which leaves out
+/// witnesses).
 fn collect(block: &[u8], sources: &mut Vec<Source>) -> Result<(), String> {
     let start = sources.len();
     let parsed = bsl::Block::visit(block, &mut Collector(sources)).map_err(|e| match e {

@@ -1,7 +1,8 @@
 //! The blocks in a file, in the forms that the user of a node has.
 //!
 //! - One raw serialised block.
-//! - A node's `blk*.dat`: the network's magic and a length before each block, many blocks, zeros where space was reserved.
+//! - A node's `blk*.dat`: the network's magic and a length before each block, many blocks, zeros where space was
+//!   reserved.
 //! - The same obfuscated, as Bitcoin Core writes it since version 28; the key is `xor.dat` beside the file.
 //! - Any of these in hexadecimal text, as `getblock HASH 0` prints a block.
 //!

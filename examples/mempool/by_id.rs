@@ -1,7 +1,7 @@
 //! Finding entries by id: a table of short lists through the entries themselves.
 //!
-//! An open-addressing table would have to be rebuilt, or grow, once removals have filled it with tombstones; at the limit
-//! there is no memory for that. Here an insertion or a removal needs none.
+//! An open-addressing table would have to be rebuilt, or grow, once removals have filled it with tombstones; at the
+//! limit there is no memory for that. Here an insertion or a removal needs none.
 
 use sharded_arena::allocator_api2::alloc::Allocator;
 use sharded_arena::allocator_api2::collections::TryReserveError;

@@ -19,8 +19,8 @@ pub(crate) struct Lengths {
 }
 
 impl Lengths {
-    /// Those of the transactions that are not long beside `limit_bytes`, or if all are, of those that fit; `None` if none
-    /// does.
+    /// Those of the transactions that are not long beside `limit_bytes`, or if all are, of those that fit; `None` if
+    /// none does.
     pub(crate) fn of(sources: &[Source], limit_bytes: usize) -> Option<Self> {
         Self::up_to(sources, limit_bytes / LONG_SHARE).or_else(|| Self::up_to(sources, limit_bytes))
     }

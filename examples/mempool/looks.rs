@@ -17,7 +17,7 @@ const BEGINNINGS: [(&[u8], &str); 8] = [
 /// So many hexadecimal digits at its beginning make a text hexadecimal, though another character follows.
 const ENOUGH_DIGITS: usize = 16;
 
-/// Says what bytes that are neither text nor a block look like.
+/// Describes what bytes that are neither text nor a block look like.
 pub(crate) fn like(bytes: &[u8]) -> String {
     if let Some((_, looks)) = BEGINNINGS.iter().find(|(beginning, _)| bytes.starts_with(beginning)) {
         return (*looks).to_owned();
@@ -67,7 +67,7 @@ pub(crate) fn hexadecimal(text: &str) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// Says what a text looks like that has `stray` after so many hexadecimal digits.
+/// Describes what a text looks like that has `stray` after so many hexadecimal digits.
 fn other_text(text: &str, stray: char, digits: usize) -> String {
     if digits >= ENOUGH_DIGITS {
         return format!("is hexadecimal text, but has {stray:?} after {digits} digits");

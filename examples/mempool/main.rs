@@ -1,12 +1,13 @@
 //! A node's transaction pool under a byte limit: the crate's main job.
 //!
-//! Threads take in the transactions of a real block, repeated with distinct ids, into a pool whose bytes and index live in
-//! one [`sharded_arena::Heap`]. When the heap refuses, the transaction with the lowest fee rate is evicted; other threads
-//! remove the batches that blocks confirm, so most frees are of another thread's blocks. The same program runs on the
-//! system allocator in between, slice by slice. At the end every survivor is hashed again.
+//! Threads take in the transactions of a real block, repeated with distinct ids, into a pool whose bytes and index live
+//! in one [`sharded_arena::Heap`]. When the heap refuses, the transaction with the lowest fee rate is evicted; other
+//! threads remove the batches that blocks confirm, so most frees are of another thread's blocks. The same program runs
+//! on the system allocator in between, slice by slice. At the end every survivor is hashed again.
 //!
 //! - `options`: the command line. `report`: table and JSON. `output`, `progress`, `interrupt`: the terminal.
-//! - `block`: the transactions of real blocks. `block_file`: the forms of their files. `looks`: what else a file may be.
+//! - `block`: the transactions of real blocks. `block_file`: the forms of their files. `looks`: what else a file may
+//!   be.
 //! - `backend`, `heap`, `system`: the two memories.
 //! - `record`: bytes in pieces. `slab`, `by_id`, `by_fee`, `stripe`: the index; `lengths`: its size. `pool`: admission,
 //!   eviction, confirmation.
@@ -14,11 +15,11 @@
 //!
 //! What the pool's name does not tell:
 //! - The fee rate is drawn from the id, for a block holds no input amounts.
-//! - A newcomer competes for the memory like everyone: when its own fee rate is the lowest it is what goes, and is counted
-//!   as rejected. Without that, a worthless transaction would evict a better one.
+//! - A newcomer competes for the memory like everyone: when its own fee rate is the lowest it is what goes, and is
+//!   counted as rejected. Without that, a worthless transaction would evict a better one.
 //! - A refusal evicts as many bytes as were asked for, then asks again: the heap may still have no range that is long
-//!   enough. A transaction that would evict more than four times its size this way is rejected. One that has no room even
-//!   after all that pay less have gone is rejected before any of them goes.
+//!   enough. A transaction that would evict more than four times its size this way is rejected. One that has no room
+//!   even after all that pay less have gone is rejected before any of them goes.
 //! - Only admitted transactions count towards the transactions a second.
 //! - The system allocator's half is charged the bytes it is asked for, not what it uses.
 

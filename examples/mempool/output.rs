@@ -15,7 +15,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Says on standard error why the run ended, and returns the exit code.
+    /// Prints on standard error why the run ended, and returns the exit code.
     pub(crate) fn report(self) -> ExitCode {
         let code = self.code();
         match self {
@@ -45,12 +45,12 @@ pub(crate) fn tell(beside: bool, text: &str) -> Result<(), Failure> {
     if !beside {
         return say(text);
     }
-    // Nobody misses it where standard error is closed.
+    // It is not missed where standard error is closed.
     let _ = writeln!(io::stderr().lock(), "{text}");
     Ok(())
 }
 
-/// Says a problem on standard error, if anyone listens.
+/// Prints a problem on standard error, unless that is closed.
 pub(crate) fn complain(problem: &str) {
     let _ = writeln!(io::stderr().lock(), "mempool: {problem}");
 }

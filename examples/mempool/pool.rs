@@ -240,8 +240,8 @@ impl<'b, B: Backend> Pool<'b, B> {
         Ok(draft.into_stored().expect("a record has at least its prefix"))
     }
 
-    /// Evicts transactions that pay less than `fee_rate`, at least one, until `bytes` are free, as far as `allowance` goes
-    /// and lower ones are found; how many.
+    /// Evicts transactions that pay less than `fee_rate`, at least one, until `bytes` are free, as far as `allowance`
+    /// goes and lower ones are found; how many.
     fn make_room(
         &self,
         bytes: usize,
@@ -303,8 +303,8 @@ impl<'b, B: Backend> Pool<'b, B> {
         result
     }
 
-    /// Removes up to `count` transactions that a block has confirmed; how many there were. A few at a time, they are the
-    /// best-paying ones of the fullest of some stripes; all go back to the memory in one batch.
+    /// Removes up to `count` transactions that a block has confirmed; how many there were. A few at a time, they are
+    /// the best-paying ones of the fullest of some stripes; all go back to the memory in one batch.
     pub(crate) fn confirm(&self, count: usize, draws: &mut Draws) -> u64 {
         let mut records: Vec<Record> = Vec::with_capacity(count);
         while records.len() < count {
@@ -328,8 +328,8 @@ impl<'b, B: Backend> Pool<'b, B> {
         })
     }
 
-    /// Hashes every stored transaction again, out of its pieces, on all processors; how many are as they were, and how many
-    /// are not.
+    /// Hashes every stored transaction again, out of its pieces, on all processors; how many are as they were, and how
+    /// many are not.
     pub(crate) fn verify(&self, sources: &[Source]) -> (u64, u64) {
         let workers = thread::available_parallelism().map_or(1, NonZero::get);
         let share = self.places.len().div_ceil(workers);

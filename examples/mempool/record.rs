@@ -2,9 +2,10 @@
 //!
 //! Making 170 KB contiguous would empty a small pool, so a long record is a chain. (In pieces of 4 KiB a pool of 8 MiB
 //! holds 5 % less: at the limit the free ranges are as short as what was evicted, and a long piece finds none.) Every
-//! piece but the last is [`PIECE_BYTES`] long and begins with the address of the next one; the last is as long as what is
-//! left, without an address. So the length of the rest tells a piece's layout (INV-R1): `rest > PIECE_BYTES` is a linked piece.
-//! A chain is built from its end: at each step it is a whole chain of the record's tail, and can be freed as one.
+//! piece but the last is [`PIECE_BYTES`] long and begins with the address of the next one; the last is as long as what
+//! is left, without an address. So the length of the rest tells a piece's layout (INV-R1): `rest > PIECE_BYTES` is a
+//! linked piece. A chain is built from its end: at each step it is a whole chain of the record's tail, and can be freed
+//! as one.
 #![expect(unsafe_code, reason = "the pieces are raw memory, linked through their first bytes")]
 
 use std::alloc::Layout;
@@ -111,8 +112,8 @@ impl<'s> Draft<'s> {
 /// Frees records in one batch.
 pub(crate) fn free<B: Backend>(backend: &B, records: impl IntoIterator<Item = Record>) {
     let pieces = records.into_iter().flat_map(|record| record.pieces());
-    // SAFETY: each record owned its pieces, all of this backend and with the layout `Pieces` tells (INV-R1), and is gone;
-    // `Pieces` reads a piece's link before it yields the piece.
+    // SAFETY: each record owned its pieces, all of this backend and with the layout `Pieces` tells (INV-R1), and is
+    // gone; `Pieces` reads a piece's link before it yields the piece.
     unsafe { backend.free_blocks(pieces.map(|(piece, rest)| (piece, piece_layout(rest)))) };
 }
 
@@ -134,7 +135,8 @@ impl Record {
             let (skip, len) = if rest > PIECE_BYTES { (LINK_BYTES, LINKED_BYTES) } else { (0, rest) };
             // SAFETY: in bounds, for a linked piece is longer than its link.
             let data = unsafe { piece.add(skip) };
-            // SAFETY: `len` bytes from there were written when the piece was stored (INV-R1), and this record owns them.
+            // SAFETY: `len` bytes from there were written when the piece was stored (INV-R1), and this record owns
+            // them.
             out.extend_from_slice(unsafe { NonNull::slice_from_raw_parts(data, len).as_ref() });
         }
     }
@@ -153,8 +155,8 @@ impl Record {
     }
 }
 
-/// The pieces of a chain, first to last, each with the length of the record from there to its end. Whoever walks owns the
-/// chain or borrows its record.
+/// The pieces of a chain, first to last, each with the length of the record from there to its end. Whoever walks owns
+/// the chain or borrows its record.
 struct Pieces {
     rest: Option<(NonNull<u8>, usize)>,
 }

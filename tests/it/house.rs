@@ -194,7 +194,7 @@ fn labels_are_defined_once() {
 
 #[test]
 fn comments_have_at_most_120_columns() {
-    for path in ["src", "tests", "loom_tests"].into_iter().flat_map(sources) {
+    for path in ["src", "tests", "loom_tests", "examples"].into_iter().flat_map(sources) {
         let text = fs::read_to_string(&path).expect("a readable source");
         for (number, line) in text.lines().enumerate().filter(|(_, line)| line.trim_start().starts_with("//")) {
             let columns = line.chars().count();

@@ -18,7 +18,8 @@ fn long(bytes: usize, fee_rate: u8) -> Source {
     Source::new(&vec![7; bytes], txid)
 }
 
-/// Offers all sources and confirms a block, by turns; the mean of live / limit in thousandths from the first refusal on.
+/// Offers all sources and confirms a block, by turns; the mean of live / limit in thousandths from the first refusal
+/// on.
 fn density<B: Backend>(backend: &B, sources: &[Source], rounds: u64) -> (u128, Counts) {
     let pool = Pool::new(backend, Lengths::of(sources, backend.limit_bytes()).unwrap()).unwrap();
     let (mut counts, mut draws) = (Counts::default(), Draws::new(1));
