@@ -109,6 +109,7 @@ pub mod collections;
 mod interner;
 mod pool;
 
+mod traits;
 mod unwind_safe;
 
 pub use allocator_api2;
@@ -130,6 +131,7 @@ pub use heap::{Heap, HeapBuilder, LocalHeap};
 pub use interner::{FrozenInterner, Interner, InternerBuilder, InternerIter, Symbol};
 pub use pool::{Key, Pool, PoolBuilder, PoolDrain, PoolFull, PoolIter, PoolIterMut, Ref, Reservation};
 pub use region::{Region, RegionBuilder, RegionReservation};
+pub use traits::{Bump, MemoryUsage, Resolve};
 
 /// What the crate's macros call.
 #[doc(hidden)]
