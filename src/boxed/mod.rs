@@ -13,7 +13,7 @@
 #![expect(unsafe_code, reason = "owns a value in a block of an allocator")]
 
 mod arc;
-mod cast;
+pub(crate) mod cast;
 mod error;
 mod slice;
 mod source;
@@ -21,8 +21,6 @@ mod text;
 mod traits;
 
 pub use arc::Arc;
-#[doc(hidden)]
-pub use cast::{Owner, Rest};
 pub use error::{BlockError, FromUtf8Error, TryNewError};
 
 use core::alloc::Layout;
