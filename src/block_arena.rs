@@ -18,7 +18,7 @@ use core::alloc::Layout;
 use core::fmt;
 use core::ptr::NonNull;
 
-use crate::base::error::{AllocError, AllocErrorKind, RegionError};
+use crate::base::error::{AllocError, AllocErrorKind, LimitOwner, RegionError};
 use crate::base::extent::Extent;
 use crate::region::{Account, FirstUse, Region};
 use crate::sync::{Arc, OwnedUsize};
@@ -217,7 +217,15 @@ impl BlockArena {
     fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
         match self.region() {
             Some(region) => region.refusal(requested, align, kind),
-            None => AllocError { requested, align, usage: 0, limit: usize::MAX, largest_free: 0, kind },
+            None => AllocError {
+                requested,
+                align,
+                usage: 0,
+                limit: usize::MAX,
+                largest_free: 0,
+                kind,
+                limit_owner: LimitOwner::New,
+            },
         }
     }
 }

@@ -10,7 +10,7 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use crate::base::error::{AllocError, AllocErrorKind, RegionError};
+use crate::base::error::{AllocError, AllocErrorKind, LimitOwner, RegionError};
 use crate::region::budget::Budget;
 use crate::region::shards::{Id, OwnedShard, Shards, default_count};
 use crate::region::{FirstUse, Links, Memory, Region, ShardSet};
@@ -151,12 +151,15 @@ impl Inner {
     pub(crate) fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
         let Some(body) = self.made() else {
             // No region could be made: there is nothing to hand out.
-            return AllocError { requested, align, usage: 0, limit: 0, largest_free: 0, kind };
+            let limit_owner = LimitOwner::New;
+            return AllocError { requested, align, usage: 0, limit: 0, largest_free: 0, kind, limit_owner };
         };
         let error = body.region.refusal(requested, align, kind);
-        let own = body.budget.limit() < error.limit;
-        let (usage, limit) = if own { (body.budget.usage(), body.budget.limit()) } else { (error.usage, error.limit) };
-        AllocError { usage, limit, ..error }
+        if body.budget.limit() >= error.limit {
+            return error;
+        }
+        let (usage, limit, limit_owner) = (body.budget.usage(), body.budget.limit(), body.limit_owner());
+        AllocError { usage, limit, limit_owner, ..error }
     }
 }
 

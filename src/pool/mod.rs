@@ -17,9 +17,10 @@ use core::marker::PhantomData;
 use crate::base::debug::debug_figures;
 use crate::base::error::RegionError;
 use crate::base::unwind::Then;
+use crate::memory::mapping::page_bytes;
 use crate::region::segments::Segments;
 use crate::region::shards::Id;
-use crate::region::{FirstUse, Region};
+use crate::region::{FirstUse, LEAST_BYTES, MOST_BYTES, Region};
 
 mod body;
 mod guard;
@@ -119,13 +120,27 @@ impl<T> Pool<T> {
         if slots == 0 {
             return Err(RegionError::ZeroCapacity);
         }
-        if slots > MOST_SLOTS {
-            return Err(RegionError::TooLarge);
-        }
+        let bytes = Self::bytes_for(slots).ok_or_else(|| Self::too_many(slots))?;
+        Ok(Self::with_region(Some(Region::with_capacity(bytes.max(LEAST_BYTES))?), slots))
+    }
+
+    /// Bytes of a region with room for `slots` slots; `None` if they are too many for keys, or for a region.
+    fn bytes_for(slots: usize) -> Option<usize> {
+        let bytes = Segments::<Slot<T>>::bytes_for(slots).filter(|_| slots <= MOST_SLOTS)?;
         // What over-aligned segments may skip is added.
-        let bytes = Segments::<Slot<T>>::bytes_for(slots).and_then(|bytes| bytes.checked_add(align_of::<Slot<T>>()));
-        let region = Region::with_capacity(bytes.ok_or(RegionError::TooLarge)?.max(crate::region::LEAST_BYTES))?;
-        Ok(Self::with_region(Some(region), slots))
+        let bytes = bytes.checked_add(align_of::<Slot<T>>())?.checked_next_multiple_of(page_bytes())?;
+        Some(bytes).filter(|bytes| *bytes as u64 <= MOST_BYTES)
+    }
+
+    /// The refusal of more slots than a pool can have, with the most it can have.
+    #[cold]
+    fn too_many(given: usize) -> RegionError {
+        let (mut most, mut beyond) = (0, MOST_SLOTS.saturating_add(1));
+        while beyond - most > 1 {
+            let middle = most + (beyond - most) / 2;
+            if Self::bytes_for(middle).is_some() { most = middle } else { beyond = middle }
+        }
+        RegionError::AboveGreatest { given, greatest: most, unit: "slots" }
     }
 
     fn with_region(region: Option<Region>, most: usize) -> Pool<T> {
