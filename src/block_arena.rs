@@ -18,7 +18,7 @@ use core::alloc::Layout;
 use core::fmt;
 use core::ptr::NonNull;
 
-use crate::base::error::{AllocError, AllocErrorKind, RegionError};
+use crate::base::error::{AllocError, AllocErrorKind, LimitOwner, RegionError};
 use crate::base::extent::Extent;
 use crate::region::{Account, Client, FirstUse, Home, Region, client_limits, home_setters};
 use crate::sync::{Arc, OwnedUsize};
@@ -263,7 +263,10 @@ impl BlockArena {
         match (self.account.made(), self.region()) {
             (Some(account), _) => account.refusal(requested, align, kind),
             (None, Some(region)) => region.refusal(requested, align, kind),
-            (None, None) => AllocError { requested, align, usage: 0, limit: usize::MAX, largest_free: 0, kind },
+            (None, None) => {
+                let (usage, limit, largest_free, limit_owner) = (0, usize::MAX, 0, LimitOwner::New);
+                AllocError { requested, align, usage, limit, largest_free, kind, limit_owner }
+            }
         }
     }
 }

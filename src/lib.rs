@@ -116,9 +116,8 @@ pub use allocator_api2;
 #[cfg(feature = "allocator-api2-04")]
 pub use allocator_api2_04;
 pub use arena::{Arena, ArenaBuilder, Checkpoint, Local, Scope, Scratch, ScratchBuilder, ScratchGuard};
-pub use base::error::{
-    AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, FreeError, RegionError, RewindError, VerifyError,
-};
+pub use base::error::{AllocError, AllocErrorKind, FreeError, LimitOwner, RegionError, RewindError, VerifyError};
+pub use base::refusal::{AllocOrInitError, AllocValueError, FromUtf8Error, ReserveError};
 pub use base::snapshot::{Extent, Snapshot};
 pub use base::stats::{ArenaStats, BestFitStats, HeapStats, RegionStats};
 pub use base::testing;

@@ -27,7 +27,8 @@ use core::fmt;
 
 use crate::arena::{Arena, Local, Scope, Scratch};
 pub(crate) use crate::base::error::granted;
-use crate::base::error::{AllocOrInitError, refused};
+use crate::base::error::refused;
+use crate::base::refusal::AllocOrInitError;
 use crate::bump::BumpRegion;
 use crate::bump::blocks::Blocks;
 

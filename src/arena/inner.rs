@@ -10,7 +10,7 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use crate::base::error::{AllocError, AllocErrorKind, RegionError};
+use crate::base::error::{AllocError, AllocErrorKind, LimitOwner, RegionError};
 use crate::region::budget::Budget;
 use crate::region::shards::{Id, OwnedShard, Shards, default_count};
 use crate::region::{Client, FirstUse, Links, Memory, Region, ShardSet};
@@ -89,8 +89,8 @@ impl Client for Body {
         &self.region
     }
 
-    fn budget(&self) -> &Budget {
-        &self.budget
+    fn set(&self) -> &dyn ShardSet {
+        self
     }
 }
 
@@ -154,7 +154,8 @@ impl Inner {
     pub(crate) fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
         let Some(body) = self.made() else {
             // No region could be made: there is nothing to hand out.
-            return AllocError { requested, align, usage: 0, limit: 0, largest_free: 0, kind };
+            let limit_owner = LimitOwner::New;
+            return AllocError { requested, align, usage: 0, limit: 0, largest_free: 0, kind, limit_owner };
         };
         body.refusal(requested, align, kind)
     }

@@ -13,7 +13,8 @@
 #![expect(unsafe_code, reason = "a value just moved into the arena is referred to")]
 
 use crate::base::debug::debug_figures;
-use crate::base::error::{AllocValueError, RegionError, VerifyError};
+use crate::base::error::{RegionError, VerifyError};
+use crate::base::refusal::AllocValueError;
 use crate::base::stats::ArenaStats;
 use crate::base::unwind::Then;
 use crate::region::shards::{Id, Shards};

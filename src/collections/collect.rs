@@ -2,7 +2,7 @@
 
 use allocator_api2::alloc::Allocator;
 
-use super::reserve::reserve;
+use super::reserve::{reserve, reserve_exact};
 use super::{ReserveError, Vec};
 use crate::base::error::granted;
 
@@ -98,7 +98,7 @@ fn add<T, A: Allocator>(target: &mut Vec<T, A>, values: impl Iterator<Item = T>)
     // A hint that is refused may be a lie. What is empty gets as much as it says, for it may be all.
     let hint = if size_of::<T>() == 0 { 0 } else { values.size_hint().0 };
     let _believed = match target.capacity() {
-        0 => target.try_reserve_exact(hint).is_ok(),
+        0 => reserve_exact(target, hint).is_ok(),
         _ => reserve(target, hint).is_ok(),
     };
     for value in values {

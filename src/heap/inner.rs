@@ -65,8 +65,8 @@ impl Client for Inner {
         &self.region
     }
 
-    fn budget(&self) -> &Budget {
-        &self.budget
+    fn set(&self) -> &dyn ShardSet {
+        self
     }
 }
 

@@ -180,6 +180,34 @@ impl Heap {
         Ok(())
     }
 
+    /// Returns the bytes that are usable in the live block at `ptr`: those asked for, rounded up to the size class or to
+    /// 16. Takes the lock.
+    ///
+    /// A block that an earlier, invalid free put into a thread's magazine still counts as live. The address is looked
+    /// up, never read.
+    ///
+    /// ```
+    /// use sharded_arena::{FreeError, Heap};
+    /// use std::alloc::Layout;
+    /// let heap = Heap::with_capacity(1 << 20)?;
+    /// let (layout, wrong) = (Layout::new::<[u8; 100]>(), Layout::new::<[u8; 500]>());
+    /// let block = heap.alloc(layout)?.cast();
+    /// // SAFETY: the block is this call's to free, if the layout is right.
+    /// assert_eq!(unsafe { heap.try_free(block, wrong) }, Err(FreeError::WrongLayout));
+    /// assert_eq!(heap.usable_size(block), Ok(112));
+    /// // SAFETY: as above.
+    /// unsafe { heap.try_free(block, layout) }?;
+    /// assert_eq!(heap.usable_size(block), Err(FreeError::NotLive));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Why no live block begins there.
+    #[doc(alias = "malloc_usable_size")]
+    pub fn usable_size(&self, ptr: NonNull<u8>) -> Result<usize, FreeError> {
+        self.inner.usable_size(ptr)
+    }
+
     /// Lengthens a block, in place where its class or its free neighbours allow it; a large block may move down into
     /// free memory below it, charged with the difference only.
     ///

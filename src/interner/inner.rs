@@ -31,9 +31,8 @@ use super::symbol::Symbol;
 use super::text::{RecordAt, record_bytes};
 use crate::base::error::{AllocError, AllocErrorKind, RegionError};
 use crate::memory::table::Zeroable;
-use crate::region::budget::Budget;
 use crate::region::segments::{NoGrowth, Segments};
-use crate::region::{Account, Client, Memory, Region};
+use crate::region::{Account, Client, Memory, Region, ShardSet};
 use crate::sync::{Acquire, AtomicU32, AtomicU64, CachePadded, Ghost, Mutex, Relaxed, Release, parallelism};
 
 /// Shards that an interner may have: a power of two.
@@ -77,8 +76,8 @@ impl Client for Inner {
         self.account.region()
     }
 
-    fn budget(&self) -> &Budget {
-        self.account.budget()
+    fn set(&self) -> &dyn ShardSet {
+        self.account.set()
     }
 }
 

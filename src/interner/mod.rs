@@ -5,7 +5,7 @@
 //! with the next number (`inner.rs`). `symbol.rs` is the number, `frozen.rs` the reader, `read.rs` the methods of
 //! both, and `serialize.rs` reads and writes them.
 
-use crate::base::error::{AllocError, AllocErrorKind, RegionError};
+use crate::base::error::{AllocError, AllocErrorKind, LimitOwner, RegionError};
 use crate::region::{FirstUse, Region, client_limits};
 
 mod builder;
@@ -138,7 +138,15 @@ impl Interner {
     fn intern_first(&self, text: &str) -> Result<Symbol, AllocError> {
         let refused = |kind| match self.region() {
             Some(region) => region.refusal(text.len(), 1, kind),
-            None => AllocError { requested: text.len(), align: 1, usage: 0, limit: usize::MAX, largest_free: 0, kind },
+            None => AllocError {
+                requested: text.len(),
+                align: 1,
+                usage: 0,
+                limit: usize::MAX,
+                largest_free: 0,
+                kind,
+                limit_owner: LimitOwner::New,
+            },
         };
         let inner = self.inner.make(Inner::open, |_| ()).map_err(|_| refused(AllocErrorKind::LimitReached))?;
         inner.intern(inner.hash(text), text)

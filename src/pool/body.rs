@@ -17,10 +17,9 @@ use crate::base::error::RegionError;
 use crate::base::size_class::Class;
 use crate::depot::Depot;
 use crate::memory::table::Zeroable;
-use crate::region::budget::Budget;
 use crate::region::segments::{NoGrowth, Segments};
 use crate::region::shards::{OwnedShard, Shards};
-use crate::region::{Account, Client, Region, Wipe};
+use crate::region::{Account, Client, Region, ShardSet, Wipe};
 use crate::sync::{AtomicU32, AtomicUsize, Mutex, Relaxed, wrapped_difference, yield_now};
 
 use super::shard::{BATCH, Counts, Shard, count};
@@ -88,8 +87,8 @@ impl<T> Client for Body<T> {
         self.account.region()
     }
 
-    fn budget(&self) -> &Budget {
-        self.account.budget()
+    fn set(&self) -> &dyn ShardSet {
+        self.account.set()
     }
 }
 

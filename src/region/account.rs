@@ -58,8 +58,8 @@ impl Client for Account {
         &self.region
     }
 
-    fn budget(&self) -> &Budget {
-        &self.member.budget
+    fn set(&self) -> &dyn ShardSet {
+        &*self.member
     }
 }
 
@@ -89,7 +89,7 @@ impl Account {
     /// calling thread's magazines among it.
     pub(crate) fn take(&self, bytes: usize, layout: Layout) -> Result<(Extent, NonNull<u8>), AllocError> {
         let Some(wanted) = Wanted::new(bytes, layout) else {
-            return Err(self.region.section(|section| section.refuse_outright(&self.member.budget, layout)));
+            return Err(self.region.section(|section| section.refuse_outright(&*self.member, layout)));
         };
         let granule = self.region.take_or_refuse(&*self.member, wanted, &mut |_| false, |_, _| {})?;
         Ok((Extent::new(granule, wanted.len), self.region.memory().granule(granule)))
@@ -151,7 +151,7 @@ impl Drop for Account {
 impl Region {
     /// The region's figures for a refusal that is not its own.
     pub(crate) fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
-        let figures = self.section(|section| section.error(self.budget(), Blocker::Region, requested, align));
+        let figures = self.section(|section| section.error(None, Blocker::Region, requested, align));
         AllocError { kind, ..figures }
     }
 }

@@ -144,12 +144,10 @@ impl RegionBuilder {
     /// memory, or the lock on it.
     pub fn build(self) -> Result<Region, RegionError> {
         if self.capacity < LEAST_BYTES {
-            return Err(RegionError::ZeroCapacity);
+            return Err(RegionError::below(self.capacity, LEAST_BYTES));
         }
-        let rounded = self.capacity.checked_next_multiple_of(page_bytes()).ok_or(RegionError::TooLarge)?;
-        if rounded as u64 > MOST_BYTES {
-            return Err(RegionError::TooLarge);
-        }
+        let rounded = self.capacity.checked_next_multiple_of(page_bytes()).filter(|bytes| *bytes as u64 <= MOST_BYTES);
+        let rounded = rounded.ok_or_else(|| RegionError::above(self.capacity, MOST_BYTES))?;
         // A page that becomes unreadable would part a huge one.
         let huge_pages = self.huge_pages.unwrap_or(rounded >= HUGE_FROM_BYTES && !self.advice.guard_pages);
         let mapping = Mapping::reserve(rounded, Advice { huge_pages, ..self.advice })?;

@@ -8,15 +8,20 @@
 use crate::base::error::{AllocError, AllocErrorKind, RegionError};
 
 use super::budget::Budget;
-use super::{Blocker, Region};
+use super::{Blocker, Region, ShardSet};
 
 /// See the module's header.
 pub(crate) trait Client {
     /// Returns the region that the memory comes from.
     fn region(&self) -> &Region;
 
+    /// Returns the client as its region sees it.
+    fn set(&self) -> &dyn ShardSet;
+
     /// Returns the client's own usage and limit.
-    fn budget(&self) -> &Budget;
+    fn budget(&self) -> &Budget {
+        self.set().budget()
+    }
 
     /// Returns the client's own limit, or its region's if that is lower.
     fn limit(&self) -> usize {
@@ -33,7 +38,7 @@ pub(crate) trait Client {
     fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
         let own = self.budget().limit() < self.region().limit();
         let blocker = if own { Blocker::Own } else { Blocker::Region };
-        let figures = self.region().section(|section| section.error(self.budget(), blocker, requested, align));
+        let figures = self.region().section(|section| section.error(Some(self.set()), blocker, requested, align));
         AllocError { kind, ..figures }
     }
 }

@@ -177,14 +177,14 @@ impl Region {
         let pad = start.next_multiple_of(GRANULE_BYTES) - start;
         let capacity = mapping.len().saturating_sub(pad) / GRANULE_BYTES * GRANULE_BYTES;
         if capacity < LEAST_BYTES {
-            return Err(RegionError::ZeroCapacity);
+            return Err(RegionError::below(mapping.len().saturating_sub(pad), LEAST_BYTES));
         }
         if capacity as u64 > MOST_BYTES {
-            return Err(RegionError::TooLarge);
+            return Err(RegionError::above(mapping.len(), MOST_BYTES));
         }
         // SAFETY: `NonNull::add`: pad < len, one allocated object (INV-memory.mapping-1).
         let base = unsafe { mapping.base().add(pad) };
-        let granules = u32::try_from(capacity / GRANULE_BYTES).map_err(|_| RegionError::TooLarge)?;
+        let granules = u32::try_from(capacity / GRANULE_BYTES).map_err(|_| RegionError::above(capacity, MOST_BYTES))?;
         let index = BestFit::new(granules, (base.addr().get() / GRANULE_BYTES) as u64)?;
         let guard_page = u32::try_from(page_bytes() / GRANULE_BYTES).ok().filter(|_| mapping.can_hide());
         let guard = guard_page.map(|page| quarantine::Quarantine::reserve(granules, page)).transpose()?;

@@ -184,7 +184,7 @@ fn refused_in<A: Allocator + Clone>(alloc: &A) {
     table.extend((0..100).map(|number| (number, number)));
     for _ in 0..3 {
         let refused = collections::try_extend(&mut numbers, 0..1 << 40).expect_err("endless");
-        assert!(matches!(refused, ReserveError::Refused { requested: 800.., align: 8 }), "{refused}");
+        assert!(matches!(refused, ReserveError::Refused { requested: 800.., align: 8, .. }), "{refused}");
         assert_eq!(numbers.len(), 100);
         assert!(numbers.iter().copied().eq(0..100));
         assert!(collections::try_collect_in(std::iter::repeat(1u64), alloc.clone()).is_err());
@@ -198,9 +198,7 @@ fn refused_in<A: Allocator + Clone>(alloc: &A) {
         assert!((0..100).all(|number| table[&number] == number) && table.len() == 100);
         let panicked = catch_unwind(AssertUnwindSafe(|| collections::extend(&mut numbers, 0..1 << 40)));
         let text = panicked.expect_err("endless");
-        assert!(
-            text.downcast_ref::<std::string::String>().is_some_and(|text| text.starts_with("the allocator refused"))
-        );
+        assert!(text.downcast_ref::<std::string::String>().is_some_and(|text| text.contains("(alignment 8)")));
         assert_eq!(numbers.len(), 100);
     }
     collections::extend(&mut numbers, 100..110);

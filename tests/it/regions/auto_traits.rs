@@ -4,10 +4,10 @@ use sharded_arena::allocator_api2::alloc::Allocator;
 use sharded_arena::testing::LcgRandom;
 use sharded_arena::{
     AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, Arena, ArenaBuilder, ArenaStats, BestFitArena,
-    BestFitStats, BlockArena, BlockArenaBuilder, BumpRegion, Checkpoint, Extent, FreeError, FrozenInterner, Heap,
-    HeapBuilder, HeapStats, Interner, InternerBuilder, Key, Local, LocalHeap, Pool, PoolBuilder, PoolFull, Region,
-    RegionBuilder, RegionError, RegionReservation, RegionStats, RewindError, Scope, Scratch, ScratchBuilder,
-    ScratchGuard, Snapshot, Symbol, UsageHandle, VerifyError,
+    BestFitStats, BlockArena, BlockArenaBuilder, BumpRegion, Checkpoint, Extent, FreeError, FromUtf8Error,
+    FrozenInterner, Heap, HeapBuilder, HeapStats, Interner, InternerBuilder, Key, LimitOwner, Local, LocalHeap, Pool,
+    PoolBuilder, PoolFull, Region, RegionBuilder, RegionError, RegionReservation, RegionStats, ReserveError,
+    RewindError, Scope, Scratch, ScratchBuilder, ScratchGuard, Snapshot, Symbol, UsageHandle, VerifyError,
 };
 
 // What borrows a pool, for as long as can be.
@@ -95,7 +95,10 @@ matrix! {
     AllocOrInitError<u8>: has Send, has Sync;
     AllocValueError<u8>: has Send, has Sync;
     FreeError: has Send, has Sync;
+    FromUtf8Error<u8>: has Send, has Sync;
+    LimitOwner: has Send, has Sync;
     RegionError: has Send, has Sync;
+    ReserveError: has Send, has Sync;
     RewindError: has Send, has Sync;
     VerifyError: has Send, has Sync;
     Extent: has Send, has Sync;
@@ -147,8 +150,8 @@ has!(sharded_arena::boxed::Arc<std::marker::PhantomPinned, Heap>, Unpin);
 lacks!(sharded_arena::boxed::Arc<u8, Heap>, Copy);
 has!(sharded_arena::boxed::FromUtf8Error<sharded_arena::boxed::Box<[u8], Heap>>, Send);
 lacks!(sharded_arena::boxed::FromUtf8Error<sharded_arena::boxed::Box<[u8], &'static LocalHeap<'static>>>, Send);
-has!(sharded_arena::boxed::BlockError, std::error::Error);
-has!(sharded_arena::boxed::BlockError, Copy);
+has!(sharded_arena::ReserveError, std::error::Error);
+has!(sharded_arena::ReserveError, Copy);
 has!(sharded_arena::boxed::TryNewError<u8>, Send);
 lacks!(sharded_arena::boxed::TryNewError<std::rc::Rc<u8>>, Send);
 
@@ -232,7 +235,7 @@ lacks!(sharded_arena::allocator_api2::vec::Vec<std::rc::Rc<u8>, &'static Arena>,
 lacks!(sharded_arena::allocator_api2::vec::Vec<std::cell::Cell<u8>, &'static Arena>, Sync);
 
 // Collections go, and are shared, where their values and their allocator may.
-use sharded_arena::collections::{Drain, FromUtf8Error, HashMap, HashSet, ReserveError, String, Vec as ArenaVec};
+use sharded_arena::collections::{Drain, HashMap, HashSet, String, Vec as ArenaVec};
 has!(String<Heap>, Send);
 has!(String<Heap>, Sync);
 has!(String<&'static Arena>, Send);
@@ -244,9 +247,7 @@ has!(String<&'static Heap>, Clone);
 lacks!(String<LocalHeap<'static>>, Clone);
 has!(Drain<'static, Heap>, Send);
 lacks!(Drain<'static, &'static LocalHeap<'static>>, Send);
-has!(FromUtf8Error<Heap>, std::error::Error);
-has!(ReserveError, std::error::Error);
-has!(ReserveError, Copy);
+has!(sharded_arena::collections::FromUtf8Error<Heap>, std::error::Error);
 has!(ArenaVec<u8, &'static Arena>, Sync);
 lacks!(ArenaVec<u8, &'static Scope<'static>>, Send);
 has!(HashMap<u8, String<Heap>, Heap>, Send);

@@ -144,7 +144,7 @@ fn pool_is_built_in_region() {
         assert!(keys.iter().all(|key| pool.remove(*key)) && pool.insert(5).is_ok());
         assert!(matches!(builder.clone().capacity(0).build(), Err(RegionError::ZeroCapacity)));
         let more = usize::try_from(1_u64 << 32).expect("64 bits");
-        assert!(matches!(builder.capacity(more).build(), Err(RegionError::TooLarge)));
+        assert!(matches!(builder.capacity(more).build(), Err(RegionError::AboveGreatest { .. })));
     }
     assert!(Pool::<u64>::builder().limit(1 << 20).build().is_ok_and(|pool| pool.limit() == 1 << 20));
 }
