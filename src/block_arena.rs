@@ -20,6 +20,7 @@ use core::ptr::NonNull;
 
 use crate::base::error::{AllocError, AllocErrorKind, RegionError};
 use crate::base::extent::Extent;
+use crate::base::system::SystemRefusal;
 use crate::region::{Account, FirstUse, Region};
 use crate::sync::{Arc, OwnedUsize};
 
@@ -120,8 +121,9 @@ impl BlockArena {
     ///
     /// # Errors
     /// `InvalidLayout` for zero bytes and for more than `isize::MAX`. `LimitReached` or `Fragmented` when a new block
-    /// is needed and the region refuses it, or its list has no memory; then nothing has changed, and a request that the
-    /// current block has room for still succeeds. By `LevelDB`'s policy a small request needs a whole block.
+    /// is needed and the region refuses it, `System` when the system refuses the region's addresses or memory for the
+    /// list of blocks; then nothing has changed, and a request that the current block has room for still succeeds. By
+    /// `LevelDB`'s policy a small request needs a whole block.
     #[inline]
     pub fn allocate(&mut self, bytes: usize) -> Result<NonNull<u8>, AllocError> {
         if bytes == 0 || bytes > self.remaining {
@@ -195,30 +197,30 @@ impl BlockArena {
 
     /// A block of `len` bytes for a request of `layout`, which a refusal names.
     fn new_block(&mut self, len: usize, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        let listed = self.blocks.try_reserve(1).is_ok();
-        let Some(account) = self.account().filter(|_| listed) else {
-            return Err(self.refusal(layout.size(), layout.align(), AllocErrorKind::LimitReached));
-        };
+        let listed = self.blocks.try_reserve(1).map_err(|_| {
+            // What a vector asks for that is full.
+            SystemRefusal::of_allocator((2 * self.blocks.len()).max(4) * size_of::<Extent>())
+        });
+        let account = listed.and_then(|()| self.account());
+        let account =
+            account.map_err(|system| self.refusal(layout.size(), layout.align(), AllocErrorKind::System(system)))?;
         let (extent, block) = account.take(len, layout)?;
         self.blocks.push(extent);
         self.usage.set(self.usage.get() + len + POINTER_BYTES);
         Ok(block)
     }
 
-    /// The account, made at first use, with as many bytes of metadata as the list has; none without memory for it.
-    fn account(&self) -> Option<&Account> {
-        let account = self.account.make(Account::open, |_| ()).ok()?;
+    /// The account, made at first use, with as many bytes of metadata as the list has.
+    fn account(&self) -> Result<&Account, SystemRefusal> {
+        let account = self.account.make(Account::open, |_| ())?;
         account.set_metadata_bytes(self.blocks.capacity() * size_of::<Extent>());
-        Some(account)
+        Ok(account)
     }
 
     /// The figures of a refusal that is not the region's: of bytes that nothing could serve, or for want of memory for
     /// the region or the list.
     fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
-        match self.region() {
-            Some(region) => region.refusal(requested, align, kind),
-            None => AllocError { requested, align, usage: 0, limit: usize::MAX, largest_free: 0, kind },
-        }
+        Region::refusal_of(self.region(), requested, align, kind)
     }
 }
 

@@ -111,6 +111,7 @@ pub use base::error::{
     AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, FreeError, RegionError, RewindError, VerifyError,
 };
 pub use base::stats::{ArenaStats, BestFitStats, HeapStats, RegionStats};
+pub use base::system::SystemRefusal;
 pub use base::{snapshot, stats, testing};
 pub use best_fit::BestFitArena;
 pub use block_arena::{BlockArena, UsageHandle};

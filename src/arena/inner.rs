@@ -10,7 +10,8 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use crate::base::error::{AllocError, AllocErrorKind, RegionError};
+use crate::base::error::{AllocError, AllocErrorKind};
+use crate::base::system::SystemRefusal;
 use crate::region::budget::Budget;
 use crate::region::shards::{Id, OwnedShard, Shards, default_count};
 use crate::region::{FirstUse, Links, Memory, Region, ShardSet};
@@ -100,7 +101,7 @@ impl Inner {
     ///
     /// # Errors
     /// The system's, or the global allocator's, refusal; the next call tries again.
-    pub(crate) fn body(&self) -> Result<&Body, RegionError> {
+    pub(crate) fn body(&self) -> Result<&Body, SystemRefusal> {
         let register = |body: &Body| {
             let set: NonNull<dyn ShardSet> = NonNull::from(body);
             // SAFETY: `register`'s contract: the body does not move (INV-region.first_use-1), and its drop unregisters
@@ -135,8 +136,7 @@ impl Inner {
 
     /// The request that `shard`'s chunk has no room for.
     pub(crate) fn alloc_cold(&self, shard: &Shard, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        let body =
-            self.body().map_err(|_| self.refusal(layout.size(), layout.align(), AllocErrorKind::LimitReached))?;
+        let body = self.body().map_err(|system| self.refused_by(system, layout))?;
         // Threads may have ended since this one looked for a shard.
         let shard = if shard.is_none() && body.shards.may_adopt() { self.shard_cold() } else { shard };
         if shard.is_none() {
@@ -146,12 +146,18 @@ impl Inner {
         shard.bump(layout).map_or_else(|| body.refill(shard, layout), Ok)
     }
 
+    /// The figures of a first use that the system has refused.
+    #[cold]
+    pub(super) fn refused_by(&self, system: SystemRefusal, layout: Layout) -> AllocError {
+        self.refusal(layout.size(), layout.align(), AllocErrorKind::System(system))
+    }
+
     /// The figures of a refusal.
     #[cold]
     pub(crate) fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
         let Some(body) = self.made() else {
             // No region could be made: there is nothing to hand out.
-            return AllocError { requested, align, usage: 0, limit: 0, largest_free: 0, kind };
+            return AllocError { requested, align, usage: 0, limit: self.options.limit, largest_free: 0, kind };
         };
         let error = body.region.refusal(requested, align, kind);
         let own = body.budget.limit() < error.limit;
@@ -161,7 +167,7 @@ impl Inner {
 }
 
 impl Body {
-    fn make(region: Region, options: &Options) -> Result<Self, RegionError> {
+    fn make(region: Region, options: &Options) -> Result<Self, SystemRefusal> {
         let shards = Shards::reserve(options.shards.unwrap_or_else(|| default_count(region.capacity())))?;
         Ok(Self {
             memory: region.memory(),

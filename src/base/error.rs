@@ -5,6 +5,8 @@
 
 use core::fmt::{self, Display};
 
+use super::system::{HINT, SystemRefusal};
+
 /// Returns the value, or panics with the error's text: where the infallible methods end.
 #[inline(always)]
 #[track_caller]
@@ -59,6 +61,9 @@ pub enum AllocErrorKind {
     Unplaceable,
     /// The size or the alignment is not one that any arena could serve.
     InvalidLayout,
+    /// The operating system, or the global allocator, refused what is needed outside of the limit: the addresses of a
+    /// region at its first use, or a table. Tells how many bytes were asked for, and why they were refused.
+    System(SystemRefusal),
 }
 
 /// A refused request. All figures are bytes; nothing was changed by the refusal.
@@ -100,6 +105,9 @@ impl fmt::Display for AllocError {
             ),
             AllocErrorKind::InvalidLayout => {
                 write!(f, "invalid layout: {requested} bytes with alignment {align}")
+            }
+            AllocErrorKind::System(refusal) => {
+                write!(f, "no memory for {requested} bytes (alignment {align}): {refusal}")
             }
         }
     }
@@ -249,7 +257,7 @@ impl fmt::Display for RegionError {
             Self::BadAlignment => f.write_str("bad alignment: it must be a power of two"),
             Self::Overflow => f.write_str("base + length passes the end of the address space"),
             Self::NullBase => f.write_str("the base address is null"),
-            Self::System(error) => write!(f, "the operating system refused: {error}"),
+            Self::System(error) => write!(f, "the operating system refused: {error}; {HINT}"),
         }
     }
 }
@@ -260,6 +268,12 @@ impl std::error::Error for RegionError {
             Self::System(error) => Some(error),
             _ => None,
         }
+    }
+}
+
+impl From<SystemRefusal> for RegionError {
+    fn from(refusal: SystemRefusal) -> Self {
+        Self::System(refusal.cause())
     }
 }
 

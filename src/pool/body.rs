@@ -13,8 +13,9 @@
 //! their own word.
 #![expect(unsafe_code, reason = "fills what freed values were")]
 
-use crate::base::error::RegionError;
+use crate::base::error::AllocError;
 use crate::base::size_class::Class;
+use crate::base::system::SystemRefusal;
 use crate::depot::Depot;
 use crate::memory::table::Zeroable;
 use crate::region::segments::{NoGrowth, Segments};
@@ -84,7 +85,7 @@ impl<'a, T> Claimed<'a, T> {
 
 impl<T> Body<T> {
     /// A pool of at most `most` slots in `region`.
-    pub(super) fn make(region: Region, most: usize) -> Result<Self, RegionError> {
+    pub(super) fn make(region: Region, most: usize) -> Result<Self, SystemRefusal> {
         let account = Account::open(region)?;
         let slots = Segments::<Slot<T>>::reserve(&account, most)?;
         let nodes = slots.most().min(MOST_HINTED) / BATCH + 2 * SHARDS;
@@ -138,6 +139,14 @@ impl<T> Body<T> {
                 Ok(_) => {}
                 Err(NoGrowth::Full | NoGrowth::Refused(_)) => return self.find(shard),
             }
+        }
+    }
+
+    /// Makes a segment more; what refuses it, if it is the region.
+    pub(super) fn why_no_growth(&self) -> Option<AllocError> {
+        match self.slots.grow(&self.account, self.slots.len()) {
+            Err(NoGrowth::Refused(error)) => Some(error),
+            Ok(_) | Err(NoGrowth::Full) => None,
         }
     }
 

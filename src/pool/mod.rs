@@ -15,7 +15,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use crate::base::debug::debug_figures;
-use crate::base::error::RegionError;
+use crate::base::error::{AllocError, AllocErrorKind, RegionError};
 use crate::base::unwind::Then;
 use crate::region::segments::Segments;
 use crate::region::shards::Id;
@@ -227,6 +227,29 @@ impl<T> Pool<T> {
         if self.most == ANY_NUMBER { made() } else { self.most }
     }
 
+    /// Returns why the pool can make no more slots: what its region refuses, or what the system refused at the first
+    /// use. `None` if it has made some, as an insert does that finds no free slot, or if it has as many as it may have.
+    ///
+    /// ```
+    /// use sharded_arena::{AllocErrorKind, Pool, Region};
+    /// let region = Region::with_capacity(64 << 10)?;
+    /// let pool = Pool::in_region(&region);
+    /// while pool.insert([0u8; 1000]).is_ok() {}
+    /// let refusal = pool.refusal().unwrap();
+    /// assert_eq!((refusal.kind, refusal.limit), (AllocErrorKind::LimitReached, 64 << 10));
+    /// # Ok::<(), sharded_arena::RegionError>(())
+    /// ```
+    #[must_use]
+    pub fn refusal(&self) -> Option<AllocError> {
+        match self.body.make(|region| Body::make(region, self.most), |_| ()) {
+            Ok(body) => body.why_no_growth(),
+            Err(system) => {
+                let kind = AllocErrorKind::System(system);
+                Some(Region::refusal_of(self.region(), size_of::<Slot<T>>(), align_of::<Slot<T>>(), kind))
+            }
+        }
+    }
+
     /// Bytes of slots that the pool has taken from its region. One load.
     #[must_use]
     pub fn memory_usage(&self) -> usize {
@@ -272,7 +295,8 @@ impl<T> Drop for Pool<T> {
 pub struct PoolFull<T> {
     /// What found no slot, as it was given.
     pub value: T,
-    /// Slots of the pool: all it may have, or all that its region had room for. Its region's figures say why.
+    /// Slots of the pool: all it may have, or all that its region had room for; 0 if not even the first were made.
+    /// [`Pool::refusal`] says why.
     pub capacity: usize,
 }
 

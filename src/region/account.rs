@@ -13,8 +13,9 @@ use core::alloc::Layout;
 use core::pin::Pin;
 use core::ptr::NonNull;
 
-use crate::base::error::{AllocError, AllocErrorKind, RegionError};
+use crate::base::error::{AllocError, AllocErrorKind};
 use crate::base::extent::Extent;
+use crate::base::system::SystemRefusal;
 use crate::memory::table::try_box;
 use crate::sync::OwnedUsize;
 
@@ -58,7 +59,7 @@ impl Account {
     ///
     /// # Errors
     /// `System` where the global allocator has no memory.
-    pub(crate) fn open(region: Region) -> Result<Self, RegionError> {
+    pub(crate) fn open(region: Region) -> Result<Self, SystemRefusal> {
         let budget = Budget::new(usize::MAX, region.capacity(), region.slack_divisor());
         let member = Member { budget, links: Links::default(), metadata_bytes: OwnedUsize::new(0) };
         let member = Box::into_pin(try_box(member)?);
@@ -148,6 +149,12 @@ impl Drop for Account {
 }
 
 impl Region {
+    /// The figures of a refusal that is no region's, for a client whose region is `made`, if it has one yet.
+    pub(crate) fn refusal_of(made: Option<Region>, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
+        let unknown = AllocError { requested, align, usage: 0, limit: usize::MAX, largest_free: 0, kind };
+        made.map_or(unknown, |region| region.refusal(requested, align, kind))
+    }
+
     /// The region's figures for a refusal that is not its own.
     pub(crate) fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
         let figures = self.section(|section| section.error(self.budget(), Blocker::Region, requested, align));

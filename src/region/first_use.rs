@@ -9,7 +9,7 @@
 //! Deliberately not here: a heap's caches. Its region is there from the start, and without memory for them it does
 //! without.
 
-use crate::base::error::RegionError;
+use crate::base::system::SystemRefusal;
 use crate::memory::table::try_box;
 use crate::sync::{Mutex, OnceLock};
 
@@ -48,9 +48,9 @@ impl<B> FirstUse<B> {
     #[inline]
     pub(crate) fn make(
         &self,
-        make: impl FnOnce(Region) -> Result<B, RegionError>,
+        make: impl FnOnce(Region) -> Result<B, SystemRefusal>,
         after: impl FnOnce(&B),
-    ) -> Result<&B, RegionError> {
+    ) -> Result<&B, SystemRefusal> {
         match self.made() {
             Some(body) => Ok(body),
             None => self.make_first(make, after),
@@ -60,9 +60,9 @@ impl<B> FirstUse<B> {
     #[cold]
     fn make_first(
         &self,
-        make: impl FnOnce(Region) -> Result<B, RegionError>,
+        make: impl FnOnce(Region) -> Result<B, SystemRefusal>,
         after: impl FnOnce(&B),
-    ) -> Result<&B, RegionError> {
+    ) -> Result<&B, SystemRefusal> {
         self.making.with(|region| {
             if let Some(body) = self.made() {
                 return Ok(body);

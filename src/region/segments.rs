@@ -15,7 +15,8 @@
 
 use core::marker::PhantomData;
 
-use crate::base::error::{AllocError, RegionError};
+use crate::base::error::AllocError;
+use crate::base::system::SystemRefusal;
 use crate::memory::table::{Table, Zeroable};
 use crate::sync::{Acquire, AtomicU32, Ghost, Mutex, Relaxed, Release};
 
@@ -77,7 +78,7 @@ impl<T: Zeroable> Segments<T> {
     ///
     /// # Errors
     /// The system's, or the global allocator's, refusal of the directory.
-    pub(crate) fn reserve(account: &Account, most: usize) -> Result<Self, RegionError> {
+    pub(crate) fn reserve(account: &Account, most: usize) -> Result<Self, SystemRefusal> {
         // What the region can hold needs no entry beyond.
         let most = most.min(account.region().capacity() / size_of::<T>().max(1)).min(u32::MAX as usize);
         let directory = Table::reserve(most.div_ceil(Self::EACH))?;

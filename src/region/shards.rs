@@ -14,7 +14,7 @@
 use core::marker::PhantomData;
 use core::num::NonZeroU64;
 
-use crate::base::error::RegionError;
+use crate::base::system::SystemRefusal;
 use crate::memory::table::{Table, Zeroable};
 use crate::sync::{Acquire, AtomicU64, CachePadded, Relaxed, Release};
 use crate::thread::{self, Cache, EndOfThread, Token, Tokens, tokens};
@@ -189,7 +189,7 @@ pub(crate) struct Shards<S> {
 
 impl<S: OwnedShard> Shards<S> {
     /// `count` shards without an owner.
-    pub(crate) fn reserve(count: usize) -> Result<Self, RegionError> {
+    pub(crate) fn reserve(count: usize) -> Result<Self, SystemRefusal> {
         let (owners, all) = (Table::reserve(count)?, Table::reserve(count)?);
         Ok(Self { owners, all, adopt_failed: CachePadded::default() })
     }

@@ -3,6 +3,8 @@
 mod auto_traits;
 mod best_fit;
 mod errors;
+#[cfg(all(target_os = "linux", not(miri)))]
+mod limits_of_the_process;
 mod memory;
 mod pressure;
 mod wiping;
