@@ -197,24 +197,20 @@ impl BlockArena {
 
     /// A block of `len` bytes for a request of `layout`, which a refusal names.
     fn new_block(&mut self, len: usize, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        let before = self.blocks.capacity();
         let listed = self.blocks.try_reserve(1).map_err(|_| {
             // What a vector asks for that is full.
-            SystemRefusal::of_allocator((2 * self.blocks.len()).max(4) * size_of::<Extent>())
+            SystemRefusal::of_allocator((2 * before).max(4) * size_of::<Extent>())
         });
-        let account = listed.and_then(|()| self.account());
+        let longer = self.blocks.capacity() - before;
+        let account = listed.and_then(|()| self.account.make(Account::open, |_| ()));
         let account =
             account.map_err(|system| self.refusal(layout.size(), layout.align(), AllocErrorKind::System(system)))?;
+        account.add_metadata_bytes(longer * size_of::<Extent>());
         let (extent, block) = account.take(len, layout)?;
         self.blocks.push(extent);
         self.usage.set(self.usage.get() + len + POINTER_BYTES);
         Ok(block)
-    }
-
-    /// The account, made at first use, with as many bytes of metadata as the list has.
-    fn account(&self) -> Result<&Account, SystemRefusal> {
-        let account = self.account.make(Account::open, |_| ())?;
-        account.set_metadata_bytes(self.blocks.capacity() * size_of::<Extent>());
-        Ok(account)
     }
 
     /// The figures of a refusal that is not the region's: of bytes that nothing could serve, or for want of memory for

@@ -129,7 +129,7 @@ impl Inner {
     #[cold]
     #[inline(never)]
     pub(super) fn shard_cold(&self) -> &Shard {
-        self.body().map_or(Shard::none(), |body| body.shards.find(&body.region, self.id))
+        self.body().map_or(Shard::none(), |body| body.shards.find(&body.region, self.id, |_| ()))
     }
 
     // ---- requests -------------------------------------------------------------------------------------------------

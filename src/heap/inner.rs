@@ -129,7 +129,7 @@ impl Inner {
     #[cold]
     #[inline(never)]
     fn shard_cold(&self) -> &Shard {
-        self.caches().map_or(Shard::none(), |caches| caches.shards.find(&self.region, self.id))
+        self.caches().map_or(Shard::none(), |caches| caches.shards.find(&self.region, self.id, |_| ()))
     }
 
     /// The slow path of a thread without a shard: threads may have ended since it looked for one.

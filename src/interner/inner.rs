@@ -92,12 +92,13 @@ impl Inner {
         reserved.map_err(|_| SystemRefusal::of_allocator(count * size_of::<CachePadded<Mutex<Shard>>>()))?;
         shards.resize_with(count, || CachePadded::new(Mutex::new(Shard::default())));
         let account = Account::open(region)?;
+        account.add_metadata_bytes(size_of::<Self>() + count * size_of::<CachePadded<Mutex<Shard>>>());
         let most = account.region().capacity() / LEAST_COST;
         Ok(Self {
             memory: account.region().memory(),
             shards: shards.into_boxed_slice(),
             hasher: hashbrown::DefaultHashBuilder::default(),
-            slots: Segments::reserve(&account, most)?,
+            slots: Segments::new(&account, most),
             account,
             indexes: core::array::from_fn(|_| Index::default()),
             count: CachePadded::new(AtomicU32::new(0)),

@@ -104,7 +104,9 @@ impl<T> Pool<T> {
         Self::with_region(None, ANY_NUMBER)
     }
 
-    /// A pool that shares `region` and its limit with heaps, arenas and other pools. Takes nothing until used.
+    /// A pool that shares `region` and its limit with heaps, arenas and other pools. Takes nothing until used; then
+    /// about 4 KB outside the region and a first segment of 4 KiB in it, and no mapping of the process before it has
+    /// 32 segments, or a thread has freed 64 slots more than it took.
     #[must_use]
     pub fn in_region(region: &Region) -> Pool<T> {
         Self::with_region(Some(region.clone()), ANY_NUMBER)
