@@ -18,8 +18,9 @@ use core::alloc::Layout;
 use core::fmt;
 use core::ptr::NonNull;
 
-use crate::base::error::{AllocError, AllocErrorKind, LimitOwner, RegionError};
+use crate::base::error::{AllocError, AllocErrorKind, RegionError};
 use crate::base::extent::Extent;
+use crate::base::system::SystemRefusal;
 use crate::region::{Account, Client, FirstUse, Home, Region, client_limits, home_setters};
 use crate::sync::{Arc, OwnedUsize};
 
@@ -163,8 +164,9 @@ impl BlockArena {
     ///
     /// # Errors
     /// `InvalidLayout` for zero bytes and for more than `isize::MAX`. `LimitReached` or `Fragmented` when a new block
-    /// is needed and the region refuses it, or its list has no memory; then nothing has changed, and a request that the
-    /// current block has room for still succeeds. By `LevelDB`'s policy a small request needs a whole block.
+    /// is needed and the region refuses it, `System` when the system refuses the region's addresses or memory for the
+    /// list of blocks; then nothing has changed, and a request that the current block has room for still succeeds. By
+    /// `LevelDB`'s policy a small request needs a whole block.
     #[inline]
     #[doc(alias = "alloc")]
     pub fn allocate(&mut self, bytes: usize) -> Result<NonNull<u8>, AllocError> {
@@ -240,33 +242,28 @@ impl BlockArena {
 
     /// A block of `len` bytes for a request of `layout`, which a refusal names.
     fn new_block(&mut self, len: usize, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        let listed = self.blocks.try_reserve(1).is_ok();
-        let Some(account) = self.account().filter(|_| listed) else {
-            return Err(self.refusal(layout.size(), layout.align(), AllocErrorKind::LimitReached));
-        };
+        let before = self.blocks.capacity();
+        let listed = self.blocks.try_reserve(1).map_err(|_| {
+            // What a vector asks for that is full.
+            SystemRefusal::of_allocator((2 * before).max(4) * size_of::<Extent>())
+        });
+        let longer = self.blocks.capacity() - before;
+        let account = listed.and_then(|()| self.account.make(Account::open, |_| ()));
+        let account =
+            account.map_err(|system| self.refusal(layout.size(), layout.align(), AllocErrorKind::System(system)))?;
+        account.add_metadata_bytes(longer * size_of::<Extent>());
         let (extent, block) = account.take(len, layout)?;
         self.blocks.push(extent);
         self.usage.set(self.usage.get() + len + POINTER_BYTES);
         Ok(block)
     }
 
-    /// The account, made at first use, with as many bytes of metadata as the list has; none without memory for it.
-    fn account(&self) -> Option<&Account> {
-        let account = self.account.make(Account::open, |_| ()).ok()?;
-        account.set_metadata_bytes(self.blocks.capacity() * size_of::<Extent>());
-        Some(account)
-    }
-
     /// The figures of a refusal that is not the region's: of bytes that nothing could serve, or for want of memory for
     /// the region or the list.
     fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
-        match (self.account.made(), self.region()) {
-            (Some(account), _) => account.refusal(requested, align, kind),
-            (None, Some(region)) => region.refusal(requested, align, kind),
-            (None, None) => {
-                let (usage, limit, largest_free, limit_owner) = (0, usize::MAX, 0, LimitOwner::New);
-                AllocError { requested, align, usage, limit, largest_free, kind, limit_owner }
-            }
+        match self.account.made() {
+            Some(account) => account.refusal(requested, align, kind),
+            None => Region::refusal_of(self.region(), requested, align, kind),
         }
     }
 }

@@ -120,6 +120,7 @@ pub use base::error::{AllocError, AllocErrorKind, FreeError, LimitOwner, RegionE
 pub use base::refusal::{AllocOrInitError, AllocValueError, FromUtf8Error, ReserveError};
 pub use base::snapshot::{Extent, Snapshot};
 pub use base::stats::{ArenaStats, BestFitStats, HeapStats, RegionStats};
+pub use base::system::SystemRefusal;
 pub use base::testing;
 #[doc(hidden)]
 pub use base::{snapshot, stats};

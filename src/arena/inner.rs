@@ -10,7 +10,8 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use crate::base::error::{AllocError, AllocErrorKind, LimitOwner, RegionError};
+use crate::base::error::{AllocError, AllocErrorKind, LimitOwner};
+use crate::base::system::SystemRefusal;
 use crate::region::budget::Budget;
 use crate::region::shards::{Id, OwnedShard, Shards, default_count};
 use crate::region::{Client, FirstUse, Links, Memory, Region, ShardSet};
@@ -108,7 +109,7 @@ impl Inner {
     ///
     /// # Errors
     /// The system's, or the global allocator's, refusal; the next call tries again.
-    pub(crate) fn body(&self) -> Result<&Body, RegionError> {
+    pub(crate) fn body(&self) -> Result<&Body, SystemRefusal> {
         let register = |body: &Body| {
             let set: NonNull<dyn ShardSet> = NonNull::from(body);
             // SAFETY: `register`'s contract: the body does not move (INV-region.first_use-1), and its drop unregisters
@@ -131,15 +132,14 @@ impl Inner {
     #[cold]
     #[inline(never)]
     pub(super) fn shard_cold(&self) -> &Shard {
-        self.body().map_or(Shard::none(), |body| body.shards.find(&body.region, self.id))
+        self.body().map_or(Shard::none(), |body| body.shards.find(&body.region, self.id, |_| ()))
     }
 
     // ---- requests -------------------------------------------------------------------------------------------------
 
     /// The request that `shard`'s chunk has no room for.
     pub(crate) fn alloc_cold(&self, shard: &Shard, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        let body =
-            self.body().map_err(|_| self.refusal(layout.size(), layout.align(), AllocErrorKind::LimitReached))?;
+        let body = self.body().map_err(|system| self.refused_by(system, layout))?;
         // Threads may have ended since this one looked for a shard.
         let shard = if shard.is_none() && body.shards.may_adopt() { self.shard_cold() } else { shard };
         if shard.is_none() {
@@ -147,6 +147,12 @@ impl Inner {
         }
         shard.enter();
         shard.bump(layout).map_or_else(|| body.refill(shard, layout), Ok)
+    }
+
+    /// The figures of a first use that the system has refused.
+    #[cold]
+    pub(super) fn refused_by(&self, system: SystemRefusal, layout: Layout) -> AllocError {
+        self.refusal(layout.size(), layout.align(), AllocErrorKind::System(system))
     }
 
     /// The figures of a refusal.
@@ -162,7 +168,7 @@ impl Inner {
 }
 
 impl Body {
-    fn make(region: Region, options: &Options) -> Result<Self, RegionError> {
+    fn make(region: Region, options: &Options) -> Result<Self, SystemRefusal> {
         let shards = Shards::reserve(options.shards.unwrap_or_else(|| default_count(region.capacity())))?;
         Ok(Self {
             memory: region.memory(),

@@ -34,7 +34,7 @@ impl Arena {
     /// A handle for the thread that has `cache` and `end`.
     pub(crate) fn local_of(&self, cache: &Cache, end: &EndOfThread) -> Local<'_> {
         let body = self.inner.made().expect("made by `with_shards`");
-        Local::on(At { arena: self, shard: body.shards.find_for(&body.region, self.id, cache, Some(end)) })
+        Local::on(At { arena: self, shard: body.shards.find_for(&body.region, self.id, cache, Some(end), |_| ()) })
     }
 
     /// The owner of shard `index`.

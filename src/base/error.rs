@@ -5,6 +5,8 @@
 
 use core::fmt::{self, Display};
 
+use super::system::{HINT, SystemRefusal};
+
 /// Returns the value, or panics with the error's text: where the infallible methods end.
 #[inline(always)]
 #[track_caller]
@@ -45,6 +47,9 @@ pub enum AllocErrorKind {
     ///
     /// Ask for at most `isize::MAX` bytes; of a [`BlockArena`](crate::BlockArena), for one at least.
     InvalidLayout,
+    /// The operating system, or the global allocator, refused what is needed outside of the limit: the addresses of a
+    /// region at its first use, or a table. Tells how many bytes were asked for, and why they were refused.
+    System(SystemRefusal),
 }
 
 /// Whose limit refused a request: the owner of [`AllocError::limit`] and [`AllocError::usage`].
@@ -138,6 +143,9 @@ impl fmt::Display for AllocError {
             ),
             AllocErrorKind::InvalidLayout => {
                 write!(f, "invalid layout: {requested} bytes with alignment {align}")
+            }
+            AllocErrorKind::System(refusal) => {
+                write!(f, "no memory for {requested} bytes (alignment {align}): {refusal}")
             }
         }
     }
@@ -272,7 +280,7 @@ impl fmt::Display for RegionError {
             Self::BadAlignment => f.write_str("bad alignment: it must be a power of two"),
             Self::Overflow => f.write_str("base + length passes the end of the address space"),
             Self::NullBase => f.write_str("the base address is null"),
-            Self::System(error) => write!(f, "the operating system refused: {error}"),
+            Self::System(error) => write!(f, "the operating system refused: {error}; {HINT}"),
         }
     }
 }
@@ -283,6 +291,12 @@ impl std::error::Error for RegionError {
             Self::System(error) => Some(error),
             _ => None,
         }
+    }
+}
+
+impl From<SystemRefusal> for RegionError {
+    fn from(refusal: SystemRefusal) -> Self {
+        Self::System(refusal.cause())
     }
 }
 

@@ -6,7 +6,8 @@
 //! - INV-best_fit.bins-1: nodes `1 ..= max_len` are the rings' heads, by length; node 0 is none. Only the others have
 //!   an offset.
 //! - INV-best_fit.bins-2: `len` is in the map ⟺ ring `len` has a node besides its head.
-//! - INV-best_fit.bins-3: `next(prev(n)) = prev(next(n)) = n` in every ring, an empty one's head included.
+//! - INV-best_fit.bins-3: `next(prev(n)) = prev(next(n)) = n` in every ring that ever had a node, an empty one's head
+//!   included. The head of another is zero.
 //! - INV-best_fit.bins-4: node `n` is in the ring of its extent's length and in the chain of its extent's stretch.
 //! - INV-best_fit.bins-5: `⌈granules / 2⌉` nodes suffice, because no two free extents are neighbours.
 //!
@@ -72,10 +73,7 @@ impl Bins {
 
     pub(super) fn new(granules: u32) -> Result<Self, RegionError> {
         let first = granules.min(Self::BOUND - 1) + 1;
-        let mut nodes = Table::<FreeNode>::reserve(first as usize + granules.div_ceil(2) as usize)?;
-        for len in 1..first {
-            nodes[len as usize] = [0, len, len, 0];
-        }
+        let nodes = Table::<FreeNode>::reserve(first as usize + granules.div_ceil(2) as usize)?;
         let heads = Table::reserve(stretch_of(granules) + 1)?;
         Ok(Self { map: BinSet::new(), spare: 0, fresh: first, first, nodes, heads })
     }
@@ -109,7 +107,9 @@ impl Bins {
     #[inline(always)]
     fn link(&mut self, node: NodeId, len: u32) {
         let nodes = &mut *self.nodes;
-        let next = core::mem::replace(&mut nodes[len as usize][NEXT], node);
+        let newest = core::mem::replace(&mut nodes[len as usize][NEXT], node);
+        // The first node that a ring ever gets makes it one.
+        let next = if newest == 0 { len } else { newest };
         nodes[next as usize][PREV] = node;
         let node = &mut nodes[node as usize];
         (node[PREV], node[NEXT]) = (len, next);

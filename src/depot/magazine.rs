@@ -10,8 +10,8 @@
 //!
 //! `next` is written by the pusher before its exchange; the rest by the holder. Synchronised by the heads (see depot).
 
-use crate::base::error::RegionError;
 use crate::base::size_class::{Class, LARGE_SLOTS, SMALL_SLOTS};
+use crate::base::system::SystemRefusal;
 use crate::memory::table::{Table, Zeroable};
 use crate::sync::{AtomicU32, Ghost, Owned32, Relaxed};
 
@@ -183,7 +183,7 @@ impl Nodes {
     ///
     /// # Errors
     /// The operating system's or the global allocator's refusal.
-    pub(crate) fn reserve(slack: usize) -> Result<Self, RegionError> {
+    pub(crate) fn reserve(slack: usize) -> Result<Self, SystemRefusal> {
         /// A depot's nodes of one size take at most this much address space; beyond it classes run uncached.
         const MOST_BYTES: usize = 256 << 20;
         let bytes = slack.min(MOST_BYTES);

@@ -9,8 +9,8 @@
 
 use core::ptr::NonNull;
 
-use crate::base::error::RegionError;
 use crate::base::size_class::{COUNT, longest_bytes};
+use crate::base::system::SystemRefusal;
 use crate::depot::Depot;
 use crate::memory::table::try_box;
 use crate::region::budget::Budget;
@@ -147,7 +147,7 @@ impl Inner {
     #[cold]
     #[inline(never)]
     fn shard_cold(&self) -> &Shard {
-        self.caches().map_or(Shard::none(), |caches| caches.shards.find(&self.region, self.id))
+        self.caches().map_or(Shard::none(), |caches| caches.shards.find(&self.region, self.id, |_| ()))
     }
 
     /// The slow path of a thread without a shard: threads may have ended since it looked for one.
@@ -199,7 +199,7 @@ impl Inner {
 }
 
 impl Caches {
-    fn make(region: &Region, shards: usize) -> Result<Box<Self>, RegionError> {
+    fn make(region: &Region, shards: usize) -> Result<Box<Self>, SystemRefusal> {
         let slack = region.capacity() / region.slack_divisor().max(1);
         try_box(Self { shards: Shards::reserve(shards)?, depot: Depot::reserve(slack)? })
     }

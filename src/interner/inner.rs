@@ -29,7 +29,8 @@ use super::index::{Hash, Index, Lookup};
 use super::shard::{NewString, Shard};
 use super::symbol::Symbol;
 use super::text::{RecordAt, record_bytes};
-use crate::base::error::{AllocError, AllocErrorKind, RegionError};
+use crate::base::error::{AllocError, AllocErrorKind};
+use crate::base::system::SystemRefusal;
 use crate::memory::table::Zeroable;
 use crate::region::segments::{NoGrowth, Segments};
 use crate::region::{Account, Client, Memory, Region, ShardSet};
@@ -86,7 +87,7 @@ impl Inner {
     ///
     /// # Errors
     /// The system's, or the global allocator's, refusal.
-    pub(crate) fn open(region: Region) -> Result<Self, RegionError> {
+    pub(crate) fn open(region: Region) -> Result<Self, SystemRefusal> {
         let most = (region.capacity() / SHARD_BYTES).clamp(1, MOST_SHARDS);
         // Rounded down: within what the capacity allows.
         let shards = (SHARDS_EACH * parallelism()).next_power_of_two().min(1 << most.ilog2());
@@ -94,19 +95,20 @@ impl Inner {
     }
 
     /// As [`Inner::open`], with `count` shards, a power of two.
-    pub(crate) fn with_shards(region: Region, count: usize) -> Result<Self, RegionError> {
+    pub(crate) fn with_shards(region: Region, count: usize) -> Result<Self, SystemRefusal> {
         debug_assert!(count.is_power_of_two() && count <= MOST_SHARDS);
         let mut shards = Vec::new();
         let reserved = shards.try_reserve_exact(count);
-        reserved.map_err(|_| std::io::Error::from(std::io::ErrorKind::OutOfMemory))?;
+        reserved.map_err(|_| SystemRefusal::of_allocator(count * size_of::<CachePadded<Mutex<Shard>>>()))?;
         shards.resize_with(count, || CachePadded::new(Mutex::new(Shard::default())));
         let account = Account::open(region)?;
+        account.add_metadata_bytes(size_of::<Self>() + count * size_of::<CachePadded<Mutex<Shard>>>());
         let most = account.region().capacity() / LEAST_COST;
         Ok(Self {
             memory: account.region().memory(),
             shards: shards.into_boxed_slice(),
             hasher: hashbrown::DefaultHashBuilder::default(),
-            slots: Segments::reserve(&account, most)?,
+            slots: Segments::new(&account, most),
             account,
             indexes: core::array::from_fn(|_| Index::default()),
             count: CachePadded::new(AtomicU32::new(0)),

@@ -5,7 +5,7 @@
 //! with the next number (`inner.rs`). `symbol.rs` is the number, `frozen.rs` the reader, `read.rs` the methods of
 //! both, and `serialize.rs` reads and writes them.
 
-use crate::base::error::{AllocError, AllocErrorKind, LimitOwner, RegionError};
+use crate::base::error::{AllocError, AllocErrorKind, RegionError};
 use crate::region::{FirstUse, Region, client_limits};
 
 mod builder;
@@ -111,7 +111,8 @@ impl Interner {
     /// is still found. Where one piece of what is needed is refused, the others were taken for a moment. `LimitReached`
     /// or `Fragmented` when the region refuses what is needed, or when there are 2³² − 1 strings; the error names the
     /// bytes that were needed together: of the string's record, of 4 KiB of numbers, of a shard's longer table.
-    /// `InvalidLayout` for a string of 4 GiB or more.
+    /// `InvalidLayout` for a string of 4 GiB or more. `System` if the system refuses the addresses or tables of a first
+    /// use.
     #[doc(alias = "get_or_intern")]
     #[inline(always)]
     pub fn intern(&self, text: &str) -> Result<Symbol, AllocError> {
@@ -136,19 +137,8 @@ impl Interner {
     #[cold]
     #[inline(never)]
     fn intern_first(&self, text: &str) -> Result<Symbol, AllocError> {
-        let refused = |kind| match self.region() {
-            Some(region) => region.refusal(text.len(), 1, kind),
-            None => AllocError {
-                requested: text.len(),
-                align: 1,
-                usage: 0,
-                limit: usize::MAX,
-                largest_free: 0,
-                kind,
-                limit_owner: LimitOwner::New,
-            },
-        };
-        let inner = self.inner.make(Inner::open, |_| ()).map_err(|_| refused(AllocErrorKind::LimitReached))?;
+        let refusal = |system| Region::refusal_of(self.region(), text.len(), 1, AllocErrorKind::System(system));
+        let inner = self.inner.make(Inner::open, |_| ()).map_err(refusal)?;
         inner.intern(inner.hash(text), text)
     }
 }

@@ -12,7 +12,7 @@
 use core::ops::{Deref, DerefMut};
 use std::alloc::{Layout, alloc_zeroed};
 
-use crate::base::error::RegionError;
+use crate::base::system::SystemRefusal;
 
 /// Types for which zero bytes are a valid value, without a destructor.
 ///
@@ -58,7 +58,7 @@ unsafe impl<T: Zeroable, const N: usize> Zeroable for [T; N] {
 pub(crate) use body::Table;
 
 /// `Box::new` that gives an error where the global allocator has no memory.
-pub(crate) fn try_box<T>(value: T) -> Result<Box<T>, RegionError> {
+pub(crate) fn try_box<T>(value: T) -> Result<Box<T>, SystemRefusal> {
     let layout = Layout::new::<T>();
     if layout.size() == 0 {
         return Ok(Box::new(value));
@@ -67,7 +67,7 @@ pub(crate) fn try_box<T>(value: T) -> Result<Box<T>, RegionError> {
     // SAFETY: the layout's size is not zero.
     let memory = unsafe { alloc_zeroed(layout) }.cast::<T>();
     if memory.is_null() {
-        return Err(std::io::Error::from(std::io::ErrorKind::OutOfMemory).into());
+        return Err(SystemRefusal::of_allocator(layout.size()));
     }
     // SAFETY: fresh memory for a `T`.
     unsafe { memory.write(value) };
@@ -98,7 +98,7 @@ mod body {
 
     use super::super::mapping::{Advice, Mapping};
     use super::Zeroable;
-    use crate::base::error::RegionError;
+    use crate::base::system::SystemRefusal;
 
     /// Tables up to this many bytes come from the global allocator; longer ones are mappings of their own.
     const SMALL_BYTES: usize = 64 * 1024;
@@ -136,18 +136,17 @@ mod body {
         /// Reserves `len` zeroed values.
         ///
         /// # Errors
-        /// `Overflow` when the length is no layout, else the operating system's or the global allocator's refusal.
-        pub(crate) fn reserve(len: usize) -> Result<Self, RegionError> {
+        /// The operating system's or the global allocator's refusal.
+        pub(crate) fn reserve(len: usize) -> Result<Self, SystemRefusal> {
             let layout = Layout::array::<T>(len).and_then(|layout| layout.align_to(LINE_BYTES));
-            let layout = layout.map_err(|_| RegionError::Overflow)?;
+            let layout = layout.map_err(|_| SystemRefusal::of_allocator(usize::MAX))?;
             if layout.size() == 0 {
                 return Ok(Self::empty());
             }
             if layout.size() <= SMALL_BYTES {
                 // SAFETY: the layout's size is not zero.
                 let memory = unsafe { alloc_zeroed(layout) };
-                let base =
-                    NonNull::new(memory.cast::<T>()).ok_or(std::io::Error::from(std::io::ErrorKind::OutOfMemory))?;
+                let base = NonNull::new(memory.cast::<T>()).ok_or(SystemRefusal::of_allocator(layout.size()))?;
                 return Ok(Self { base, len, owner: Backing::Allocator(layout), values: PhantomData });
             }
             let mapping = Mapping::reserve(layout.size(), Advice::default())?;
@@ -183,7 +182,7 @@ mod body {
 #[cfg(all(test, loom))]
 mod body {
     use super::Zeroable;
-    use crate::base::error::RegionError;
+    use crate::base::system::SystemRefusal;
 
     /// Loom's atomics are not zero bytes, so its tables are built value by value.
     #[derive(Debug)]
@@ -194,7 +193,7 @@ mod body {
             Self(Vec::new())
         }
         #[expect(clippy::unnecessary_wraps, reason = "the other body can fail")]
-        pub(crate) fn reserve(len: usize) -> Result<Self, RegionError> {
+        pub(crate) fn reserve(len: usize) -> Result<Self, SystemRefusal> {
             Ok(Self((0..len).map(|_| T::zeroed()).collect()))
         }
         pub(super) fn as_slice(&self) -> &[T] {

@@ -13,14 +13,15 @@
 //! their own word.
 #![expect(unsafe_code, reason = "fills what freed values were")]
 
-use crate::base::error::RegionError;
+use crate::base::error::AllocError;
 use crate::base::size_class::Class;
+use crate::base::system::SystemRefusal;
 use crate::depot::Depot;
-use crate::memory::table::Zeroable;
+use crate::memory::table::{Zeroable, try_box};
 use crate::region::segments::{NoGrowth, Segments};
-use crate::region::shards::{OwnedShard, Shards};
+use crate::region::shards::{Id, OwnedShard, Shards};
 use crate::region::{Account, Client, Region, ShardSet, Wipe};
-use crate::sync::{AtomicU32, AtomicUsize, Mutex, Relaxed, wrapped_difference, yield_now};
+use crate::sync::{AtomicU32, AtomicUsize, Mutex, OnceLock, Relaxed, wrapped_difference, yield_now};
 
 use super::shard::{BATCH, Counts, Shard, count};
 use super::slot::Slot;
@@ -46,7 +47,8 @@ pub(super) struct Body<T> {
     pub(super) shards: Shards<Shard>,
     /// What threads without a shard use, under its lock.
     outside: (Mutex<()>, Shard),
-    depot: Depot,
+    /// Made when a thread has too many hints.
+    depot: OnceLock<Box<Depot>>,
     /// Slots that were ever hinted at.
     fresh: AtomicUsize,
     /// Where the next look at the slots begins.
@@ -94,22 +96,44 @@ impl<T> Client for Body<T> {
 
 impl<T> Body<T> {
     /// A pool of at most `most` slots in `region`.
-    pub(super) fn make(region: Region, most: usize) -> Result<Self, RegionError> {
-        let account = Account::open(region)?;
-        let slots = Segments::<Slot<T>>::reserve(&account, most)?;
-        let nodes = slots.most().min(MOST_HINTED) / BATCH + 2 * SHARDS;
-        Ok(Self {
-            slots,
-            shards: Shards::reserve(SHARDS)?,
+    pub(super) fn make(region: Region, most: usize) -> Result<Self, SystemRefusal> {
+        let (account, shards) = (Account::open(region)?, Shards::reserve(SHARDS)?);
+        account.add_metadata_bytes(size_of::<Self>() + shards.metadata_bytes());
+        let body = Self {
+            slots: Segments::new(&account, most),
+            shards,
             outside: (Mutex::new(()), Shard::zeroed()),
-            depot: Depot::reserve(nodes * NODE_BYTES)?,
+            depot: OnceLock::new(),
             fresh: AtomicUsize::new(0),
             scan_at: AtomicUsize::new(0),
             many: Mutex::new(()),
             wipe: account.region().wipe(),
             reserve_many_used: AtomicU32::new(0),
             account,
-        })
+        };
+        if cfg!(all(test, loom)) {
+            // The model checker does not see who makes it.
+            body.make_depot();
+        }
+        Ok(body)
+    }
+
+    /// The depot, if there is memory for it. What is lost where two threads make it is empty.
+    #[cold]
+    fn make_depot(&self) -> Option<&Depot> {
+        if self.depot.get().is_none() {
+            let nodes = self.slots.most().min(MOST_HINTED) / BATCH + 2 * SHARDS;
+            let depot = try_box(Depot::reserve(nodes * NODE_BYTES).ok()?).ok()?;
+            if self.depot.set(depot).is_ok() {
+                self.account.add_metadata_bytes(size_of::<Depot>());
+            }
+        }
+        self.depot.get().map(|depot| &**depot)
+    }
+
+    /// The calling thread's shard, adopted if need be, in the pool of `id`.
+    pub(super) fn find_shard(&self, id: Id<Shard>) -> &Shard {
+        self.shards.find(self.account.region(), id, |bytes| self.account.add_metadata_bytes(bytes))
     }
 
     /// Runs `with` on the shard of all threads without one.
@@ -151,15 +175,25 @@ impl<T> Body<T> {
         }
     }
 
+    /// Makes a segment more; what refuses it, if it is the region.
+    pub(super) fn why_no_growth(&self) -> Option<AllocError> {
+        match self.slots.grow(&self.account, self.slots.len()) {
+            Err(NoGrowth::Refused(error)) => Some(error),
+            Ok(_) | Err(NoGrowth::Full) => None,
+        }
+    }
+
     /// Takes a batch of hints from the depot.
     fn take_batch(&self, shard: &Shard) -> bool {
-        let Some(node) = self.depot.pop_full(class()) else { return false };
-        let at = self.depot.nodes.get(node);
+        let Some((depot, node)) = self.depot.get().and_then(|depot| Some((depot, depot.pop_full(class())?))) else {
+            return false;
+        };
+        let at = depot.nodes.get(node);
         for hint in &at.slots[..at.len() as usize] {
             let kept = shard.push(hint.get());
             debug_assert!(kept, "a shard without hints has room for a batch");
         }
-        self.depot.give_node(node);
+        depot.give_node(node);
         true
     }
 
@@ -268,12 +302,15 @@ impl<T> Body<T> {
     #[inline(never)]
     #[expect(clippy::cast_possible_truncation, reason = "a batch is short")]
     fn spill(&self, shard: &Shard) {
-        let Some(node) = self.depot.take_node(BATCH as u32) else { return shard.unload(|_, _| {}) };
-        let at = self.depot.nodes.get(node);
+        let depot = self.make_depot();
+        let Some((depot, node)) = depot.and_then(|depot| Some((depot, depot.take_node(BATCH as u32)?))) else {
+            return shard.unload(|_, _| {});
+        };
+        let at = depot.nodes.get(node);
         at.open(class(), BATCH as u32);
         shard.unload(|place, hint| at.slots[place].set(hint));
         at.set_len(BATCH as u32);
-        self.depot.push_full(class(), node);
+        depot.push_full(class(), node);
     }
 
     // ---- figures --------------------------------------------------------------------------------------------------
@@ -303,15 +340,18 @@ impl<T> Body<T> {
     /// Whether a batch of hints waits in the depot. No role of a model runs.
     #[cfg(all(test, loom))]
     pub(super) fn has_batch(&self) -> bool {
-        self.depot.pop_full(class()).map(|node| self.depot.push_full(class(), node)).is_some()
+        let depot = self.depot.get().expect("made with the body");
+        depot.pop_full(class()).map(|node| depot.push_full(class(), node)).is_some()
     }
 
     // ---- by whoever has the pool exclusively ------------------------------------------------------------------------
 
     /// Forgets every hint and every count: all slots but the retired are free, as if nobody had had one yet.
     pub(super) fn start_afresh(&mut self, retired: u64) {
-        while let Some(node) = self.depot.pop_full(class()) {
-            self.depot.give_node(node);
+        if let Some(depot) = self.depot.get() {
+            while let Some(node) = depot.pop_full(class()) {
+                depot.give_node(node);
+            }
         }
         for shard in self.all_shards() {
             shard.enter();

@@ -5,7 +5,6 @@
 #![expect(unsafe_code, reason = "writes and drops values in slots it holds")]
 
 use crate::base::unwind::Then;
-use crate::region::Client;
 use crate::region::shards::{OwnedShard, Shards};
 use crate::sync::Relaxed;
 
@@ -89,7 +88,7 @@ impl<T> Pool<T> {
     #[cold]
     #[inline(never)]
     pub(super) fn shard_cold<'a>(&self, body: &'a Body<T>) -> &'a Shard {
-        body.shards.find(body.account.region(), self.id)
+        body.find_shard(self.id)
     }
 }
 

@@ -15,7 +15,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use crate::base::debug::debug_figures;
-use crate::base::error::RegionError;
+use crate::base::error::{AllocError, AllocErrorKind, RegionError};
 use crate::base::unwind::Then;
 use crate::region::shards::Id;
 use crate::region::{FirstUse, Region, client_limits};
@@ -43,7 +43,6 @@ pub use iter::{PoolDrain, PoolIter, PoolIterMut};
 pub use key::Key;
 pub use reservation::Reservation;
 use shard::{Shard, count};
-#[cfg(all(test, not(loom)))]
 use slot::Slot;
 use word::Removed;
 
@@ -111,7 +110,9 @@ impl<T> Pool<T> {
         Self::with_region(None, ANY_NUMBER)
     }
 
-    /// A pool that shares `region` and its limit with heaps, arenas and other pools. Takes nothing until used.
+    /// A pool that shares `region` and its limit with heaps, arenas and other pools. Takes nothing until used; then
+    /// about 4 KB outside the region and a first segment of 4 KiB in it, and no mapping of the process before it has
+    /// 32 segments, or a thread has freed 64 slots more than it took.
     #[must_use]
     pub fn in_region(region: &Region) -> Pool<T> {
         Self::with_region(Some(region.clone()), ANY_NUMBER)
@@ -258,6 +259,29 @@ impl<T> Pool<T> {
         if self.most == ANY_NUMBER { made() } else { self.most }
     }
 
+    /// Returns why the pool can make no more slots: what its region refuses, or what the system refused at the first
+    /// use. `None` if it has made some, as an insert does that finds no free slot, or if it has as many as it may have.
+    ///
+    /// ```
+    /// use sharded_arena::{AllocErrorKind, Pool, Region};
+    /// let region = Region::with_capacity(64 << 10)?;
+    /// let pool = Pool::in_region(&region);
+    /// while pool.insert([0u8; 1000]).is_ok() {}
+    /// let refusal = pool.refusal().unwrap();
+    /// assert_eq!((refusal.kind, refusal.limit), (AllocErrorKind::LimitReached, 64 << 10));
+    /// # Ok::<(), sharded_arena::RegionError>(())
+    /// ```
+    #[must_use]
+    pub fn refusal(&self) -> Option<AllocError> {
+        match self.body.make(|region| Body::make(region, self.most), |_| ()) {
+            Ok(body) => body.why_no_growth(),
+            Err(system) => {
+                let kind = AllocErrorKind::System(system);
+                Some(Region::refusal_of(self.region(), size_of::<Slot<T>>(), align_of::<Slot<T>>(), kind))
+            }
+        }
+    }
+
     /// Bytes of slots that the pool has taken from its region. One load.
     #[doc(alias = "allocated_bytes")]
     #[must_use]
@@ -305,7 +329,8 @@ impl<T> Drop for Pool<T> {
 pub struct PoolFull<T> {
     /// What found no slot, as it was given.
     pub value: T,
-    /// Slots of the pool: all it may have, or all that its region had room for. Its region's figures say why.
+    /// Slots of the pool: all it may have, or all that its region had room for; 0 if not even the first were made.
+    /// [`Pool::refusal`] says why.
     pub capacity: usize,
 }
 

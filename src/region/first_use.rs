@@ -9,7 +9,7 @@
 //! Deliberately not here: a heap's caches. Its region is there from the start, and without memory for them it does
 //! without.
 
-use crate::base::error::RegionError;
+use crate::base::system::SystemRefusal;
 use crate::memory::table::try_box;
 use crate::sync::{Mutex, OnceLock};
 
@@ -57,9 +57,9 @@ impl<B: Client> FirstUse<B> {
     #[inline]
     pub(crate) fn make(
         &self,
-        make: impl FnOnce(Region) -> Result<B, RegionError>,
+        make: impl FnOnce(Region) -> Result<B, SystemRefusal>,
         after: impl FnOnce(&B),
-    ) -> Result<&B, RegionError> {
+    ) -> Result<&B, SystemRefusal> {
         match self.made() {
             Some(body) => Ok(body),
             None => self.make_first(make, after),
@@ -69,9 +69,9 @@ impl<B: Client> FirstUse<B> {
     #[cold]
     fn make_first(
         &self,
-        make: impl FnOnce(Region) -> Result<B, RegionError>,
+        make: impl FnOnce(Region) -> Result<B, SystemRefusal>,
         after: impl FnOnce(&B),
-    ) -> Result<&B, RegionError> {
+    ) -> Result<&B, SystemRefusal> {
         self.making.with(|given| {
             if let Some(body) = self.made() {
                 return Ok(body);

@@ -117,8 +117,7 @@ impl Stack {
 
     /// A block for `layout`, for which the current chunk has no room.
     fn refill(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        let refusal = |_| self.inner.refusal(layout.size(), layout.align(), AllocErrorKind::LimitReached);
-        let body = self.inner.body().map_err(refusal)?;
+        let body = self.inner.body().map_err(|system| self.inner.refused_by(system, layout))?;
         self.wipe.set(body.region.wipe());
         self.shard.enter();
         let pressure = body.budget.pressure_with(body.region.budget());

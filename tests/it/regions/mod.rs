@@ -5,6 +5,10 @@ mod best_fit;
 mod clients;
 mod errors;
 mod generic;
+#[cfg(all(target_os = "linux", not(miri)))]
+mod limits_of_the_process;
+#[cfg(all(target_os = "linux", not(miri)))]
+mod many_clients;
 mod memory;
 mod pressure;
 mod wiping;
