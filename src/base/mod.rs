@@ -11,5 +11,6 @@ pub(crate) mod layout;
 pub(crate) mod size_class;
 pub mod snapshot;
 pub mod stats;
+pub(crate) mod steps;
 pub mod testing;
 pub(crate) mod unwind;

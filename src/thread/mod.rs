@@ -213,8 +213,10 @@ pub(crate) fn owner() -> Option<Token> {
 #[cfg(all(test, loom))]
 pub(crate) mod by_hand;
 mod cache;
+mod per_thread;
 
 pub(crate) use cache::{Cache, next_id};
+pub(crate) use per_thread::PerThread;
 
 #[cfg(all(test, not(loom)))]
 mod tests {
