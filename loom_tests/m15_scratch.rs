@@ -2,7 +2,7 @@
 //! one before it did to the stack.
 //!
 //! All threads of a model share one slot: those past their end because they do in the real body too, the others because
-//! the model checker's `PerThread` has one value for all, the worst that recycled thread ids can do.
+//! `PerThread` has one value for all in a model, the worst that slots which are used again can do.
 //!
 //! Breaks it: `lend`'s Acquire, `give_back`'s Release.
 

@@ -1,60 +1,92 @@
 //! Scratch stacks that are lent to threads and used again: `Arena::scratch`.
 //!
-//! Each thread has a chain of slots in a thread-local table, all threads past their end share one. Who tells threads
-//! apart (the `thread_local` crate) may give an id to a new thread while the former one's destructors still use its
-//! value, so a slot trusts nobody: a flag of its own says whether its stack is lent.
+//! Each thread that has a token has a chain of stacks, all others share one. A slot's next thread has the same chain as
+//! the former one, whose destructors may still hold a guard. So a chain trusts nobody: a flag says whether its first
+//! stack is lent, and those beside it change hands under a lock. However many are lent, a call looks at two.
 //!
-//! - INV-arena.recycle-1: whoever has turned `lent` on has the slot's stack exclusively until it turns it off.
-//! - INV-arena.recycle-2: a slot, once on a chain, stays there until the arena goes, or has it exclusively.
+//! - INV-arena.recycle-1: a stack is used by who has turned `lent` on, until it turns it off, or who took it out of
+//!   `free`, until it puts it back.
+//! - INV-arena.recycle-2: a stack, once made, stays where it is until the arena goes, or has it exclusively.
 //!
-//! A guard borrows its slot. Leaked, it leaves the slot lent: that stack's memory stays in use until the arena goes.
+//! A guard borrows its stack. Leaked, it leaves it lent: that stack's memory stays in use until the arena goes.
 #![expect(unsafe_code, reason = "a stack that is lent is used through its slot")]
 
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
+use core::ptr::NonNull;
 
-use crate::sync::{Acquire, Arc, AtomicU32, OnceLock, PerThread, Relaxed, Release};
-use crate::thread;
+use crate::base::steps::step;
+use crate::sync::{Acquire, Arc, AtomicU32, Mutex, Relaxed, Release};
+use crate::thread::{self, PerThread};
 
 use super::inner::Inner;
 use super::scratch::Scratch;
 
-/// A stack that is lent, or waits to be lent.
+/// A stack that is lent, or waits to be lent; made when it is first lent.
+type Slot = UnsafeCell<Option<Scratch>>;
+
+/// The stacks of one thread.
 #[derive(Default)]
-struct LentStack {
-    /// 1 while the stack is lent.
+struct Chain {
+    /// 1 while the first stack is lent.
     lent: AtomicU32,
-    stack: UnsafeCell<Option<Scratch>>,
-    next: OnceLock<Box<LentStack>>,
+    first: Slot,
+    others: Mutex<Others>,
 }
 
-// SAFETY: the stack is used by who has turned `lent` on (INV-arena.recycle-1), and may go from thread to thread.
-unsafe impl Sync for LentStack {}
+/// The stacks beside the first.
+#[derive(Default)]
+struct Others {
+    #[expect(clippy::vec_box, reason = "INV-arena.recycle-2")]
+    all: Vec<Box<Slot>>,
+    /// Those of `all` that are not lent.
+    free: Vec<NonNull<Slot>>,
+}
 
-impl LentStack {
-    /// Turns `lent` on; `false` if it was.
-    fn lend(&self) -> bool {
+// SAFETY: a stack is used by one thread at a time (INV-arena.recycle-1), and may go from thread to thread; the rest is
+// an atomic and a lock.
+unsafe impl Sync for Chain {}
+// SAFETY: it owns its stacks, which are Send; `free` points to them.
+unsafe impl Send for Chain {}
+
+impl Chain {
+    /// Lends a stack.
+    fn lend(&self) -> &Slot {
+        step();
         // ORDERING(Acquire): what the former borrower did to the stack is seen.
         //   pairs: `give_back`'s Release.  loom: m15_recycled; Relaxed fails it.
-        // Failure is Relaxed: the next slot is tried.
-        self.lent.compare_exchange(0, 1, Acquire, Relaxed).is_ok()
+        // Failure is Relaxed: another stack is lent.
+        match self.lent.compare_exchange(0, 1, Acquire, Relaxed) {
+            Ok(_) => &self.first,
+            Err(_) => self.lend_other(),
+        }
     }
 
-    fn give_back(&self) {
-        // ORDERING(Release): the borrower is done with the stack.
-        //   pairs: `lend`'s Acquire.  loom: m15_recycled; Relaxed fails it.
-        self.lent.store(0, Release);
+    #[cold]
+    fn lend_other(&self) -> &Slot {
+        step();
+        let slot = self.others.with(|Others { all, free }| {
+            free.pop().unwrap_or_else(|| {
+                all.push(Box::default());
+                // So that none is given back in vain.
+                free.reserve(all.len());
+                NonNull::from(&**all.last().unwrap_or_else(|| unreachable!("one was just pushed")))
+            })
+        });
+        // SAFETY: one of `all`, which stands as long as this (INV-arena.recycle-2).
+        unsafe { slot.as_ref() }
     }
-}
 
-impl Drop for LentStack {
-    /// One after the other: a chain may be as long as a program has leaked guards.
-    fn drop(&mut self) {
-        let mut next = self.next.take();
-        while let Some(mut slot) = next {
-            next = slot.next.take();
+    /// Takes back `slot`, which this has lent.
+    fn give_back(&self, slot: &Slot) {
+        if core::ptr::eq(slot, &raw const self.first) {
+            // ORDERING(Release): the borrower is done with the stack.
+            //   pairs: `lend`'s Acquire.  loom: m15_recycled; Relaxed fails it.
+            self.lent.store(0, Release);
+        } else {
+            self.others.with(|others| others.free.push(NonNull::from(slot)));
         }
     }
 }
@@ -62,23 +94,20 @@ impl Drop for LentStack {
 /// The stacks of one arena.
 #[derive(Default)]
 pub(super) struct Recycled {
-    by_thread: PerThread<Box<LentStack>>,
-    late: LentStack,
+    by_thread: PerThread<Chain>,
+    /// Of threads without a token: past their end, or beyond those that may have one.
+    late: Chain,
 }
 
 impl Recycled {
     /// Lends the calling thread a stack of the arena of `inner`.
     pub(super) fn lend<'a>(&'a self, inner: &'a Arc<Inner>) -> ScratchGuard<'a> {
-        // A thread past its end may not have values of its own any more.
-        let own = if thread::own_token().is_some() { self.by_thread.get_or_default() } else { None };
-        let mut slot = own.map_or(&self.late, |slot| &**slot);
-        while !slot.lend() {
-            slot = slot.next.get_or_init(Box::default);
-        }
-        // SAFETY: this call has turned `lent` on (INV-arena.recycle-1).
-        let stack = unsafe { &mut *slot.stack.get() };
+        let chain = thread::own_token().map_or(&self.late, |token| self.by_thread.get_or_default(token));
+        let slot = chain.lend();
+        // SAFETY: it was lent to this call (INV-arena.recycle-1).
+        let stack = unsafe { &mut *slot.get() };
         let stack = stack.get_or_insert_with(|| Scratch::on(Arc::clone(inner)));
-        ScratchGuard { slot, stack, inner, thread: PhantomData }
+        ScratchGuard { chain, slot, stack, inner, thread: PhantomData }
     }
 }
 
@@ -95,7 +124,8 @@ impl Recycled {
 /// }
 /// ```
 pub struct ScratchGuard<'a> {
-    slot: &'a LentStack,
+    chain: &'a Chain,
+    slot: &'a Slot,
     stack: &'a mut Scratch,
     inner: &'a Arc<Inner>,
     /// Neither Send nor Sync: the stack is lent to this thread.
@@ -129,6 +159,37 @@ impl Drop for ScratchGuard<'_> {
             // Its user has put another stack in the place of this arena's.
             *self.stack = Scratch::on(Arc::clone(self.inner));
         }
-        self.slot.give_back();
+        self.chain.give_back(self.slot);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use crate::Arena;
+    use crate::base::steps::steps_of;
+
+    const COUNT: usize = 1_000;
+
+    #[test]
+    fn many_guards_are_lent_at_two_steps() {
+        let arena = Arena::new();
+        drop(arena.scratch());
+        let mut guards = Vec::new();
+        assert!(steps_of(|| guards.extend((0..COUNT).map(|_| arena.scratch()))) <= 2 * COUNT);
+        // Every third is given back, and lent again.
+        let mut n = 0;
+        guards.retain(|_| {
+            n += 1;
+            n % 3 != 0
+        });
+        assert!(steps_of(|| guards.extend((0..COUNT / 3).map(|_| arena.scratch()))) <= 2 * COUNT / 3);
+    }
+
+    #[test]
+    fn leaked_guards_make_no_call_longer() {
+        let arena = Arena::new();
+        drop(arena.scratch());
+        assert!(steps_of(|| (0..COUNT).for_each(|_| core::mem::forget(arena.scratch()))) <= 2 * COUNT);
+        assert!(steps_of(|| drop(arena.scratch())) <= 2);
     }
 }

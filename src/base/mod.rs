@@ -13,6 +13,7 @@ pub(crate) mod refusal;
 pub(crate) mod size_class;
 pub mod snapshot;
 pub mod stats;
+pub(crate) mod steps;
 pub(crate) mod system;
 pub mod testing;
 pub(crate) mod unwind;

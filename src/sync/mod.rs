@@ -2,8 +2,8 @@
 //!
 //! Two bodies. The ordinary one is the standard library's atomics and `parking_lot`'s mutex. The other is compiled only
 //! for the model checker (`cfg(all(test, loom))`), so a downstream crate that sets `--cfg loom` for its own tests gets
-//! the ordinary one. No file outside `sync/` names `std::sync`, `core::sync`, `parking_lot`, `thread_local`, `loom` or
-//! an `Ordering`; a test greps for it.
+//! the ordinary one. No file outside `sync/` names `std::sync`, `core::sync`, `parking_lot`, `loom` or an `Ordering`; a
+//! test greps for it.
 //!
 //! - An ordering stronger than `Relaxed` stands behind a comment `ORDERING(Acquire): …`, which names its partner and
 //!   the test that fails without it. `.ci/mutants` weakens each in a copy of the sources, and leaves out one rule of a

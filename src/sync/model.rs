@@ -89,17 +89,6 @@ impl<T> Mutex<T> {
     }
 }
 
-/// One value for all threads: the worst that recycled thread ids can do.
-#[derive(Debug, Default)]
-pub(crate) struct PerThread<T>(OnceLock<T>);
-
-impl<T: Default> PerThread<T> {
-    #[expect(clippy::unnecessary_wraps, reason = "the other body can be without a value")]
-    pub(crate) fn get_or_default(&self) -> Option<&T> {
-        Some(self.0.get_or_init(T::default))
-    }
-}
-
 #[derive(Debug)]
 pub(crate) struct Ghost(loom::cell::UnsafeCell<()>);
 

@@ -41,49 +41,6 @@ impl<T> Mutex<T> {
     }
 }
 
-/// A value per thread. Made at a thread's first use, kept until the table goes: a later thread may get the same one,
-/// even beside the former one's destructors.
-#[derive(Debug)]
-pub(crate) struct PerThread<T: Send>(thread_local::ThreadLocal<T>);
-
-impl<T: Send> Default for PerThread<T> {
-    fn default() -> Self {
-        Self(thread_local::ThreadLocal::new())
-    }
-}
-
-impl<T: Send + Default> PerThread<T> {
-    /// The calling thread's value; none where it cannot have one any more.
-    pub(crate) fn get_or_default(&self) -> Option<&T> {
-        if OVER.get() {
-            return None;
-        }
-        self.0.get().or_else(|| {
-            // The crate panics when a thread asks for an id after its own guard has gone. That was registered before
-            // ours where the thread's first id was asked for here; where it was not, the panic is caught.
-            let made = || self.0.get_or_default();
-            let value = std::panic::catch_unwind(core::panic::AssertUnwindSafe(made)).ok();
-            let _registered = END.try_with(|_| ());
-            value
-        })
-    }
-}
-
-/// The thread's values end: its destructor is registered behind that of the `thread_local` crate's guard, so it runs
-/// first.
-struct End;
-
-impl Drop for End {
-    fn drop(&mut self) {
-        OVER.set(true);
-    }
-}
-
-std::thread_local! {
-    static END: End = const { End };
-    static OVER: core::cell::Cell<bool> = const { core::cell::Cell::new(false) };
-}
-
 /// Checked by loom only.
 #[derive(Debug, Default)]
 pub(crate) struct Ghost;

@@ -15,6 +15,7 @@
 
 use core::cell::Cell;
 
+use crate::base::steps::step;
 use crate::sync::{Acquire, AtomicU64, Relaxed, Release, per_thread, shared_static, zeroed_words};
 
 /// Threads that may have a shard at the same time; those beyond take the shared path.
@@ -71,6 +72,7 @@ impl Tokens {
     /// A token for a thread that has none.
     pub(crate) fn take(&self) -> Option<Token> {
         for (slot, word) in self.generations.iter().enumerate() {
+            step();
             let generation = word.load(Relaxed);
             if generation % 2 == 1 || generation >= Self::LAST {
                 continue;
@@ -122,19 +124,35 @@ impl Tokens {
 #[derive(Debug)]
 pub(crate) struct EndOfThread {
     token: Cell<Option<Token>>,
+    /// One more than the thread exits when this thread last found every slot in use.
+    full_at: Cell<u64>,
 }
 
 impl EndOfThread {
     pub(crate) const fn new() -> Self {
-        Self { token: Cell::new(None) }
+        Self { token: Cell::new(None), full_at: Cell::new(0) }
     }
 
-    /// Returns the thread's token, which is taken now if it has none, or `None` when all slots are in use.
+    /// Returns the thread's token, which is taken now if it has none, or `None` when all slots are in use. One load
+    /// where they were at the last call and no thread has ended since.
     pub(crate) fn token(&self, tokens: &Tokens) -> Option<Token> {
-        if self.token.get().is_none() {
-            self.token.set(tokens.take());
+        self.token.get().or_else(|| self.take(tokens))
+    }
+
+    #[cold]
+    fn take(&self, tokens: &Tokens) -> Option<Token> {
+        let full_at = self.full_at.get();
+        if full_at != 0 && full_at == tokens.exits_hint() + 1 {
+            return None;
         }
-        self.token.get()
+        let token = tokens.take().or_else(|| {
+            // Looks again: at least the ends that were counted before a look are seen by it.
+            let exits = tokens.exits();
+            self.full_at.set(exits + 1);
+            tokens.take()
+        });
+        self.token.set(token);
+        token
     }
 
     /// Ends the thread: its cache is emptied first, then its token ends.
@@ -213,8 +231,10 @@ pub(crate) fn owner() -> Option<Token> {
 #[cfg(all(test, loom))]
 pub(crate) mod by_hand;
 mod cache;
+mod per_thread;
 
 pub(crate) use cache::{Cache, next_id};
+pub(crate) use per_thread::PerThread;
 
 #[cfg(all(test, not(loom)))]
 mod tests {
@@ -257,6 +277,19 @@ mod tests {
             tokens.take().unwrap();
         }
         assert_eq!(tokens.take(), None);
+    }
+
+    #[test]
+    fn full_slots_are_looked_at_once() {
+        use crate::base::steps::steps_of;
+        let tokens = fresh();
+        let first = tokens.take().unwrap();
+        while tokens.take().is_some() {}
+        let end = EndOfThread::new();
+        assert_eq!(end.token(&tokens), None);
+        assert_eq!(steps_of(|| assert_eq!(end.token(&tokens), None)), 0, "no thread has ended");
+        tokens.end(first);
+        assert_eq!(end.token(&tokens).map(Token::slot), Some(first.slot()));
     }
 
     #[test]

@@ -12,6 +12,8 @@ mod guard;
 mod heaps;
 mod house;
 mod interners;
+#[cfg(all(unix, not(miri)))]
+mod late_use;
 mod pools;
 mod regions;
 mod systems;
