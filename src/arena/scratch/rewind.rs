@@ -19,9 +19,17 @@ impl Stack {
     pub(super) fn mark(&self, beside: bool) -> Mark {
         let (start, room) = self.shard.room();
         let (head, chunk) = (self.extents.head(), self.shard.chunk_end());
-        let mark = Mark { head, chunk, cursor: start + room, live: self.live(), beside };
+        let mut mark = Mark { head, chunk, cursor: start + room, live: self.live(), beside };
+        let buried = self.buried.get();
+        if buried != 0 {
+            if self.last.get().is_place_of(mark) {
+                // As the marks of this place before it.
+                mark.live = mark.live.wrapping_add(buried);
+            } else {
+                self.buried.set(0);
+            }
+        }
         self.last.set(mark);
-        self.buried.set(0);
         mark
     }
 
