@@ -153,7 +153,7 @@ impl Stack {
         while at != head {
             let (extent, next) = body.memory.read_node(at);
             if body.memory.is_alone(at) {
-                self.extents.forget_one();
+                self.extents.forget(extent.len);
             }
             let longer = self.spare.get().is_none_or(|present| present.len < extent.len);
             if Some(at) == spare && longer && body.region.keeps_freed() {

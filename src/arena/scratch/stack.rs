@@ -131,7 +131,7 @@ impl Stack {
             self.give_back_own(body, section) || owner.is_some_and(|owner| body.drain_owned(section, owner))
         };
         let extent = body.take_alone(layout, &mut own)?;
-        self.extents.link(body.memory, extent.end(), layout.size());
+        self.extents.link(body.memory, extent.end());
         self.hold(body, bytes(extent));
         self.shard.count(layout.size(), 0);
         Ok(body.memory.granule(extent.offset))

@@ -87,7 +87,7 @@ fn live_bytes_exclude_the_failed_block() {
 
 /// A scope at the same place, or another checkpoint there, does not forget it.
 #[test]
-fn live_bytes_exclude_it_after_a_scope() {
+fn live_bytes_exact_after_a_scope() {
     let mut scratch = Scratch::new();
     scratch.alloc(0u8);
     let place = Cell::new(None);
@@ -194,7 +194,7 @@ fn live_bytes_exclude_the_grown_block() {
 
 /// The block has room for more values than there are: its end is cut off after the checkpoint.
 #[test]
-fn live_bytes_exclude_what_was_cut() {
+fn live_bytes_exclude_a_cut_end() {
     for (marked, count) in [(10, 12), (70, 90), (1_500, 1_501)] {
         let mut scratch = Scratch::new();
         let place = Cell::new(None);
