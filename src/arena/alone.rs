@@ -40,7 +40,7 @@ impl Body {
     pub(super) fn take_alone(&self, layout: Layout, own: GiveBackOwn<'_>) -> Result<Extent, AllocError> {
         let wanted = layout.size().checked_add(NODE_BYTES).and_then(|bytes| Wanted::new(bytes, layout));
         let Some(wanted) = wanted.filter(|_| layout.size() <= self.region.capacity()) else {
-            return Err(self.region.section(|section| section.refuse_outright(&self.budget, layout)));
+            return Err(self.region.section(|section| section.refuse_outright(self, layout)));
         };
         let granule = self.region.take_or_refuse(self, wanted, own, |_, _| {})?;
         let extent = Extent::new(granule, wanted.len);

@@ -88,7 +88,13 @@ impl<'m> BestFitArena<'m> {
         let end = base.addr().checked_add(len).ok_or(RegionError::Overflow)?;
         let first = align_up(base.addr(), align).filter(|first| *first < end).ok_or(RegionError::ZeroCapacity)?;
         let shift = align.trailing_zeros();
-        let granules = u32::try_from((end - first) >> shift).map_err(|_| RegionError::TooLarge)?;
+        let (given, granules) = (end - first, (end - first) >> shift);
+        if granules == 0 {
+            return Err(RegionError::below(given, align));
+        }
+        let granules = u32::try_from(granules).ok().filter(|granules| *granules <= BestFit::MAX_GRANULES);
+        // More was given, so the greatest is a number.
+        let granules = granules.ok_or_else(|| RegionError::above(given, u64::from(BestFit::MAX_GRANULES) << shift))?;
         let index = BestFit::new(granules, (first >> shift) as u64)?;
         Ok(Self { index, base, len, pad: first - base.addr(), shift, memory: PhantomData })
     }

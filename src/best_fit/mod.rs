@@ -80,7 +80,7 @@ impl BestFit {
             return Err(RegionError::ZeroCapacity);
         }
         if granules > Self::MAX_GRANULES {
-            return Err(RegionError::TooLarge);
+            return Err(RegionError::above(granules as usize, Self::MAX_GRANULES.into()));
         }
         origin.checked_add(granules.into()).ok_or(RegionError::Overflow)?;
         let (mut lines, mut index) = (Lines::new(granules)?, FreeIndex::new(granules)?);

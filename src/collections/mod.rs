@@ -36,7 +36,7 @@
 //! ```
 
 mod collect;
-mod format;
+pub(crate) mod format;
 #[cfg(feature = "rayon")]
 mod parallel;
 mod reserve;
@@ -50,13 +50,12 @@ use allocator_api2::alloc::Allocator;
 
 use crate::base::error::granted;
 
-pub use collect::{collect_in, extend, repeat_in, try_collect_in, try_extend};
-#[doc(hidden)]
-pub use format::{format_in, try_format_in};
+pub use crate::base::refusal::ReserveError;
+pub use collect::{CollectIn, collect_in, extend, repeat_in, try_collect_in, try_extend};
 pub use hashbrown::DefaultHashBuilder;
 #[cfg(feature = "rayon")]
 pub use parallel::{par_collect_in, par_extend, try_par_collect_in, try_par_extend};
-pub use reserve::ReserveError;
+pub use reserve::try_reserve;
 pub use string::{Drain, FromUtf8Error, String};
 
 /// A vector in `A`: allocator-api2's, with all its methods.
@@ -130,7 +129,7 @@ pub fn vec_with_capacity_in<T, A: Allocator>(capacity: usize, alloc: A) -> Vec<T
 /// If the allocator refuses.
 pub fn try_vec_with_capacity_in<T, A: Allocator>(capacity: usize, alloc: A) -> Result<Vec<T, A>, ReserveError> {
     let mut values = Vec::new_in(alloc);
-    values.try_reserve_exact(capacity)?;
+    reserve::reserve_exact(&mut values, capacity)?;
     Ok(values)
 }
 

@@ -1,5 +1,6 @@
 //! The heap as its region sees it: what it has cached can be given back by whoever holds the lock.
 
+use crate::base::error::LimitOwner;
 use crate::base::extent::Extent;
 use crate::base::size_class::Class;
 use crate::depot::magazine::NodeRef;
@@ -17,6 +18,10 @@ impl ShardSet for Inner {
 
     fn links(&self) -> &Links {
         &self.links
+    }
+
+    fn limit_owner(&self) -> LimitOwner {
+        LimitOwner::Heap
     }
 
     fn drain_one(&self, section: &mut Section<'_>) -> bool {

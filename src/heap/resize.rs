@@ -61,7 +61,7 @@ impl Inner {
         if self.quarantine.is_some()
             && let Err(error) = self.check_block(ptr, old)
         {
-            panic!("{error}: grow or shrink of {} bytes (alignment {}) at {ptr:p}", old.size(), old.align());
+            self.report(error, "grow or shrink", ptr, old);
         }
     }
 

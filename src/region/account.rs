@@ -19,7 +19,7 @@ use crate::memory::table::try_box;
 use crate::sync::OwnedUsize;
 
 use super::budget::Budget;
-use super::{Blocker, Links, Region, ShardSet, Wanted};
+use super::{Blocker, Client, Links, Region, ShardSet, Wanted};
 
 /// See the module's header.
 pub(crate) struct Account {
@@ -53,6 +53,16 @@ impl ShardSet for Member {
     }
 }
 
+impl Client for Account {
+    fn region(&self) -> &Region {
+        &self.region
+    }
+
+    fn set(&self) -> &dyn ShardSet {
+        &*self.member
+    }
+}
+
 impl Account {
     /// An account in `region`, at its first use: takes the lock once.
     ///
@@ -69,10 +79,6 @@ impl Account {
         Ok(Self { region, member })
     }
 
-    pub(crate) fn region(&self) -> &Region {
-        &self.region
-    }
-
     /// The account's holder has so many bytes of lists and the like.
     pub(crate) fn set_metadata_bytes(&self, bytes: usize) {
         self.member.metadata_bytes.set(bytes);
@@ -83,7 +89,7 @@ impl Account {
     /// calling thread's magazines among it.
     pub(crate) fn take(&self, bytes: usize, layout: Layout) -> Result<(Extent, NonNull<u8>), AllocError> {
         let Some(wanted) = Wanted::new(bytes, layout) else {
-            return Err(self.region.section(|section| section.refuse_outright(&self.member.budget, layout)));
+            return Err(self.region.section(|section| section.refuse_outright(&*self.member, layout)));
         };
         let granule = self.region.take_or_refuse(&*self.member, wanted, &mut |_| false, |_, _| {})?;
         Ok((Extent::new(granule, wanted.len), self.region.memory().granule(granule)))
@@ -106,11 +112,6 @@ impl Account {
     /// Whether nobody else has the region, so that it goes as a whole with this account.
     pub(crate) fn is_last(&self) -> bool {
         self.region.is_last()
-    }
-
-    /// Bytes that the account has taken from its region.
-    pub(crate) fn usage(&self) -> usize {
-        self.member.budget.usage()
     }
 
     /// Gives `extents` back, wiped if the region asks for that, many under one hold of the lock.
@@ -150,7 +151,7 @@ impl Drop for Account {
 impl Region {
     /// The region's figures for a refusal that is not its own.
     pub(crate) fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
-        let figures = self.section(|section| section.error(self.budget(), Blocker::Region, requested, align));
+        let figures = self.section(|section| section.error(None, Blocker::Region, requested, align));
         AllocError { kind, ..figures }
     }
 }

@@ -4,11 +4,11 @@
 //! reserve a bounded part of them: each takes at most a fixed fraction of what is left of it, which only thousands of
 //! arenas notice.
 
-use crate::base::error::RegionError;
+use crate::base::error::{LimitOwner, RegionError};
 use crate::memory::mapping::{machine_bytes, page_bytes};
 use crate::sync::{Arc, AtomicU64, Relaxed, shared_static};
 
-use super::{LEAST_BYTES, MOST_BYTES, Region};
+use super::{LEAST_BYTES, MOST_BYTES, Region, Shared};
 
 /// Addresses that all such regions together may reserve.
 const ADDRESS_BYTES: u64 = if usize::BITS == 64 { 16 << 40 } else { 512 << 20 };
@@ -41,6 +41,14 @@ impl Quota {
 impl Drop for Quota {
     fn drop(&mut self) {
         RESERVED.fetch_sub(self.0, Relaxed);
+    }
+}
+
+impl Shared {
+    /// What an error calls the owner of the region's limit.
+    pub(super) fn limit_owner(&self) -> LimitOwner {
+        let is_own_choice = self.quota.is_some() && self.budget.limit() >= self.capacity;
+        if is_own_choice { LimitOwner::New } else { LimitOwner::Region }
     }
 }
 
@@ -135,8 +143,8 @@ mod tests {
         let mut calls = 0;
         let made: Result<(), _> = largest(MOST, |_| {
             calls += 1;
-            Err(RegionError::TooLarge)
+            Err(RegionError::above(2, 1))
         });
-        assert!(matches!(made, Err(RegionError::TooLarge)) && calls == 1);
+        assert!(matches!(made, Err(RegionError::AboveGreatest { .. })) && calls == 1);
     }
 }

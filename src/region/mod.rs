@@ -28,6 +28,7 @@ use crate::sync::{Arc, CachePadded, Mutex};
 mod account;
 pub(crate) mod budget;
 mod builder;
+mod client;
 mod first_use;
 mod insight;
 mod lazy;
@@ -46,6 +47,7 @@ mod wipe;
 pub(crate) use account::Account;
 use budget::{Budget, SLACK_DIVISOR};
 pub use builder::RegionBuilder;
+pub(crate) use client::{Client, Home, client_limits, home_setters};
 pub(crate) use first_use::FirstUse;
 pub(crate) use memory::Memory;
 pub(crate) use request::{GiveBackOwn, Wanted};
@@ -64,6 +66,9 @@ pub(crate) const MOST_BYTES: u64 = (64 << 30) - 4096;
 
 /// A handle of a bounded region of memory. Cheap to clone, `Send` and `Sync`; the memory goes with the last handle and
 /// the last heap or arena in it.
+///
+/// It counts what it has handed out as extents. What callers have asked for is known to its heaps and arenas, each for
+/// itself (`live_bytes`).
 ///
 /// ```
 /// use sharded_arena::{Heap, Region};
@@ -172,14 +177,14 @@ impl Region {
         let pad = start.next_multiple_of(GRANULE_BYTES) - start;
         let capacity = mapping.len().saturating_sub(pad) / GRANULE_BYTES * GRANULE_BYTES;
         if capacity < LEAST_BYTES {
-            return Err(RegionError::ZeroCapacity);
+            return Err(RegionError::below(mapping.len().saturating_sub(pad), LEAST_BYTES));
         }
         if capacity as u64 > MOST_BYTES {
-            return Err(RegionError::TooLarge);
+            return Err(RegionError::above(mapping.len(), MOST_BYTES));
         }
         // SAFETY: `NonNull::add`: pad < len, one allocated object (INV-memory.mapping-1).
         let base = unsafe { mapping.base().add(pad) };
-        let granules = u32::try_from(capacity / GRANULE_BYTES).map_err(|_| RegionError::TooLarge)?;
+        let granules = u32::try_from(capacity / GRANULE_BYTES).map_err(|_| RegionError::above(capacity, MOST_BYTES))?;
         let index = BestFit::new(granules, (base.addr().get() / GRANULE_BYTES) as u64)?;
         let guard_page = u32::try_from(page_bytes() / GRANULE_BYTES).ok().filter(|_| mapping.can_hide());
         let guard = guard_page.map(|page| quarantine::Quarantine::reserve(granules, page)).transpose()?;
@@ -220,6 +225,7 @@ impl Region {
     }
 
     /// Bytes handed out: live blocks, their rounding, and what shards hold idle. Exact. One load.
+    #[doc(alias = "allocated_bytes")]
     #[must_use]
     pub fn memory_usage(&self) -> usize {
         self.shared.budget.usage()

@@ -22,7 +22,6 @@ use crate::base::size_class::GRANULE_BYTES;
 use crate::sync::yield_now;
 use crate::thread::{self, Token};
 
-use super::budget::Budget;
 use super::sets::Source;
 use super::{Blocker, Region, Section, ShardSet};
 
@@ -108,7 +107,7 @@ impl Section<'_> {
         if !hopeless && self.give_back_idle(Some(set), others, own, asked.owner) {
             return Step::Again;
         }
-        let refusal = Err(self.error(budget, blocker, wanted.layout.size(), wanted.layout.align()));
+        let refusal = Err(self.error(Some(set), blocker, wanted.layout.size(), wanted.layout.align()));
         if hopeless || !others || asked.owner.is_some() { Step::Done(refusal) } else { Step::Shardless(refusal) }
     }
 
@@ -168,10 +167,10 @@ impl Section<'_> {
 
     /// Returns the refusal of a request that the region could not serve if all of it were free: for its length, or for
     /// its alignment.
-    pub(crate) fn refuse_outright(&self, budget: &Budget, layout: Layout) -> AllocError {
+    pub(crate) fn refuse_outright(&self, set: &dyn ShardSet, layout: Layout) -> AllocError {
         let is_short = layout.size() <= self.shared.capacity;
-        let blocker = if is_short { Blocker::Alignment } else { self.blocker(budget, layout.size(), 0) };
-        self.error(budget, blocker, layout.size(), layout.align())
+        let blocker = if is_short { Blocker::Alignment } else { self.blocker(set.budget(), layout.size(), 0) };
+        self.error(Some(set), blocker, layout.size(), layout.align())
     }
 }
 
@@ -220,7 +219,7 @@ impl Region {
         mut took: impl FnMut(&mut Section<'_>, u32),
     ) -> Result<u32, AllocError> {
         if !self.has_place(wanted) {
-            return Err(self.section(|section| section.refuse_outright(set.budget(), wanted.layout)));
+            return Err(self.section(|section| section.refuse_outright(set, wanted.layout)));
         }
         self.ask(|section, asked| match section.take_drawn(set.budget(), wanted.len, wanted.align, wanted.drawn) {
             Some(granule) => {

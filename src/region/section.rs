@@ -8,7 +8,7 @@ use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
 
 use super::budget::Budget;
-use super::{Shared, State};
+use super::{ShardSet, Shared, State};
 
 /// The region's critical section: whoever has one holds the lock.
 pub(crate) struct Section<'a> {
@@ -210,16 +210,25 @@ impl Section<'_> {
         }
     }
 
-    /// The refusal's figures, all of this critical section.
-    pub(crate) fn error(&self, own: &Budget, blocker: Blocker, requested: usize, align: usize) -> AllocError {
-        let budget = if blocker == Blocker::Own { own } else { &self.shared.budget };
+    /// The figures of a refusal by `set` or, if there is none, by the region, all of this critical section.
+    pub(crate) fn error(
+        &self,
+        set: Option<&dyn ShardSet>,
+        blocker: Blocker,
+        requested: usize,
+        align: usize,
+    ) -> AllocError {
+        let (budget, limit_owner) = match set {
+            Some(set) if blocker == Blocker::Own => (set.budget(), set.limit_owner()),
+            _ => (&self.shared.budget, self.shared.limit_owner()),
+        };
         let kind = match blocker {
             Blocker::Own | Blocker::Region => AllocErrorKind::LimitReached,
             Blocker::Fragmentation => AllocErrorKind::Fragmented,
             Blocker::Alignment => AllocErrorKind::Unplaceable,
         };
         let largest_free = self.state.index.largest_free() as usize * GRANULE_BYTES;
-        AllocError { requested, align, usage: budget.usage(), limit: budget.limit(), largest_free, kind }
+        AllocError { requested, align, usage: budget.usage(), limit: budget.limit(), largest_free, kind, limit_owner }
     }
 
     /// A block begins to wait in a quarantine.

@@ -27,7 +27,7 @@ fn one_granule() {
 fn capacities_at_below_and_above_the_bounds() {
     assert!(matches!(BestFit::new(0, 0), Err(RegionError::ZeroCapacity)));
     for granules in MAX + 1..=u32::MAX {
-        assert!(matches!(BestFit::new(granules, 0), Err(RegionError::TooLarge)));
+        assert!(matches!(BestFit::new(granules, 0), Err(RegionError::AboveGreatest { .. })));
     }
     assert!(matches!(BestFit::new(2, u64::MAX - 1), Err(RegionError::Overflow)));
     assert!(BestFit::new(1, u64::MAX - 1).is_ok());
