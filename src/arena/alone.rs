@@ -2,8 +2,8 @@
 //!
 //! Such an extent goes back to the region when its block is freed, whichever thread does that, and its end when the
 //! block shrinks. A block's address does not tell whether it is alone: the region knows, under the lock, whether an
-//! extent begins there, and the extent's node whether it is a chunk. Blocks shorter than any that is alone are not
-//! looked up, so where there is no pressure only long ones take the lock.
+//! extent begins there, and the extent's node whether it is a chunk. A block is not looked up where none of about its
+//! length is alone, so without pressure only long ones take the lock.
 //!
 //! - INV-arena.alone-1: an extent that is taken off its list is nobody's but the thread's that took it off, until it is
 //!   given back or put on the list again.
@@ -32,7 +32,7 @@ impl Body {
     /// A block for `layout` in an extent of its own.
     pub(super) fn alloc_alone(&self, layout: Layout, own: GiveBackOwn<'_>) -> Result<NonNull<u8>, AllocError> {
         let extent = self.take_alone(layout, own)?;
-        self.region.section(|_locked| self.alone.link(self.memory, extent.end(), layout.size()));
+        self.region.section(|_locked| self.alone.link(self.memory, extent.end()));
         Ok(self.memory.granule(extent.offset))
     }
 
@@ -111,7 +111,7 @@ impl Body {
                 let cut = section.split(&self.budget, extent, kept.len);
                 debug_assert!(cut.is_ok(), "INV-arena.alone-1");
             }
-            list.link(self.memory, kept.end(), new);
+            list.link(self.memory, kept.end());
         });
         Some(bytes(extent) - bytes(kept))
     }

@@ -82,7 +82,7 @@ pub(super) struct Stack {
     pub(super) wipe: Cell<Option<Wipe>>,
     /// The last place that was named, and still holds.
     pub(super) last: Cell<Mark>,
-    /// Bytes of blocks older than that place which were given back since: their room stays in use.
+    /// Bytes of blocks older than that place which were given back or cut off since: their room stays in use.
     pub(super) buried: Cell<u64>,
 }
 
@@ -137,7 +137,7 @@ impl Stack {
             self.give_back_own(body, section) || owner.is_some_and(|owner| body.drain_owned(section, owner))
         };
         let extent = body.take_alone(layout, &mut own)?;
-        self.extents.link(body.memory, extent.end(), layout.size());
+        self.extents.link(body.memory, extent.end());
         self.hold(body, bytes(extent));
         self.shard.count(layout.size(), 0);
         Ok(body.memory.granule(extent.offset))
@@ -263,13 +263,17 @@ unsafe impl Blocks for &Stack {
         // A block older than the mark stays above it, at whose cursor it may begin. What a shrinking block leaves would
         // be free, unfilled, or above a mark.
         let shrinks = new.size() < old.size();
-        let is_younger = self.age(ptr) == Age::Younger;
+        let age = self.age(ptr);
+        let is_younger = age == Age::Younger;
         let may_move = is_younger && !(shrinks && self.wipe.get().is_some());
         // SAFETY: the caller's contract.
         let moved = if may_move { unsafe { self.shard.resize(ptr, old, new) } } else { None };
         let stays = moved.is_none() && new.size() <= old.size() && ptr.addr().get().is_multiple_of(new.align());
         if stays {
             self.shard.count(new.size(), old.size());
+            if age == Age::Older {
+                self.buried.set(self.buried.get() + (old.size() - new.size()) as u64);
+            }
         }
         let block = if stays { Some(ptr) } else { moved };
         if let (Some(wipe), Some(to)) = (self.wipe.get(), block) {
