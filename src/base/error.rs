@@ -209,11 +209,11 @@ pub enum RegionError {
     /// No longer returned.
     #[deprecated(since = "0.1.0", note = "`AboveGreatest` has the figures")]
     TooLarge,
-    /// The alignment is not a power of two.
+    /// The alignment is not a power of two: give one that is.
     BadAlignment,
-    /// Base plus length passes the end of the address space.
+    /// Base plus length passes the end of the address space: give a shorter length.
     Overflow,
-    /// The base address is null.
+    /// The base address is null: give another, which may be made up.
     NullBase,
     /// The operating system refused.
     System(std::io::Error),
