@@ -20,7 +20,7 @@ use core::ptr::NonNull;
 
 use crate::base::error::{AllocError, AllocErrorKind, LimitOwner, RegionError};
 use crate::base::extent::Extent;
-use crate::region::{Account, FirstUse, Region};
+use crate::region::{Account, Client, FirstUse, Home, Region, client_limits, home_setters};
 use crate::sync::{Arc, OwnedUsize};
 
 /// A request above this many bytes does not begin a new common block.
@@ -35,6 +35,9 @@ const ALIGN: usize = if POINTER_BYTES > 8 { POINTER_BYTES } else { 8 };
 /// A request costs two comparisons and an addition; one in some dozens takes the region's lock. What is handed out
 /// stays where it is until the arena is dropped, and is not initialised. For one arena that many threads fill, and for
 /// typed methods, see [`Arena`](crate::Arena).
+///
+/// Its limit is one of the region's bytes, each block rounded up to 16. It has no statistics beyond
+/// [`memory_usage`](Self::memory_usage), and nothing of its own to verify: see [`Region::verify`].
 ///
 /// ```
 /// use sharded_arena::BlockArena;
@@ -79,6 +82,41 @@ impl fmt::Debug for BlockArena {
     }
 }
 
+client_limits! { [] BlockArena: |arena| arena.account }
+
+/// Options of a [`BlockArena`]; see [`BlockArena::builder`].
+///
+/// ```
+/// use sharded_arena::{BlockArena, Region};
+/// let region = Region::with_capacity(1 << 20)?;
+/// let mut arena = BlockArena::builder().region(&region).limit(2 * BlockArena::BLOCK_BYTES).build()?;
+/// assert!((0..8).all(|_| arena.allocate(1000).is_ok())); // two blocks
+/// assert_eq!(arena.allocate(1000).unwrap_err().limit, 8192);
+/// # Ok::<(), sharded_arena::RegionError>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct BlockArenaBuilder {
+    home: Home,
+}
+
+home_setters! {
+    [] BlockArenaBuilder,
+    /// Sets the bytes of a region of its own, 4 KiB to 64 GiB − 4 KiB. Ignored if a [`region`](Self::region) is set.
+    capacity(bytes)
+}
+
+impl BlockArenaBuilder {
+    /// Makes the arena. It takes nothing until its first use.
+    ///
+    /// # Errors
+    /// As [`Region::with_capacity`] for a region of its own.
+    pub fn build(self) -> Result<BlockArena, RegionError> {
+        let limit = self.home.limit;
+        Ok(BlockArena::in_home(self.home.open()?, limit))
+    }
+}
+
 impl BlockArena {
     /// Length of a common block, in bytes.
     pub const BLOCK_BYTES: usize = 4096;
@@ -87,13 +125,13 @@ impl BlockArena {
     /// [`Arena::new`](crate::Arena::new) says. A page of it becomes memory when it is first touched.
     #[must_use]
     pub fn new() -> BlockArena {
-        Self::with_region(None)
+        Self::in_home(None, usize::MAX)
     }
 
     /// An arena that shares `region` and its limit with other arenas and heaps. Takes nothing until used.
     #[must_use]
     pub fn in_region(region: &Region) -> BlockArena {
-        Self::with_region(Some(region.clone()))
+        Self::in_home(Some(region.clone()), usize::MAX)
     }
 
     /// An arena with a region of its own, whose capacity and limit is `bytes`.
@@ -102,17 +140,22 @@ impl BlockArena {
     /// `ZeroCapacity` for 0, `BelowLeast` below 4 KiB, `AboveGreatest` above 64 GiB − 4 KiB, `System` if the operating
     /// system refuses.
     pub fn with_capacity(bytes: usize) -> Result<BlockArena, RegionError> {
-        Ok(Self::with_region(Some(Region::with_capacity(bytes)?)))
+        Self::builder().capacity(bytes).build()
     }
 
-    fn with_region(given: Option<Region>) -> BlockArena {
+    /// An arena with options.
+    pub fn builder() -> BlockArenaBuilder {
+        BlockArenaBuilder::default()
+    }
+
+    fn in_home(region: Option<Region>, limit: usize) -> BlockArena {
         let usage = Arc::new(OwnedUsize::new(0));
         BlockArena {
             cursor: NonNull::dangling(),
             remaining: 0,
             blocks: Vec::new(),
             usage,
-            account: FirstUse::new(given),
+            account: FirstUse::new(region, limit),
         }
     }
 
@@ -124,6 +167,7 @@ impl BlockArena {
     /// is needed and the region refuses it, or its list has no memory; then nothing has changed, and a request that the
     /// current block has room for still succeeds. By `LevelDB`'s policy a small request needs a whole block.
     #[inline]
+    #[doc(alias = "alloc")]
     pub fn allocate(&mut self, bytes: usize) -> Result<NonNull<u8>, AllocError> {
         if bytes == 0 || bytes > self.remaining {
             return self.fall_back(bytes, 1);
@@ -149,6 +193,7 @@ impl BlockArena {
     /// Bytes of all blocks, and a pointer's size for each: `LevelDB`'s figure, 0 when nothing was allocated. One load.
     ///
     /// The region counts the blocks alone, each rounded up to 16 bytes.
+    #[doc(alias = "allocated_bytes")]
     #[must_use]
     pub fn memory_usage(&self) -> usize {
         self.usage.get()
@@ -161,10 +206,10 @@ impl BlockArena {
         UsageHandle { usage: self.usage.clone() }
     }
 
-    /// The region the arena is in; none before the first use of one made by [`BlockArena::new`].
+    /// Greatest [`memory_usage`](Self::memory_usage) so far, which is that of now: nothing is freed alone. One load.
     #[must_use]
-    pub fn region(&self) -> Option<Region> {
-        self.account.region(|account| account.region().clone())
+    pub fn peak_memory_usage(&self) -> usize {
+        self.memory_usage()
     }
 
     /// Hands out the next `bytes` bytes, of which there are `remaining` at least.
@@ -216,17 +261,13 @@ impl BlockArena {
     /// The figures of a refusal that is not the region's: of bytes that nothing could serve, or for want of memory for
     /// the region or the list.
     fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
-        match self.region() {
-            Some(region) => region.refusal(requested, align, kind),
-            None => AllocError {
-                requested,
-                align,
-                usage: 0,
-                limit: usize::MAX,
-                largest_free: 0,
-                kind,
-                limit_owner: LimitOwner::New,
-            },
+        match (self.account.made(), self.region()) {
+            (Some(account), _) => account.refusal(requested, align, kind),
+            (None, Some(region)) => region.refusal(requested, align, kind),
+            (None, None) => {
+                let (usage, limit, largest_free, limit_owner) = (0, usize::MAX, 0, LimitOwner::New);
+                AllocError { requested, align, usage, limit, largest_free, kind, limit_owner }
+            }
         }
     }
 }

@@ -18,9 +18,9 @@
 
 pub(crate) mod block;
 pub(crate) mod making;
-mod methods;
+pub(crate) mod methods;
 pub(crate) mod slice;
-mod slice_methods;
+pub(crate) mod slice_methods;
 pub(crate) mod value;
 
 use core::fmt;
@@ -33,6 +33,7 @@ use crate::bump::BumpRegion;
 use crate::bump::blocks::Blocks;
 
 use methods::typed_methods;
+use slice_methods::slice_methods;
 
 /// A source of blocks that live for `'r`: a reference to an arena.
 ///
@@ -41,6 +42,14 @@ use methods::typed_methods;
 pub(crate) unsafe trait Raw<'r>: Copy {
     /// Who hands out the blocks.
     fn blocks(self) -> impl Blocks;
+}
+
+// SAFETY: the blocks of the reference that is referred to.
+unsafe impl<'r, R: Raw<'r>> Raw<'r> for &R {
+    #[inline(always)]
+    fn blocks(self) -> impl Blocks {
+        (*self).blocks()
+    }
 }
 
 /// [`Raw`] by the type's inherent `blocks`, part of `typed_methods!`.

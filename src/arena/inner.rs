@@ -13,7 +13,7 @@ use core::ptr::NonNull;
 use crate::base::error::{AllocError, AllocErrorKind, LimitOwner, RegionError};
 use crate::region::budget::Budget;
 use crate::region::shards::{Id, OwnedShard, Shards, default_count};
-use crate::region::{FirstUse, Links, Memory, Region, ShardSet};
+use crate::region::{Client, FirstUse, Links, Memory, Region, ShardSet};
 use crate::sync::{AtomicU64, AtomicUsize, CachePadded, Figure, Relaxed};
 
 use super::extents::List;
@@ -27,10 +27,9 @@ pub(super) const FIRST_CHUNK_BYTES: usize = 4096;
 /// Greatest length of a chunk in bytes, unless the builder says otherwise.
 pub(super) const MOST_CHUNK_BYTES: usize = 1 << 20;
 
-/// What the builder was told.
+/// What the builder was told of chunks and shards.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
-    pub(crate) limit: usize,
     pub(crate) first_chunk: usize,
     pub(crate) most_chunk: usize,
     pub(crate) shards: Option<usize>,
@@ -39,7 +38,7 @@ pub(crate) struct Options {
 impl Default for Options {
     fn default() -> Self {
         let (first_chunk, most_chunk) = (FIRST_CHUNK_BYTES, MOST_CHUNK_BYTES);
-        Self { limit: usize::MAX, first_chunk, most_chunk, shards: None }
+        Self { first_chunk, most_chunk, shards: None }
     }
 }
 
@@ -85,15 +84,24 @@ unsafe impl Send for Body {}
 // SAFETY: as for Send.
 unsafe impl Sync for Body {}
 
-impl Inner {
-    pub(crate) fn new(region: Option<Region>, options: Options) -> Self {
-        Self { id: Id::new(), options, body: FirstUse::new(region) }
+impl Client for Body {
+    fn region(&self) -> &Region {
+        &self.region
     }
 
-    /// The arena's own limit, or the region's if that is lower.
-    pub(crate) fn limit(&self) -> usize {
-        let own = self.options.limit;
-        self.body.look(Body::limit, |given| given.as_ref().map_or(own, |region| region.limit().min(own)))
+    fn set(&self) -> &dyn ShardSet {
+        self
+    }
+}
+
+impl Inner {
+    pub(crate) fn new(region: Option<Region>, limit: usize, options: Options) -> Self {
+        Self { id: Id::new(), options, body: FirstUse::new(region, limit) }
+    }
+
+    /// The body, and what there is of it before the first use.
+    pub(crate) fn first_use(&self) -> &FirstUse<Body> {
+        &self.body
     }
 
     /// The body, made at the first call.
@@ -108,11 +116,6 @@ impl Inner {
             body.region.section(|section| unsafe { section.register(set) });
         };
         self.body.make(|region| Body::make(region, &self.options), register)
-    }
-
-    /// The region, if one was given or made.
-    pub(crate) fn region(&self) -> Option<Region> {
-        self.body.region(|body| body.region.clone())
     }
 
     /// The body, if it was ever made.
@@ -154,12 +157,7 @@ impl Inner {
             let limit_owner = LimitOwner::New;
             return AllocError { requested, align, usage: 0, limit: 0, largest_free: 0, kind, limit_owner };
         };
-        let error = body.region.refusal(requested, align, kind);
-        if body.budget.limit() >= error.limit {
-            return error;
-        }
-        let (usage, limit, limit_owner) = (body.budget.usage(), body.budget.limit(), body.limit_owner());
-        AllocError { usage, limit, limit_owner, ..error }
+        body.refusal(requested, align, kind)
     }
 }
 
@@ -168,7 +166,7 @@ impl Body {
         let shards = Shards::reserve(options.shards.unwrap_or_else(|| default_count(region.capacity())))?;
         Ok(Self {
             memory: region.memory(),
-            budget: Budget::new(options.limit, region.capacity(), region.slack_divisor()),
+            budget: Budget::new(usize::MAX, region.capacity(), region.slack_divisor()),
             shards,
             first_chunk: options.first_chunk.max(LEAST_CHUNK_BYTES),
             most_chunk: options.most_chunk,
@@ -179,11 +177,6 @@ impl Body {
             links: Links::default(),
             region,
         })
-    }
-
-    /// The arena's own limit, or the region's if that is lower.
-    pub(crate) fn limit(&self) -> usize {
-        self.budget.limit().min(self.region.limit())
     }
 
     /// Bytes of extents in scratch stacks.

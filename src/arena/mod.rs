@@ -17,8 +17,8 @@ use crate::base::error::{RegionError, VerifyError};
 use crate::base::refusal::AllocValueError;
 use crate::base::stats::ArenaStats;
 use crate::base::unwind::Then;
-use crate::region::Region;
 use crate::region::shards::{Id, Shards};
+use crate::region::{Region, client_limits};
 use crate::sync::{Arc, OnceLock};
 
 mod allocator;
@@ -38,7 +38,7 @@ mod scratch;
 mod shard;
 mod shared;
 
-pub use builder::ArenaBuilder;
+pub use builder::{ArenaBuilder, ScratchBuilder};
 use handle::At;
 pub use handle::Local;
 pub(crate) use inner::Inner;
@@ -79,6 +79,7 @@ pub struct Arena {
 }
 
 debug_figures! { [] Arena: limit, memory_usage }
+client_limits! { [] Arena: |arena| arena.inner.first_use() }
 
 impl Default for Arena {
     fn default() -> Self {
@@ -96,13 +97,13 @@ impl Arena {
     /// [`with_capacity`](Self::with_capacity) and [`in_region`](Self::in_region) are not bounded so.
     #[must_use]
     pub fn new() -> Arena {
-        Self::with_options(None, Options::default())
+        Self::with_options(None, usize::MAX, Options::default())
     }
 
     /// An arena that shares `region` and its limit with other arenas and heaps. Takes nothing until used.
     #[must_use]
     pub fn in_region(region: &Region) -> Arena {
-        Self::with_options(Some(region.clone()), Options::default())
+        Self::with_options(Some(region.clone()), usize::MAX, Options::default())
     }
 
     /// An arena with a region of its own, whose capacity and limit is `bytes`.
@@ -119,8 +120,8 @@ impl Arena {
         ArenaBuilder::default()
     }
 
-    fn with_options(region: Option<Region>, options: Options) -> Arena {
-        let inner = Inner::new(region, options);
+    fn with_options(region: Option<Region>, limit: usize, options: Options) -> Arena {
+        let inner = Inner::new(region, limit, options);
         Arena { id: inner.id, inner: Arc::new(inner), recycled: OnceLock::new() }
     }
 
@@ -202,29 +203,17 @@ impl Arena {
 
     // ---- figures --------------------------------------------------------------------------------------------------
 
-    /// The region the arena is in; none before the first use of one made by [`Arena::new`].
-    #[must_use]
-    pub fn region(&self) -> Option<Region> {
-        self.inner.region()
-    }
-
-    /// The arena's own limit, or its region's if that is lower, in bytes. `usize::MAX` before the first use of an arena
-    /// made by [`Arena::new`].
-    #[must_use]
-    pub fn limit(&self) -> usize {
-        self.inner.limit()
-    }
-
     /// Bytes the arena has taken from its region: live blocks, their rounding, chunks, scratch stacks. Exact. One load.
+    #[doc(alias = "allocated_bytes")]
     #[must_use]
     pub fn memory_usage(&self) -> usize {
-        self.inner.made().map_or(0, |body| body.budget.usage())
+        self.inner.first_use().usage()
     }
 
     /// Greatest [`memory_usage`](Self::memory_usage) so far. One load.
     #[must_use]
     pub fn peak_memory_usage(&self) -> usize {
-        self.inner.made().map_or(0, |body| body.budget.peak())
+        self.inner.first_use().peak()
     }
 
     /// Bytes in blocks that callers hold, as they asked for them; what was freed through the allocator is not among

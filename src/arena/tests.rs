@@ -304,7 +304,7 @@ fn a_thread_without_a_shard_in_a_heap_is_not_refused_beside_its_chunk() {
 #[test]
 fn a_short_first_chunk_is_still_a_chunk() {
     let region = Region::with_capacity(1 << 20).expect("a region");
-    let arena = Arena::builder().region(&region).first_chunk(1).build().expect("an arena");
+    let arena = Arena::builder().region(&region).first_chunk_bytes(1).build().expect("an arena");
     (0..1000u64).for_each(|n| assert_eq!(*arena.alloc(n), n));
     assert!(arena.memory_usage() <= 8000 + 2000, "{}", arena.stats());
 }

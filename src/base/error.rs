@@ -70,9 +70,9 @@ pub enum LimitOwner {
     New,
     /// The heap that was asked, which has a limit of its own.
     Heap,
-    /// The arena that was asked, or whose scratch memory was, which has a limit of its own.
+    /// The arena that was asked, or the scratch stack, or the arena that lends it: it has a limit of its own.
     Arena,
-    /// Anything else that was asked and has a limit of its own.
+    /// The pool, interner or block arena that was asked, which has a limit of its own.
     Own,
 }
 

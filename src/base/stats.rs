@@ -56,7 +56,7 @@ pub struct RegionStats {
     /// Charged to reservations and not yet drawn, part of `usage`.
     pub reserved: usize,
     /// Freed and unreadable in guard mode, part of `usage`; see
-    /// [`RegionBuilder::guard_pages`](crate::RegionBuilder::guard_pages).
+    /// [`RegionBuilder::guard_mode`](crate::RegionBuilder::guard_mode).
     pub quarantined: usize,
     /// Pages of the index that were touched so far; outside the limit.
     pub index_bytes: usize,

@@ -13,15 +13,13 @@
 #![expect(unsafe_code, reason = "owns a value in a block of an allocator")]
 
 mod arc;
-mod cast;
+pub(crate) mod cast;
 mod slice;
 mod source;
 mod text;
 mod traits;
 
 pub use arc::Arc;
-#[doc(hidden)]
-pub use cast::{Owner, Rest};
 
 use core::alloc::Layout;
 use core::marker::PhantomData;

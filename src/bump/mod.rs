@@ -17,6 +17,7 @@
 //! Deliberately absent: growth, headers, a region's limit. See [`Arena`](crate::Arena) for those.
 #![expect(unsafe_code, reason = "derives blocks from the memory's base")]
 
+mod allocator;
 pub(crate) mod blocks;
 
 use core::alloc::Layout;
@@ -85,8 +86,11 @@ impl SharedCursor for SharedBump {
 /// Memory of fixed size that any thread allocates from without a lock: one exchange of one word a request.
 ///
 /// Every byte is usable: there is no header. Nothing is dropped and nothing is freed alone, except the last block; all
-/// of it is freed by [`reset`](Self::reset). For memory that grows, and scales across threads, see
-/// [`Arena`](crate::Arena).
+/// of it is freed by [`reset`](Self::reset). `&BumpRegion` is an [`Allocator`](allocator_api2::alloc::Allocator). For
+/// memory that grows, and scales across threads, see [`Arena`](crate::Arena).
+///
+/// It is its memory and one word, so it has no builder, no limit beside its [`capacity`](Self::capacity), and no figure
+/// beside [`remaining`](Self::remaining).
 ///
 /// ```
 /// use sharded_arena::BumpRegion;

@@ -40,7 +40,7 @@
 //! ```
 
 mod collect;
-mod format;
+pub(crate) mod format;
 #[cfg(feature = "rayon")]
 mod parallel;
 mod reserve;
@@ -55,9 +55,7 @@ use allocator_api2::alloc::Allocator;
 use crate::base::error::granted;
 
 pub use crate::base::refusal::ReserveError;
-pub use collect::{collect_in, extend, repeat_in, try_collect_in, try_extend};
-#[doc(hidden)]
-pub use format::{format_in, try_format_in};
+pub use collect::{CollectIn, collect_in, extend, repeat_in, try_collect_in, try_extend};
 pub use hashbrown::DefaultHashBuilder;
 #[cfg(feature = "rayon")]
 pub use parallel::{par_collect_in, par_extend, try_par_collect_in, try_par_extend};

@@ -13,11 +13,11 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 
 use crate::base::debug::debug_figures;
-use crate::base::error::{AllocError, FreeError, RegionError};
+use crate::base::error::{AllocError, FreeError, RegionError, VerifyError};
 use crate::base::layout::dangling;
 use crate::base::stats::HeapStats;
 use crate::region::shards::OwnedShard;
-use crate::region::{Region, RegionReservation};
+use crate::region::{Client, Region, RegionReservation};
 use crate::sync::Arc;
 
 mod allocator;
@@ -44,6 +44,9 @@ pub(crate) use shard::Shard;
 ///
 /// A call that finds a block in its thread's magazines takes no lock and no atomic read-modify-write. The heap's memory
 /// stands as long as one handle does: a block may outlive the name of the handle it came from, not the last handle.
+///
+/// There is no `Heap::new` and no `Default`: every call reads where the heap's memory is, so the region is made with
+/// the heap, not at its first use, and making it can fail.
 ///
 /// ```
 /// use sharded_arena::Heap;
@@ -81,7 +84,7 @@ impl Heap {
     /// A heap that shares `region`. Reserves nothing until used; what callers leak stays charged until the region goes.
     #[must_use]
     pub fn in_region(region: &Region) -> Heap {
-        Heap { inner: Arc::new(Inner::new(region.clone(), usize::MAX, None)) }
+        Heap { inner: Arc::new(Inner::new(region.clone(), usize::MAX, None, None)) }
     }
 
     /// A heap with options.
@@ -96,6 +99,7 @@ impl Heap {
     ///
     /// # Errors
     /// [`AllocError`] with the figures of the refusal; nothing was changed.
+    #[doc(alias = "malloc")]
     #[inline]
     pub fn alloc(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
         self.alloc_on(self.inner.shard(), layout)
@@ -111,6 +115,7 @@ impl Heap {
     ///
     /// # Errors
     /// As for [`Heap::alloc`].
+    #[doc(alias = "calloc")]
     #[inline]
     pub fn alloc_zeroed(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
         self.alloc(layout).map(zeroed)
@@ -149,6 +154,7 @@ impl Heap {
     /// # Safety
     /// `ptr` is a live block of this heap, and `layout` has its alignment and a size between what was asked for and
     /// what is usable. Nobody uses the block afterwards.
+    #[doc(alias = "dealloc")]
     #[inline]
     #[track_caller]
     pub unsafe fn free(&self, ptr: NonNull<u8>, layout: Layout) {
@@ -211,6 +217,7 @@ impl Heap {
     ///
     /// # Safety
     /// As for [`Heap::free`]; `new.size() >= old.size()`. On success only the new block may be used.
+    #[doc(alias = "realloc")]
     pub unsafe fn grow(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
         debug_assert!(new.size() >= old.size(), "grow from {} to {} bytes", old.size(), new.size());
         // SAFETY: this function's contract.
@@ -224,6 +231,7 @@ impl Heap {
     ///
     /// # Safety
     /// As for [`Heap::free`]; `new.size() <= old.size()`. On success only the new block may be used.
+    #[doc(alias = "realloc")]
     pub unsafe fn shrink(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
         debug_assert!(new.size() <= old.size(), "shrink from {} to {} bytes", old.size(), new.size());
         // SAFETY: this function's contract.
@@ -298,12 +306,12 @@ impl Heap {
     /// The heap's own limit, or the region's if that is lower, in bytes.
     #[must_use]
     pub fn limit(&self) -> usize {
-        self.inner.budget.limit().min(self.region().limit())
+        Client::limit(&*self.inner)
     }
 
     /// Sets the heap's own limit. Takes the lock. For usage above a lowered limit see [`Region::set_limit`].
     pub fn set_limit(&self, bytes: usize) {
-        self.region().section(|_locked| self.inner.budget.set_limit(bytes));
+        Client::set_limit(&*self.inner, bytes);
     }
 
     /// Bytes the heap has taken from its region: live blocks, their rounding, and what its shards hold idle. One load.
@@ -311,6 +319,7 @@ impl Heap {
     /// So it is seldom 0 when every block was freed; after [`flush`](Self::flush) it is, if no other thread holds
     /// blocks idle. Right after a `std::thread::scope` those may be its threads, which have not ended: join their
     /// handles.
+    #[doc(alias = "allocated_bytes")]
     #[must_use]
     pub fn memory_usage(&self) -> usize {
         self.inner.budget.usage()
@@ -345,6 +354,15 @@ impl Heap {
             shards: caches.map_or(0, |caches| caches.shards.count()),
             invalid_frees: self.inner.outside.invalid_frees.get(),
         }
+    }
+
+    /// Proves that every byte of the heap's region is in exactly one place, as [`Region::verify`] does: what this heap
+    /// has cached, and what its region's other heaps have.
+    ///
+    /// # Errors
+    /// The first thing found that does not hold, with its figures.
+    pub fn verify(&self) -> Result<(), VerifyError> {
+        self.region().verify()
     }
 }
 

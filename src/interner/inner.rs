@@ -32,7 +32,7 @@ use super::text::{RecordAt, record_bytes};
 use crate::base::error::{AllocError, AllocErrorKind, RegionError};
 use crate::memory::table::Zeroable;
 use crate::region::segments::{NoGrowth, Segments};
-use crate::region::{Account, Memory, Region};
+use crate::region::{Account, Client, Memory, Region, ShardSet};
 use crate::sync::{Acquire, AtomicU32, AtomicU64, CachePadded, Ghost, Mutex, Relaxed, Release, parallelism};
 
 /// Shards that an interner may have: a power of two.
@@ -71,6 +71,16 @@ pub(crate) struct Inner {
     count: CachePadded<AtomicU32>,
 }
 
+impl Client for Inner {
+    fn region(&self) -> &Region {
+        self.account.region()
+    }
+
+    fn set(&self) -> &dyn ShardSet {
+        self.account.set()
+    }
+}
+
 impl Inner {
     /// An interner in `region`, at its first use.
     ///
@@ -101,10 +111,6 @@ impl Inner {
             indexes: core::array::from_fn(|_| Index::default()),
             count: CachePadded::new(AtomicU32::new(0)),
         })
-    }
-
-    pub(crate) fn account(&self) -> &Account {
-        &self.account
     }
 
     /// Numbers taken.
@@ -173,12 +179,6 @@ impl Inner {
         }
     }
 
-    /// The strings whose numbers were taken before the call, and that can be resolved.
-    pub(crate) fn strings(&self) -> impl Iterator<Item = (Symbol, &str)> + '_ {
-        let symbols = (0..self.len()).filter_map(Symbol::from_index);
-        symbols.filter_map(|symbol| Some((symbol, self.resolve(symbol)?)))
-    }
-
     #[inline(always)]
     fn index(&self, hash: Hash) -> &Index {
         &self.indexes[hash.shard(self.shards.len()) & (MOST_SHARDS - 1)]
@@ -188,7 +188,7 @@ impl Inner {
     #[cold]
     #[inline(never)]
     fn insert(&self, hash: Hash, text: &str, ended: Option<(usize, usize)>) -> Result<Symbol, AllocError> {
-        let refusal = |kind| self.account.region().refusal(text.len(), 1, kind);
+        let refusal = |kind| self.account.refusal(text.len(), 1, kind);
         let (Some(bytes), Ok(layout)) = (record_bytes(text.len()), Layout::from_size_align(text.len(), 1)) else {
             return Err(refusal(AllocErrorKind::InvalidLayout));
         };
@@ -242,9 +242,7 @@ impl Inner {
             if self.slots.get(number as usize).is_none() {
                 self.slots.grow(&self.account, number as usize).map_err(|refused| match refused {
                     NoGrowth::Refused(error) => error,
-                    NoGrowth::Full => {
-                        self.account.region().refusal(layout.size(), layout.align(), AllocErrorKind::LimitReached)
-                    }
+                    NoGrowth::Full => self.account.refusal(layout.size(), layout.align(), AllocErrorKind::LimitReached),
                 })?;
             }
             if self.count.compare_exchange_weak(number, number + 1, Relaxed, Relaxed).is_ok() {

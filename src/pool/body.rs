@@ -19,7 +19,7 @@ use crate::depot::Depot;
 use crate::memory::table::Zeroable;
 use crate::region::segments::{NoGrowth, Segments};
 use crate::region::shards::{OwnedShard, Shards};
-use crate::region::{Account, Region, Wipe};
+use crate::region::{Account, Client, Region, ShardSet, Wipe};
 use crate::sync::{AtomicU32, AtomicUsize, Mutex, Relaxed, wrapped_difference, yield_now};
 
 use super::shard::{BATCH, Counts, Shard, count};
@@ -79,6 +79,16 @@ impl<'a, T> Claimed<'a, T> {
     #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
     pub(super) fn into_parts(self) -> (&'a Slot<T>, u32, u32) {
         (self.slot, self.place as u32, (self.place >> 32) as u32)
+    }
+}
+
+impl<T> Client for Body<T> {
+    fn region(&self) -> &Region {
+        self.account.region()
+    }
+
+    fn set(&self) -> &dyn ShardSet {
+        self.account.set()
     }
 }
 

@@ -5,6 +5,7 @@
 #![expect(unsafe_code, reason = "writes and drops values in slots it holds")]
 
 use crate::base::unwind::Then;
+use crate::region::Client;
 use crate::region::shards::{OwnedShard, Shards};
 use crate::sync::Relaxed;
 

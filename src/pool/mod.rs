@@ -17,12 +17,11 @@ use core::marker::PhantomData;
 use crate::base::debug::debug_figures;
 use crate::base::error::RegionError;
 use crate::base::unwind::Then;
-use crate::memory::mapping::page_bytes;
-use crate::region::segments::Segments;
 use crate::region::shards::Id;
-use crate::region::{FirstUse, LEAST_BYTES, MOST_BYTES, Region};
+use crate::region::{FirstUse, Region, client_limits};
 
 mod body;
+mod builder;
 mod guard;
 mod hold;
 mod iter;
@@ -37,12 +36,14 @@ mod tests;
 mod word;
 
 use body::Body;
+pub use builder::PoolBuilder;
 pub use guard::Ref;
 use hold::Held;
-pub use iter::{PoolDrain, PoolIterMut};
+pub use iter::{PoolDrain, PoolIter, PoolIterMut};
 pub use key::Key;
 pub use reservation::Reservation;
 use shard::{Shard, count};
+#[cfg(all(test, not(loom)))]
 use slot::Slot;
 use word::Removed;
 
@@ -57,6 +58,8 @@ const ANY_NUMBER: usize = usize::MAX;
 /// Values lie in slots in a region's memory and never move. A key of a removed value, or of another pool, is no key:
 /// [`get`](Self::get) says `None`. A value that is removed while somebody looks at it is dropped by the last who does.
 /// Slots are reused, those a thread has freed by itself first; they go back to the region with the pool.
+///
+/// What is live is [`len`](Self::len); there is nothing of its own to verify: see [`Region::verify`].
 ///
 /// `Sync` where `T: Send + Sync`, for a value may be looked at and dropped on any thread.
 ///
@@ -76,6 +79,8 @@ const ANY_NUMBER: usize = usize::MAX;
 /// assert!(pool.is_empty());
 /// # Ok::<(), sharded_arena::PoolFull<String>>(())
 /// ```
+#[doc(alias = "Slab")]
+#[doc(alias = "SlotMap")]
 pub struct Pool<T> {
     id: Id<Shard>,
     most: usize,
@@ -96,6 +101,7 @@ impl<T> Default for Pool<T> {
 }
 
 debug_figures! { [<T>] Pool<T>: len, capacity, memory_usage }
+client_limits! { [<T>] Pool<T>: |pool| pool.body }
 
 impl<T> Pool<T> {
     /// A pool that only its region's capacity bounds, which is made at its first use, as long as
@@ -117,34 +123,21 @@ impl<T> Pool<T> {
     /// `ZeroCapacity` without a slot, `AboveGreatest` for more than 2^32 − 1 or more than 64 GiB − 4 KiB of them,
     /// `System` if the operating system refuses.
     pub fn with_capacity(slots: usize) -> Result<Pool<T>, RegionError> {
-        if slots == 0 {
-            return Err(RegionError::ZeroCapacity);
-        }
-        let bytes = Self::bytes_for(slots).ok_or_else(|| Self::too_many(slots))?;
-        Ok(Self::with_region(Some(Region::with_capacity(bytes.max(LEAST_BYTES))?), slots))
+        Self::builder().capacity(slots).build()
     }
 
-    /// Bytes of a region with room for `slots` slots; `None` if they are too many for keys, or for a region.
-    fn bytes_for(slots: usize) -> Option<usize> {
-        let bytes = Segments::<Slot<T>>::bytes_for(slots).filter(|_| slots <= MOST_SLOTS)?;
-        // What over-aligned segments may skip is added.
-        let bytes = bytes.checked_add(align_of::<Slot<T>>())?.checked_next_multiple_of(page_bytes())?;
-        Some(bytes).filter(|bytes| *bytes as u64 <= MOST_BYTES)
-    }
-
-    /// The refusal of more slots than a pool can have, with the most it can have.
-    #[cold]
-    fn too_many(given: usize) -> RegionError {
-        let (mut most, mut beyond) = (0, MOST_SLOTS.saturating_add(1));
-        while beyond - most > 1 {
-            let middle = most + (beyond - most) / 2;
-            if Self::bytes_for(middle).is_some() { most = middle } else { beyond = middle }
-        }
-        RegionError::AboveGreatest { given, greatest: most, unit: "slots" }
+    /// A pool with options.
+    pub fn builder() -> PoolBuilder<T> {
+        PoolBuilder::default()
     }
 
     fn with_region(region: Option<Region>, most: usize) -> Pool<T> {
-        Pool { id: Id::new(), most, body: FirstUse::new(region), owns: PhantomData }
+        Self::with_limit(region, most, usize::MAX)
+    }
+
+    /// A pool of at most `most` slots that may take `limit` bytes from its region.
+    fn with_limit(region: Option<Region>, most: usize, limit: usize) -> Pool<T> {
+        Pool { id: Id::new(), most, body: FirstUse::new(region, limit), owns: PhantomData }
     }
 
     // ---- values ---------------------------------------------------------------------------------------------------
@@ -162,6 +155,29 @@ impl<T> Pool<T> {
             Some(claimed) => Ok(unsafe { self.fill(claimed, value) }),
             None => Err(PoolFull { value, capacity: self.capacity() }),
         }
+    }
+
+    /// Puts the value that `value` makes for its own key into a free slot. Costs what [`reserve`](Self::reserve) does.
+    ///
+    /// The key names nothing until `value` has returned. If it panics, the slot is free again and the key will never
+    /// name anything.
+    ///
+    /// ```
+    /// use sharded_arena::{Key, Pool};
+    /// struct Node { own: Key<Node> }
+    /// let pool = Pool::new();
+    /// let key = pool.insert_with_key(|own| Node { own })?;
+    /// assert!(pool.get(key).unwrap().own == key);
+    /// # Ok::<(), sharded_arena::PoolFull<()>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`PoolFull`] as for [`insert`](Self::insert); `value` is not called then.
+    #[doc(alias = "vacant_entry")]
+    pub fn insert_with_key(&self, value: impl FnOnce(Key<T>) -> T) -> Result<Key<T>, PoolFull<()>> {
+        let reserved = self.reserve()?;
+        let value = value(reserved.key());
+        Ok(reserved.fill(value))
     }
 
     /// Looks at the value that `key` names: none if it was removed, is not there yet, or the key is another pool's. The
@@ -243,15 +259,17 @@ impl<T> Pool<T> {
     }
 
     /// Bytes of slots that the pool has taken from its region. One load.
+    #[doc(alias = "allocated_bytes")]
     #[must_use]
     pub fn memory_usage(&self) -> usize {
-        self.body.made().map_or(0, |body| body.account.usage())
+        self.body.usage()
     }
 
-    /// The region the pool is in; none before the first use of one made by [`Pool::new`].
+    /// Greatest [`memory_usage`](Self::memory_usage) so far: slots go back with the pool only, so it is the usage, and
+    /// what a refusal took for a moment. One load.
     #[must_use]
-    pub fn region(&self) -> Option<Region> {
-        self.body.region(|body| body.account.region().clone())
+    pub fn peak_memory_usage(&self) -> usize {
+        self.body.peak()
     }
 }
 

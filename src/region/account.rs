@@ -19,7 +19,7 @@ use crate::memory::table::try_box;
 use crate::sync::OwnedUsize;
 
 use super::budget::Budget;
-use super::{Blocker, Links, Region, ShardSet, Wanted};
+use super::{Blocker, Client, Links, Region, ShardSet, Wanted};
 
 /// See the module's header.
 pub(crate) struct Account {
@@ -53,6 +53,16 @@ impl ShardSet for Member {
     }
 }
 
+impl Client for Account {
+    fn region(&self) -> &Region {
+        &self.region
+    }
+
+    fn set(&self) -> &dyn ShardSet {
+        &*self.member
+    }
+}
+
 impl Account {
     /// An account in `region`, at its first use: takes the lock once.
     ///
@@ -67,10 +77,6 @@ impl Account {
         // (INV-region.account-1).
         region.section(|section| unsafe { section.register(set) });
         Ok(Self { region, member })
-    }
-
-    pub(crate) fn region(&self) -> &Region {
-        &self.region
     }
 
     /// The account's holder has so many bytes of lists and the like.
@@ -106,11 +112,6 @@ impl Account {
     /// Whether nobody else has the region, so that it goes as a whole with this account.
     pub(crate) fn is_last(&self) -> bool {
         self.region.is_last()
-    }
-
-    /// Bytes that the account has taken from its region.
-    pub(crate) fn usage(&self) -> usize {
-        self.member.budget.usage()
     }
 
     /// Gives `extents` back, wiped if the region asks for that, many under one hold of the lock.

@@ -58,10 +58,18 @@ impl RegionBuilder {
         self
     }
 
-    /// Threads may hold `limit / divisor` bytes idle, all of them together; 16 unless set, 0 counts as 1.
-    pub fn slack_divisor(mut self, divisor: usize) -> Self {
+    /// Sets how much threads may hold idle: `limit / divisor` bytes, all of them together. 16 unless set; 0 counts as
+    /// 1.
+    #[doc(alias = "slack_divisor")]
+    pub fn idle_divisor(mut self, divisor: usize) -> Self {
         self.slack_divisor = divisor;
         self
+    }
+
+    /// The former name of [`idle_divisor`](Self::idle_divisor).
+    #[deprecated(since = "0.1.0", note = "renamed to `idle_divisor`")]
+    pub fn slack_divisor(self, divisor: usize) -> Self {
+        self.idle_divisor(divisor)
     }
 
     /// Asks the system for huge pages, or for none at all; unless set, for them from 4 MiB on, but not in guard mode.
@@ -104,9 +112,16 @@ impl RegionBuilder {
     /// Where the system has none left, a block is given back readable; one that it cannot make readable again stays
     /// where it is, and a request may be refused beside it. Arenas keep no memory warm over a reset, and huge pages are
     /// not asked for unless [`huge_pages`](Self::huge_pages) says so. On systems but Linux and Android it does nothing.
-    pub fn guard_pages(mut self, on: bool) -> Self {
+    #[doc(alias = "guard_pages")]
+    pub fn guard_mode(mut self, on: bool) -> Self {
         self.advice.guard_pages = on;
         self
+    }
+
+    /// The former name of [`guard_mode`](Self::guard_mode).
+    #[deprecated(since = "0.1.0", note = "renamed to `guard_mode`")]
+    pub fn guard_pages(self, on: bool) -> Self {
+        self.guard_mode(on)
     }
 
     /// Fills freed blocks with `0xDE`, unless [`zero_on_free`](Self::zero_on_free) is set too. Heaps in the region then

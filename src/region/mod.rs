@@ -28,6 +28,7 @@ use crate::sync::{Arc, CachePadded, Mutex};
 mod account;
 pub(crate) mod budget;
 mod builder;
+mod client;
 mod first_use;
 mod insight;
 mod lazy;
@@ -46,6 +47,7 @@ mod wipe;
 pub(crate) use account::Account;
 use budget::{Budget, SLACK_DIVISOR};
 pub use builder::RegionBuilder;
+pub(crate) use client::{Client, Home, client_limits, home_setters};
 pub(crate) use first_use::FirstUse;
 pub(crate) use memory::Memory;
 pub(crate) use request::{GiveBackOwn, Wanted};
@@ -64,6 +66,9 @@ pub(crate) const MOST_BYTES: u64 = (64 << 30) - 4096;
 
 /// A handle of a bounded region of memory. Cheap to clone, `Send` and `Sync`; the memory goes with the last handle and
 /// the last heap or arena in it.
+///
+/// It counts what it has handed out as extents. What callers have asked for is known to its heaps and arenas, each for
+/// itself (`live_bytes`).
 ///
 /// ```
 /// use sharded_arena::{Heap, Region};
@@ -225,6 +230,7 @@ impl Region {
     ///
     /// What ended threads hold idle goes back by [`Heap::flush`](crate::Heap::flush), which says when a thread of
     /// `std::thread::scope` has ended.
+    #[doc(alias = "allocated_bytes")]
     #[must_use]
     pub fn memory_usage(&self) -> usize {
         self.shared.budget.usage()

@@ -257,7 +257,7 @@ impl Region {
         shown
     }
 
-    /// Gives back what waits in the quarantine of [guard mode](super::RegionBuilder::guard_pages), which is readable
+    /// Gives back what waits in the quarantine of [guard mode](super::RegionBuilder::guard_mode), which is readable
     /// from then on, and can be handed out again; gives the bytes. Takes the lock twice an extent, with a system call
     /// between.
     ///
@@ -266,7 +266,7 @@ impl Region {
     ///
     /// ```
     /// use sharded_arena::{Heap, Region};
-    /// let region = Region::builder().capacity(1 << 20).guard_pages(true).build()?;
+    /// let region = Region::builder().capacity(1 << 20).guard_mode(true).build()?;
     /// let heap = Heap::in_region(&region);
     /// let layout = std::alloc::Layout::new::<[u8; 100_000]>();
     /// let block = heap.alloc(layout)?;

@@ -19,7 +19,7 @@ use crate::base::error::{AllocError, RegionError};
 use crate::memory::table::{Table, Zeroable};
 use crate::sync::{Acquire, AtomicU32, Ghost, Mutex, Relaxed, Release};
 
-use super::{Account, Memory};
+use super::{Account, Client, Memory};
 
 /// Aimed at for one segment, in bytes.
 const SEGMENT_BYTES: usize = 4096;

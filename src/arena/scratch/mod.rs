@@ -8,9 +8,10 @@
 use crate::base::debug::debug_figures;
 use crate::base::error::{RegionError, RewindError};
 use crate::bump::blocks::Blocks;
-use crate::region::Region;
+use crate::region::{Region, client_limits};
 use crate::sync::Arc;
 
+use super::ScratchBuilder;
 use super::inner::{Inner, Options};
 
 mod checkpoint;
@@ -25,6 +26,10 @@ use stack::Stack;
 
 /// One thread's arena, freed in stages; see [`Arena::scratch`](super::Arena::scratch) for one that is lent. `Send`, not
 /// `Sync`. No lock while its chunk has room; values are not dropped.
+///
+/// The limit and the region of a stack that an arena lends are the arena's; its usage is its own. It has no statistics
+/// beyond [`memory_usage`](Self::memory_usage) and the like, and nothing of its own to verify: see
+/// [`Region::verify`].
 ///
 /// ```
 /// use sharded_arena::Scratch;
@@ -53,7 +58,9 @@ pub struct Scratch {
     timeline: Timeline,
 }
 
-debug_figures! { [] Scratch: memory_usage }
+debug_figures! { [] Scratch: limit, memory_usage }
+// Of a stack that an arena has lent: the arena's.
+client_limits! { [] Scratch: |scratch| scratch.stack.inner.first_use() }
 
 impl Default for Scratch {
     fn default() -> Self {
@@ -66,13 +73,13 @@ impl Scratch {
     /// [`Arena::new`](super::Arena::new) says.
     #[must_use]
     pub fn new() -> Scratch {
-        Self::on(Arc::new(Inner::new(None, Options::default())))
+        Self::in_home(None)
     }
 
     /// A scratch stack that shares `region` and its limit.
     #[must_use]
     pub fn in_region(region: &Region) -> Scratch {
-        Self::on(Arc::new(Inner::new(Some(region.clone()), Options::default())))
+        Self::in_home(Some(region.clone()))
     }
 
     /// A scratch stack with a region of its own, whose capacity and limit is `bytes`.
@@ -82,6 +89,15 @@ impl Scratch {
     /// system refuses.
     pub fn with_capacity(bytes: usize) -> Result<Scratch, RegionError> {
         Region::with_capacity(bytes).map(|region| Self::in_region(&region))
+    }
+
+    /// A scratch stack with options.
+    pub fn builder() -> ScratchBuilder {
+        ScratchBuilder::default()
+    }
+
+    fn in_home(region: Option<Region>) -> Scratch {
+        Self::on(Arc::new(Inner::new(region, usize::MAX, Options::default())))
     }
 
     /// A stack whose memory is charged to the arena of `inner`.
@@ -100,6 +116,7 @@ impl Scratch {
     /// usable across a [`Scope::scope`] inside it.
     ///
     /// No lock, unless the scope took a chunk or a large block.
+    #[doc(alias = "scoped")]
     pub fn scope<'e, R>(&mut self, f: impl for<'s> FnOnce(&mut Scope<'s, &'e ()>) -> R) -> R {
         scope::scope(&self.stack, f)
     }
@@ -122,6 +139,7 @@ impl Scratch {
     /// behind, until a rewind to an earlier one or a reset, and 1 MiB at most. After 1,024 such rewinds a checkpoint at
     /// the place of the one before it is the same checkpoint. After 65,536, those taken between the newer half of the
     /// rewinds are called `OutOfOrder`; older ones, and those taken since, still hold.
+    #[doc(alias = "mark")]
     pub fn checkpoint(&self) -> Checkpoint {
         self.timeline.checkpoint(self.stack.mark(true))
     }
@@ -154,9 +172,17 @@ impl Scratch {
     }
 
     /// Bytes taken from the region.
+    #[doc(alias = "allocated_bytes")]
     #[must_use]
     pub fn memory_usage(&self) -> usize {
         self.stack.held()
+    }
+
+    /// Greatest [`memory_usage`](Self::memory_usage) of this stack so far; of one that an arena lends, since its first
+    /// loan. One load.
+    #[must_use]
+    pub fn peak_memory_usage(&self) -> usize {
+        self.stack.peak()
     }
 
     /// Bytes in blocks, as they were asked for. A block that was given up after a checkpoint was taken behind it may

@@ -76,6 +76,8 @@ pub(super) struct Stack {
     /// A chunk that is on no list; its lease is its length.
     pub(super) spare: Cell<Option<Extent>>,
     pub(super) held: Cell<usize>,
+    /// The greatest `held` so far.
+    peak: Cell<usize>,
     /// What freed memory is filled with, known from the first chunk on.
     pub(super) wipe: Cell<Option<Wipe>>,
     /// The last place that was named, and still holds.
@@ -86,9 +88,9 @@ pub(super) struct Stack {
 
 impl Stack {
     pub(super) fn new(inner: Arc<Inner>) -> Self {
-        let (spare, held, wipe) = (Cell::new(None), Cell::new(0), Cell::new(None));
+        let (spare, held, peak, wipe) = (Cell::new(None), Cell::new(0), Cell::new(0), Cell::new(None));
         let (last, buried) = (Cell::new(Self::bottom()), Cell::new(0));
-        Self { inner, shard: Shard::zeroed(), extents: List::default(), spare, held, wipe, last, buried }
+        Self { inner, shard: Shard::zeroed(), extents: List::default(), spare, held, peak, wipe, last, buried }
     }
 
     /// Whether it takes its memory from the arena of `inner`.
@@ -99,6 +101,11 @@ impl Stack {
     /// Bytes taken from the region.
     pub(super) fn held(&self) -> usize {
         self.held.get()
+    }
+
+    /// Greatest [`Stack::held`] so far.
+    pub(super) fn peak(&self) -> usize {
+        self.peak.get()
     }
 
     /// Bytes in blocks, as they were asked for.
@@ -227,6 +234,7 @@ impl Stack {
 
     fn hold(&self, body: &Body, bytes: usize) {
         self.held.set(self.held() + bytes);
+        self.peak.set(self.peak().max(self.held()));
         body.outside.stacks.fetch_add(bytes, Relaxed);
     }
 

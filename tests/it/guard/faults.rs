@@ -90,7 +90,7 @@ fn value_in_a_chunk_that_was_left(region: &Region) -> *const u8 {
 }
 
 fn value_in_a_chunk_of_odd_length(region: &Region) -> *const u8 {
-    let arena = Arena::builder().region(region).first_chunk(6_000).build().expect("an arena");
+    let arena = Arena::builder().region(region).first_chunk_bytes(6_000).build().expect("an arena");
     let at = stale(arena.alloc(1u64));
     drop(arena);
     at
@@ -183,7 +183,7 @@ const CASES: [(&str, Case); 16] = [
 fn stale_read_faults_only_when_guarded() {
     if let Some(task) = child::task() {
         let (name, mode) = task.split_once(' ').expect("two words");
-        let region = Region::builder().capacity(4 << 20).huge_pages(false).guard_pages(mode == "guarded");
+        let region = Region::builder().capacity(4 << 20).huge_pages(false).guard_mode(mode == "guarded");
         let region = region.build().expect("a region");
         let (_, case) = CASES.iter().find(|(case, _)| *case == name).expect("a case");
         let at = case(&region);

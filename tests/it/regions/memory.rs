@@ -242,7 +242,7 @@ fn huge_pages_are_declined_unless_wanted() {
     }
     let built = |builder: RegionBuilder| builder.build().expect("a region");
     let builder = || Region::builder().capacity(8 << 20);
-    let small = [exact(8 << 20), exact(64 << 10), exact(8 << 20).guard_pages(true), builder().guard_pages(true)];
+    let small = [exact(8 << 20), exact(64 << 10), exact(8 << 20).guard_mode(true), builder().guard_mode(true)];
     for region in small.map(built) {
         assert!(flags(&region).contains(" nh"), "{region:?}: {}", flags(&region));
     }
@@ -273,7 +273,7 @@ fn prefaulted_pages_are_resident_at_start() {
 fn guard_pages_fault_past_either_end() {
     use crate::support::child::{self, SIGSEGV};
     if let Some(what) = child::task() {
-        let region = exact(64 << 10).guard_pages(true).build().expect("a region");
+        let region = exact(64 << 10).guard_mode(true).build().expect("a region");
         let last = region.base().as_ptr().wrapping_add(region.capacity() - 1);
         let at = match what.as_str() {
             "inside" => last,

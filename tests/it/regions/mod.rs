@@ -2,7 +2,9 @@
 
 mod auto_traits;
 mod best_fit;
+mod clients;
 mod errors;
+mod generic;
 mod memory;
 mod pressure;
 mod wiping;
