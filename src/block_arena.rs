@@ -122,8 +122,8 @@ impl BlockArena {
     /// Length of a common block, in bytes.
     pub const BLOCK_BYTES: usize = 4096;
 
-    /// An arena without a limit of its own. Reserves nothing until it is used; then as much address space as the
-    /// machine has memory (at most 64 GiB), of which a page becomes memory when it is first touched.
+    /// An arena that only its region's capacity bounds, which is made at its first use, as long as
+    /// [`Arena::new`](crate::Arena::new) says. A page of it becomes memory when it is first touched.
     #[must_use]
     pub fn new() -> BlockArena {
         Self::in_home(None, usize::MAX)
@@ -138,7 +138,8 @@ impl BlockArena {
     /// An arena with a region of its own, whose capacity and limit is `bytes`.
     ///
     /// # Errors
-    /// `ZeroCapacity` below 4 KiB, `TooLarge` above 64 GiB − 4 KiB, `System` if the operating system refuses.
+    /// `ZeroCapacity` for 0, `BelowLeast` below 4 KiB, `AboveGreatest` above 64 GiB − 4 KiB, `System` if the operating
+    /// system refuses.
     pub fn with_capacity(bytes: usize) -> Result<BlockArena, RegionError> {
         Self::builder().capacity(bytes).build()
     }

@@ -88,13 +88,18 @@ impl Default for Arena {
 }
 
 impl Arena {
-    /// An arena without a limit of its own. Reserves nothing until it is used; then as much address space as the
-    /// machine has memory (at most 64 GiB), of which a page becomes memory when it is first touched.
+    /// An arena that only its region's capacity bounds. Reserves nothing until it is used; then a region of as much
+    /// address space as the machine has memory, at most 64 GiB − 4 KiB. A page becomes memory when it is first touched.
     ///
-    /// Where the addresses of the process are limited (`ulimit -v` or `-d`), or the system refuses as many, it reserves
-    /// an eighth of those that are left. The first use costs about a dozen system calls and 32 KiB of memory, its first
-    /// chunk included: many small arenas are cheaper in one region, with [`in_region`](Self::in_region), where each
-    /// costs about 6 KB.
+    /// All regions that a `new` of this crate has made share 16 TiB of addresses, and each takes at most a 64th of what
+    /// is left. So where hundreds or thousands of them live at once, 200 of 64 GiB or 2,000 of 8 GiB, later ones are
+    /// shorter, down to 64 MiB. Where the addresses of the process are limited (`ulimit -v` or `-d`), or the system
+    /// refuses as many, each takes an eighth of those that are left. A refusal then names
+    /// [`LimitOwner::New`](crate::LimitOwner::New); [`with_capacity`](Self::with_capacity) and
+    /// [`in_region`](Self::in_region) are not bounded so.
+    ///
+    /// The first use costs about a dozen system calls and 32 KiB of memory, its first chunk included: many small arenas
+    /// are cheaper in one region, where each costs about 6 KB.
     #[must_use]
     pub fn new() -> Arena {
         Self::with_options(None, usize::MAX, Options::default())
@@ -109,7 +114,8 @@ impl Arena {
     /// An arena with a region of its own, whose capacity and limit is `bytes`.
     ///
     /// # Errors
-    /// `ZeroCapacity` below 4 KiB, `TooLarge` above 64 GiB − 4 KiB, `System` if the operating system refuses.
+    /// `ZeroCapacity` for 0, `BelowLeast` below 4 KiB, `AboveGreatest` above 64 GiB − 4 KiB, `System` if the operating
+    /// system refuses.
     pub fn with_capacity(bytes: usize) -> Result<Arena, RegionError> {
         Self::builder().capacity(bytes).build()
     }

@@ -75,9 +75,9 @@ pub enum LimitOwner {
     New,
     /// The heap that was asked, which has a limit of its own.
     Heap,
-    /// The arena that was asked, or whose scratch memory was, which has a limit of its own.
+    /// The arena that was asked, or the scratch stack, or the arena that lends it: it has a limit of its own.
     Arena,
-    /// Anything else that was asked and has a limit of its own.
+    /// The pool, interner or block arena that was asked, which has a limit of its own.
     Own,
 }
 
@@ -217,11 +217,11 @@ pub enum RegionError {
     /// No longer returned.
     #[deprecated(since = "0.1.0", note = "`AboveGreatest` has the figures")]
     TooLarge,
-    /// The alignment is not a power of two.
+    /// The alignment is not a power of two: give one that is.
     BadAlignment,
-    /// Base plus length passes the end of the address space.
+    /// Base plus length passes the end of the address space: give a shorter length.
     Overflow,
-    /// The base address is null.
+    /// The base address is null: give another, which may be made up.
     NullBase,
     /// The operating system refused.
     System(std::io::Error),

@@ -261,7 +261,7 @@ impl<E: Error + 'static> Error for AllocOrInitError<E> {
     }
 }
 
-/// Bytes that are not UTF-8, and which come back.
+/// Bytes that are not UTF-8, and which come back. `from_utf8_lossy_in` makes a string of any bytes.
 ///
 /// ```
 /// use sharded_arena::{Heap, boxed::Box, collections::String, vec_in};

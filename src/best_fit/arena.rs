@@ -64,8 +64,9 @@ impl<'m> BestFitArena<'m> {
     /// If the range is memory, nothing else uses it as long as blocks from this arena are used.
     ///
     /// # Errors
-    /// `BadAlignment` unless `align` is a power of two, `NullBase`, `Overflow` when `base + len` wraps, `ZeroCapacity`
-    /// without one whole granule, `TooLarge` above 2^32 − 256 granules, `System` when there is no memory for metadata.
+    /// `BadAlignment` unless `align` is a power of two, `NullBase`, `Overflow` when `base + len` wraps, `BelowLeast`,
+    /// or `ZeroCapacity`, without one whole granule, `AboveGreatest` above 2^32 − 256 granules, `System` when there is
+    /// no memory for metadata.
     pub unsafe fn new(base: *mut u8, len: usize, align: usize) -> Result<BestFitArena<'static>, RegionError> {
         BestFitArena::build(base, len, align)
     }

@@ -125,8 +125,8 @@ impl BumpRegion {
     /// Reserves `bytes` bytes, all of which can be handed out. A page becomes memory when it is first touched.
     ///
     /// # Errors
-    /// `ZeroCapacity` below 16 bytes, `Overflow` if they pass the end of the address space, `System` if the operating
-    /// system refuses.
+    /// `ZeroCapacity` for 0, `BelowLeast` below 16 bytes, `Overflow` if they pass the end of the address space,
+    /// `System` if the operating system refuses.
     pub fn with_capacity(bytes: usize) -> Result<BumpRegion, RegionError> {
         if bytes < Self::LEAST_BYTES {
             return Err(RegionError::below(bytes, Self::LEAST_BYTES));
@@ -138,7 +138,7 @@ impl BumpRegion {
     /// A bump region over the caller's memory, of any alignment.
     ///
     /// # Errors
-    /// `ZeroCapacity` below 16 bytes.
+    /// `ZeroCapacity` for 0, `BelowLeast` below 16 bytes.
     pub fn over(memory: &'static mut [MaybeUninit<u8>]) -> Result<BumpRegion, RegionError> {
         let (base, len) = (NonNull::from(&mut *memory).cast::<u8>(), memory.len());
         // SAFETY: a static exclusive borrow: valid for ever, and nobody else's.
@@ -148,7 +148,8 @@ impl BumpRegion {
     /// A bump region over memory that the caller answers for.
     ///
     /// # Errors
-    /// `ZeroCapacity` below 16 bytes, `Overflow` if `base + len` passes the end of the address space.
+    /// `ZeroCapacity` for 0, `BelowLeast` below 16 bytes, `Overflow` if `base + len` passes the end of the address
+    /// space.
     ///
     /// # Safety
     /// `[base, base + len)` is one allocated object, readable and writable, and used by nobody else as long as the

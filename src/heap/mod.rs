@@ -75,7 +75,8 @@ impl Heap {
     /// A heap with a region of its own, whose capacity and limit is `bytes`. Dropping the last handle frees everything.
     ///
     /// # Errors
-    /// `ZeroCapacity` below 4 KiB, `TooLarge` above 64 GiB − 4 KiB, `System` if the operating system refuses.
+    /// `ZeroCapacity` for 0, `BelowLeast` below 4 KiB, `AboveGreatest` above 64 GiB − 4 KiB, `System` if the operating
+    /// system refuses.
     pub fn with_capacity(bytes: usize) -> Result<Heap, RegionError> {
         Heap::builder().capacity(bytes).build()
     }
@@ -180,8 +181,8 @@ impl Heap {
         Ok(())
     }
 
-    /// Returns the bytes that are usable in the live block at `ptr`: those asked for, rounded up to the size class or to
-    /// 16. Takes the lock.
+    /// Returns the bytes that are usable in the live block at `ptr`: those asked for, rounded up to the size class or
+    /// to 16. Takes the lock.
     ///
     /// A block that an earlier, invalid free put into a thread's magazine still counts as live. The address is looked
     /// up, never read.
@@ -289,6 +290,9 @@ impl Heap {
 
     /// Gives back what the calling thread, the depot and ended threads have cached; other threads give back at their
     /// next slow path.
+    ///
+    /// A thread has ended once its handle was joined. `std::thread::scope` returns earlier, when the closures of its
+    /// threads have: what a thread holds whose handle was not joined may not be found right after it.
     pub fn flush(&self) {
         self.inner.flush();
     }
@@ -311,6 +315,10 @@ impl Heap {
     }
 
     /// Bytes the heap has taken from its region: live blocks, their rounding, and what its shards hold idle. One load.
+    ///
+    /// So it is seldom 0 when every block was freed; after [`flush`](Self::flush) it is, if no other thread holds
+    /// blocks idle. Right after a `std::thread::scope` those may be its threads, which have not ended: join their
+    /// handles.
     #[doc(alias = "allocated_bytes")]
     #[must_use]
     pub fn memory_usage(&self) -> usize {

@@ -70,8 +70,8 @@ impl Default for Interner {
 }
 
 impl Interner {
-    /// An interner without a limit of its own. Reserves nothing until it is used; then as much address space as the
-    /// machine has memory (at most 64 GiB), of which a page becomes memory when it is first touched.
+    /// An interner that only its region's capacity bounds, which is made at its first use, as long as
+    /// [`Arena::new`](crate::Arena::new) says. A page of it becomes memory when it is first touched.
     #[must_use]
     pub fn new() -> Interner {
         Self::in_home(None, usize::MAX)
@@ -86,7 +86,8 @@ impl Interner {
     /// An interner with a region of its own, whose capacity and limit is `bytes`.
     ///
     /// # Errors
-    /// `ZeroCapacity` below 4 KiB, `TooLarge` above 64 GiB − 4 KiB, `System` if the operating system refuses.
+    /// `ZeroCapacity` for 0, `BelowLeast` below 4 KiB, `AboveGreatest` above 64 GiB − 4 KiB, `System` if the operating
+    /// system refuses.
     pub fn with_capacity(bytes: usize) -> Result<Interner, RegionError> {
         Self::builder().capacity(bytes).build()
     }

@@ -56,8 +56,8 @@ impl<T> PoolBuilder<T> {
     /// Makes the pool. It takes nothing from its region until its first use.
     ///
     /// # Errors
-    /// `ZeroCapacity` for no slot, `AboveGreatest` for more than 2^32 − 1, or than fit into a region of its own, `System`
-    /// if the operating system refuses one.
+    /// `ZeroCapacity` for no slot, `AboveGreatest` for more than 2^32 − 1, or than fit into a region of its own,
+    /// `System` if the operating system refuses one.
     pub fn build(self) -> Result<Pool<T>, RegionError> {
         let Home { region, capacity, limit } = self.home;
         let Some(slots) = capacity else { return Ok(Pool::with_limit(region, ANY_NUMBER, limit)) };

@@ -103,8 +103,8 @@ debug_figures! { [<T>] Pool<T>: len, capacity, memory_usage }
 client_limits! { [<T>] Pool<T>: |pool| pool.body }
 
 impl<T> Pool<T> {
-    /// A pool without a limit of its own. Reserves nothing until it is used; then as much address space as the machine
-    /// has memory (at most 64 GiB), of which a page becomes memory when it is first touched.
+    /// A pool that only its region's capacity bounds, which is made at its first use, as long as
+    /// [`Arena::new`](crate::Arena::new) says. A page of it becomes memory when it is first touched.
     #[must_use]
     pub fn new() -> Pool<T> {
         Self::with_region(None, ANY_NUMBER)
@@ -121,8 +121,8 @@ impl<T> Pool<T> {
     /// A pool of `slots` slots in a region of its own, which has room for all of them.
     ///
     /// # Errors
-    /// `ZeroCapacity` without a slot, `TooLarge` for more than 2^32 − 1 or more than 64 GiB − 4 KiB of them, `System`
-    /// if the operating system refuses.
+    /// `ZeroCapacity` without a slot, `AboveGreatest` for more than 2^32 − 1 or more than 64 GiB − 4 KiB of them,
+    /// `System` if the operating system refuses.
     pub fn with_capacity(slots: usize) -> Result<Pool<T>, RegionError> {
         Self::builder().capacity(slots).build()
     }
@@ -314,7 +314,8 @@ impl<T> Drop for Pool<T> {
     }
 }
 
-/// A pool has no free slot; the value that found none comes back.
+/// A pool has no free slot; the value that found none comes back. Remove a value, give the pool's region a higher
+/// limit, or make the pool with more slots.
 ///
 /// ```
 /// use sharded_arena::Pool;

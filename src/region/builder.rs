@@ -140,8 +140,8 @@ impl RegionBuilder {
     /// Makes the region.
     ///
     /// # Errors
-    /// `ZeroCapacity` below 4 KiB, `TooLarge` above 64 GiB − 4 KiB, `System` if the operating system refuses the
-    /// memory, or the lock on it.
+    /// `ZeroCapacity` for 0, `BelowLeast` below 4 KiB, `AboveGreatest` above 64 GiB − 4 KiB, `System` if the operating
+    /// system refuses the memory, or the lock on it.
     pub fn build(self) -> Result<Region, RegionError> {
         if self.capacity < LEAST_BYTES {
             return Err(RegionError::below(self.capacity, LEAST_BYTES));

@@ -131,7 +131,8 @@ impl Region {
     /// on huge pages are asked for, see [`Region::builder`]. One mapping of the system and a few for the index.
     ///
     /// # Errors
-    /// `ZeroCapacity` below 4 KiB, `TooLarge` above 64 GiB − 4 KiB, `System` if the operating system refuses.
+    /// `ZeroCapacity` for 0, `BelowLeast` below 4 KiB, `AboveGreatest` above 64 GiB − 4 KiB, `System` if the operating
+    /// system refuses.
     pub fn with_capacity(bytes: usize) -> Result<Region, RegionError> {
         Region::builder().capacity(bytes).build()
     }
@@ -144,7 +145,8 @@ impl Region {
     /// A region over the caller's memory, which is never returned to the system.
     ///
     /// # Errors
-    /// `ZeroCapacity` below 4 KiB after rounding the base up to 16 bytes, `TooLarge` above 64 GiB − 4 KiB.
+    /// `BelowLeast`, or `ZeroCapacity`, below 4 KiB after rounding the base up to 16 bytes, `AboveGreatest` above 64
+    /// GiB − 4 KiB.
     pub fn over(memory: &'static mut [MaybeUninit<u8>]) -> Result<Region, RegionError> {
         let (base, len) = (NonNull::from(&mut *memory).cast::<u8>(), memory.len());
         // SAFETY: a static exclusive borrow: valid for ever, and nobody else's.
@@ -154,8 +156,8 @@ impl Region {
     /// A region over memory that the caller answers for.
     ///
     /// # Errors
-    /// `ZeroCapacity` below 4 KiB after rounding the base up to 16 bytes, `TooLarge` above 64 GiB − 4 KiB, `Overflow`
-    /// if `base + len` passes the end of the address space.
+    /// `BelowLeast`, or `ZeroCapacity`, below 4 KiB after rounding the base up to 16 bytes, `AboveGreatest` above 64
+    /// GiB − 4 KiB, `Overflow` if `base + len` passes the end of the address space.
     ///
     /// # Safety
     /// `[base, base + len)` is one allocated object, readable and writable, and used by nobody else until the last
@@ -225,6 +227,9 @@ impl Region {
     }
 
     /// Bytes handed out: live blocks, their rounding, and what shards hold idle. Exact. One load.
+    ///
+    /// What ended threads hold idle goes back by [`Heap::flush`](crate::Heap::flush), which says when a thread of
+    /// `std::thread::scope` has ended.
     #[doc(alias = "allocated_bytes")]
     #[must_use]
     pub fn memory_usage(&self) -> usize {

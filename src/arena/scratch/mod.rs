@@ -69,8 +69,8 @@ impl Default for Scratch {
 }
 
 impl Scratch {
-    /// A scratch stack without a limit of its own; reserves nothing until it is used, as
-    /// [`Arena::new`](super::Arena::new).
+    /// A scratch stack that only its region's capacity bounds, which is made at its first use, as long as
+    /// [`Arena::new`](super::Arena::new) says.
     #[must_use]
     pub fn new() -> Scratch {
         Self::in_home(None)
@@ -85,7 +85,8 @@ impl Scratch {
     /// A scratch stack with a region of its own, whose capacity and limit is `bytes`.
     ///
     /// # Errors
-    /// `ZeroCapacity` below 4 KiB, `TooLarge` above 64 GiB − 4 KiB, `System` if the operating system refuses.
+    /// `ZeroCapacity` for 0, `BelowLeast` below 4 KiB, `AboveGreatest` above 64 GiB − 4 KiB, `System` if the operating
+    /// system refuses.
     pub fn with_capacity(bytes: usize) -> Result<Scratch, RegionError> {
         Region::with_capacity(bytes).map(|region| Self::in_region(&region))
     }
@@ -109,7 +110,10 @@ impl Scratch {
     }
 
     /// Runs `f` with a scope and frees all that was allocated in it, if it panics too. Results of the scope cannot
-    /// leave it; those allocated before stay.
+    /// leave it; what was allocated before keeps its memory.
+    ///
+    /// As it borrows the stack exclusively, references that the stack handed out before end here. Those of a scope stay
+    /// usable across a [`Scope::scope`] inside it.
     ///
     /// No lock, unless the scope took a chunk or a large block.
     #[doc(alias = "scoped")]
@@ -118,6 +122,7 @@ impl Scratch {
     }
 
     /// Runs `f` with a scope; keeps what was allocated in it if it gives `Ok`, frees it if it gives `Err` or panics.
+    /// References that the stack handed out before end here, as with [`scope`](Self::scope).
     ///
     /// # Errors
     /// Those of `f`.
@@ -140,6 +145,10 @@ impl Scratch {
     }
 
     /// Frees all that was allocated since `to`, which stays valid; later checkpoints do not.
+    ///
+    /// As it borrows the stack exclusively, every reference that the stack handed out ends here, also one from before
+    /// `to`, though its memory stays. To go back while such references live, allocate in a [`scope`](Self::scope), and
+    /// what may be undone in a [`Scope::scope`] or [`Scope::stage`] inside it.
     ///
     /// # Errors
     /// `Foreign` for a checkpoint of another scratch stack, `Stale` for one from before a reset, `OutOfOrder` for one

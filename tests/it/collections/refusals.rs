@@ -73,6 +73,24 @@ fn refusals_carry_figures() {
     let text = panic_text(|| drop(boxed::Box::new_in([0_u8; BYTES], &heap)));
     let words = "limit reached: 10000 bytes (alignment 1) asked for, ";
     assert!(text.starts_with(words) && text.contains(" of the heap's 8192 bytes in use"), "{text}");
+    assert_eq!(heap.live_bytes(), 0);
+}
+
+/// What other crates' tables do for themselves ends the process where it needs room; the documentation names what does
+/// not.
+#[test]
+fn full_table_replaces_without_memory() {
+    let heap = support::heap(64 << 10, true);
+    let mut table: HashMap<u64, u64, &Heap> = collections::hash_map_in(&heap);
+    while collections::try_reserve(&mut table, 1).is_ok() {
+        table.insert(table.len() as u64, 0);
+    }
+    assert!(collections::try_reserve(&mut table, 1).expect_err("full").cause().is_some());
+    *table.get_mut(&0).expect("there") = 7;
+    assert!(table.contains_key(&1));
+    *table.entry(1).or_insert(3) += 8;
+    assert_eq!((table[&0], table[&1]), (7, 8));
+    drop(table);
     support::assert_empty(&heap);
 }
 

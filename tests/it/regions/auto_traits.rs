@@ -248,6 +248,7 @@ lacks!(String<LocalHeap<'static>>, Clone);
 has!(Drain<'static, Heap>, Send);
 lacks!(Drain<'static, &'static LocalHeap<'static>>, Send);
 has!(sharded_arena::collections::FromUtf8Error<Heap>, std::error::Error);
+has!(sharded_arena::allocator_api2::collections::TryReserveError, std::error::Error);
 has!(ArenaVec<u8, &'static Arena>, Sync);
 lacks!(ArenaVec<u8, &'static Scope<'static>>, Send);
 has!(HashMap<u8, String<Heap>, Heap>, Send);

@@ -8,8 +8,8 @@ use std::ptr::NonNull;
 
 use crate::support::layout;
 use sharded_arena::{
-    AllocError, AllocOrInitError, AllocValueError, Arena, BestFitArena, BlockArena, BumpRegion, Heap, Interner, Pool,
-    Region, RegionError, RewindError, Scratch,
+    AllocError, AllocOrInitError, AllocValueError, Arena, BestFitArena, BlockArena, BumpRegion, Heap, Interner,
+    LimitOwner, Pool, Region, RegionError, RewindError, Scratch,
 };
 
 /// Neither `Debug` nor `Display`.
@@ -58,12 +58,13 @@ fn limit_errors_name_the_owner() {
     let region = Region::builder().capacity(1 << 20).limit(256 << 10).build().expect("memory");
     let heap = Heap::builder().region(&region).limit(64 << 10).build().expect("a heap");
     let arena = Arena::builder().region(&region).limit(128 << 10).build().expect("an arena");
-    let text = |bytes: usize, owner: &str, limit: usize| {
+    let limit_text = |bytes: usize, owner: &str, limit: usize| {
         format!(
-            "limit reached: {bytes} bytes (alignment 8) asked for, 0 of the {owner}'s {limit} bytes in use, \
-             longest free range 1048576 bytes"
+            "limit reached: {bytes} bytes (alignment 8) asked for, 0 of {owner} {limit} bytes in use, longest free \
+             range 1048576 bytes"
         )
     };
+    let text = |bytes: usize, owner: &str, limit: usize| limit_text(bytes, &format!("the {owner}'s"), limit);
     let own = layout(65_537, 8);
     let refused = [heap.alloc(own).map(|_| ()), heap.local().alloc(own).map(|_| ())];
     for error in refused.map(|answer| answer.expect_err("above the heap's limit")) {
@@ -80,19 +81,35 @@ fn limit_errors_name_the_owner() {
     assert_eq!(error.to_string(), text(262_145, "region", 256 << 10));
     let error = Scratch::in_region(&region).try_alloc_layout(all).expect_err("above the region's limit");
     assert_eq!(error.to_string(), text(262_145, "region", 256 << 10));
+    let mut blocks = BlockArena::builder().region(&region).limit(16 << 10).build().expect("an arena");
+    let error = blocks.allocate_aligned(16_385).expect_err("above its limit");
+    assert_eq!((error.limit_owner, error.to_string()), (LimitOwner::Own, limit_text(16_385, "its own", 16 << 10)));
+    let names = Interner::builder().region(&region).limit(64 << 10).build().expect("an interner");
+    let error = names.intern(&"x".repeat(65_536)).expect_err("above its limit");
+    assert!(error.limit_owner == LimitOwner::Own && error.to_string().contains(" of its own 65536 bytes"), "{error}");
     assert!(region.reserve(262_145).expect_err("above the limit").to_string().contains(" 0 of the region's 262144 "));
 }
 
-/// A region that an arena made for itself bounds it, though nobody gave it a limit.
+/// A region that a client made for itself bounds it, though it was given no limit. A lower limit is the region's.
 #[test]
-fn unlimited_arena_names_its_bound() {
-    let arena = Arena::new();
-    let error = arena.try_alloc_layout(layout(isize::MAX as usize / 2, 1)).expect_err("more than any machine has");
-    let capacity = arena.region().expect("used").capacity();
-    assert_eq!(error.limit, capacity);
-    let words =
-        format!("0 of the {capacity} bytes in use that `new` reserved (give a capacity to have another number)");
-    assert!(error.to_string().contains(&words), "{error}");
+fn unlimited_clients_name_their_bound() {
+    let all = layout(isize::MAX as usize / 2, 1);
+    let (arena, scratch, mut blocks) = (Arena::new(), Scratch::new(), BlockArena::new());
+    let errors = [
+        (arena.try_alloc_layout(all).expect_err("more than any machine has"), arena.region()),
+        (scratch.try_alloc_layout(all).expect_err("more than any machine has"), None),
+        (blocks.allocate(all.size()).expect_err("more than any machine has"), blocks.region()),
+    ];
+    for (error, region) in errors {
+        let limit = error.limit;
+        assert!(region.is_none_or(|region| region.capacity() == limit), "{error}");
+        let words =
+            format!("0 of the {limit} bytes in use that `new` reserved (give a capacity to have another number)");
+        assert!(error.limit_owner == LimitOwner::New && error.to_string().contains(&words), "{error}");
+    }
+    arena.region().expect("used").set_limit(4 << 10);
+    let error = arena.try_alloc_layout(layout(5_000, 1)).expect_err("above the limit");
+    assert_eq!((error.limit_owner, error.limit), (LimitOwner::Region, 4 << 10));
 }
 
 /// The text of an error that has none of what `make` would make.
