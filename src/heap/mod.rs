@@ -174,8 +174,10 @@ impl Heap {
         Ok(())
     }
 
-    /// Lengthens a block, in place where its class or its free neighbours allow it; a large block may move down into
-    /// free memory below it, charged with the difference only.
+    /// Lengthens a block, in place where its class or the free memory behind it allows that. A large block is placed
+    /// with free memory behind it, and one that has none left moves to where it has as much room again, if there is
+    /// such a place: the old and the new block are both charged until the bytes are copied. Otherwise it moves down
+    /// into free memory before it, charged with the difference only.
     ///
     /// # Errors
     /// As for [`Heap::alloc`]; the old block is then untouched.

@@ -1,6 +1,6 @@
 //! The least and the greatest range, single granules, alignment at the ends.
 
-use super::super::BestFit;
+use super::super::{BestFit, End};
 use crate::base::error::{FreeError, RegionError};
 use crate::base::extent::Extent;
 
@@ -10,9 +10,9 @@ const MAX: u32 = u32::MAX - 255;
 fn one_granule() {
     let mut index = BestFit::new(1, 5).expect("one granule");
     assert_eq!((index.take(0), index.take(2), index.take(u32::MAX)), (None, None, None));
-    assert_eq!((index.take_aligned(1, 2), index.take_aligned(1, 3)), (None, None));
+    assert_eq!((index.take_aligned(1, 2, End::Tail), index.take_aligned(1, 3, End::Tail)), (None, None));
     for _ in 0..3 {
-        assert_eq!((index.take_aligned(1, 1), index.take(1)), (Some(0), None));
+        assert_eq!((index.take_aligned(1, 1, End::Tail), index.take(1)), (Some(0), None));
         assert_eq!((index.largest_free(), index.free_extents(), index.take_at(Extent::new(0, 1))), (0, 0, false));
         index.check_invariants().expect("full");
         assert_eq!(index.give_back_at(1), Err(FreeError::OutOfRegion));
@@ -45,7 +45,7 @@ fn the_greatest_range_costs_address_space_only() {
         assert_eq!(index.give_back_at(0), Ok(granules));
         let top = index.take(300).expect("room");
         assert_eq!(top, granules - 300);
-        let half = index.take_aligned(5, 1 << 31).expect("room");
+        let half = index.take_aligned(5, 1 << 31, End::Tail).expect("room");
         assert_eq!(half, 1 << 31);
         assert_eq!((index.largest_free(), index.free_extents()), (1 << 31, 2));
         assert_eq!(index.take(1 << 31), Some(0));
@@ -102,7 +102,7 @@ fn alignment_is_of_the_absolute_address() {
         for align in [2, 4, 64, 128] {
             let mut index = BestFit::new(200, origin).expect("a small range");
             let mut offsets = Vec::new();
-            while let Some(offset) = index.take_aligned(3, align) {
+            while let Some(offset) = index.take_aligned(3, align, End::Tail) {
                 assert_eq!((origin + u64::from(offset)) % u64::from(align), 0);
                 offsets.push(offset);
             }
@@ -139,8 +139,8 @@ fn a_refusal_looks_at_every_extent_between() {
         index.give_back(Extent::new(at, len)).expect("live");
     }
     assert_eq!(index.free_extents(), 20);
-    assert_eq!(index.take_aligned(9, 64), Some(0));
-    assert_eq!(index.take_aligned(9, 64), None);
+    assert_eq!(index.take_aligned(9, 64, End::Tail), Some(0));
+    assert_eq!(index.take_aligned(9, 64, End::Tail), None);
     assert_eq!(index.free_extents(), 19);
     index.check_invariants().expect("nothing lost");
 }

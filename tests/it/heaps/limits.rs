@@ -6,6 +6,7 @@ use std::thread;
 
 use crate::support::{
     Block, Random, assert_empty, churn, give, give_all, give_each, heap, join_all, layout, steps, take, take_reserved,
+    try_give,
 };
 use sharded_arena::{AllocErrorKind, Heap, Region};
 
@@ -232,7 +233,7 @@ fn reservation_is_charged_and_returned() {
 fn reserving_reclaims_idle_memory() {
     for round in 0..4 {
         let heap = heap(4 << 20, false);
-        let high = take(&heap, layout(2 << 20, 16)).expect("empty");
+        let high: Vec<_> = (0..256).map(|_| take(&heap, layout(8 << 10, 16)).expect("empty")).collect();
         let blocks: Vec<_> = (0..900).map(|i| take(&heap, layout(1 + i, 8)).expect("room")).collect();
         if round % 2 == 0 {
             give_all(&heap, blocks);
@@ -240,7 +241,9 @@ fn reserving_reclaims_idle_memory() {
             let heap = heap.clone();
             thread::spawn(move || give_all(&heap, blocks)).join().expect("no panic");
         }
-        give(&heap, high);
+        for block in high {
+            try_give(&heap, block).expect("live");
+        }
         let mut reserved = heap.region().reserve(3 << 20).expect("room");
         let largest = heap.region().stats().largest_free;
         assert!(heap.memory_usage() > 0 && largest < 3 << 20, "idle memory is in the way: {largest}");

@@ -3,6 +3,7 @@
 mod auto_traits;
 mod best_fit;
 mod errors;
+mod growth;
 mod memory;
 mod pressure;
 mod wiping;
