@@ -48,6 +48,7 @@ mod verify;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
+pub(crate) use aligned::Search;
 pub use arena::BestFitArena;
 
 use self::bins::Found;

@@ -1,5 +1,6 @@
 //! The index against its definition: a shadow map of every extent, kept by the standard collections.
 
+mod aligned;
 mod edges;
 mod runs;
 
@@ -123,7 +124,7 @@ impl Shadow {
     }
 
     fn take_aligned(&mut self, len: u32, align: u32, end: End) {
-        let got = self.index.take_aligned(len, align, end);
+        let got = self.index.take_at_multiple(len, align.into(), end);
         assert_eq!(got.is_some(), self.has_place(len, align.into()), "take_aligned({len}, {align})");
         if let Some(offset) = got {
             assert_eq!((self.origin + u64::from(offset)) % u64::from(align), 0);

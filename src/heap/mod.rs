@@ -93,6 +93,9 @@ impl Heap {
     /// No lock while the thread has a free block of the size class; else one lock for several blocks. Never allocates
     /// from the global allocator, except for the heap's own tables at its first use.
     ///
+    /// An alignment above 16 bytes may be searched for in many free ranges, at most 60 of them under one hold of the
+    /// lock. A place that is free from the beginning of the call to its end is found.
+    ///
     /// # Errors
     /// [`AllocError`] with the figures of the refusal; nothing was changed.
     #[inline]

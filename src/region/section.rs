@@ -6,10 +6,10 @@
 use crate::base::error::{AllocError, AllocErrorKind, FreeError};
 use crate::base::extent::Extent;
 use crate::base::size_class::{GRANULE_BYTES, longest_bytes};
-use crate::best_fit::End;
+use crate::best_fit::{End, Search};
 
 use super::budget::Budget;
-use super::{Shared, State};
+use super::{Shared, State, Wanted};
 
 /// The region's critical section: whoever has one holds the lock.
 pub(crate) struct Section<'a> {
@@ -37,25 +37,34 @@ impl Section<'_> {
     /// Takes an extent of `len` granules and charges it to `own` and the region; `drawn` bytes of it were charged to a
     /// reservation before. What is longer than the blocks of every class is placed at the front of what is free, and
     /// can grow; short extents at its tail, so that they stay apart.
-    pub(crate) fn take_drawn(&mut self, own: &Budget, len: u32, align: u32, drawn: usize) -> Option<u32> {
+    ///
+    /// A step of a search: the first one, or the one that goes on at granule `from`.
+    pub(crate) fn take_drawn(&mut self, own: &Budget, wanted: Wanted, from: Option<u32>) -> Search {
+        let Wanted { len, align, drawn, .. } = wanted;
         let bytes = len as usize * GRANULE_BYTES;
         let drawn = drawn.min(bytes);
         if bytes > own.room() || bytes - drawn > self.shared.budget.room() {
-            return None;
+            return Search::Exhausted;
         }
         let end = if bytes > longest_bytes(self.shared.capacity) { End::Front } else { End::Tail };
-        let offset = self.find(len, align, end)?;
-        own.charge(bytes);
-        self.shared.budget.charge(bytes - drawn);
-        self.state.reserved -= drawn;
-        Some(offset)
+        let on_page = if from.is_none() { self.find_on_page(len, align, end) } else { None };
+        let found = match on_page {
+            Some(offset) => Search::Taken(offset),
+            None => self.state.index.search(len, align.into(), end, from),
+        };
+        if let Search::Taken(_) = found {
+            own.charge(bytes);
+            self.shared.budget.charge(bytes - drawn);
+            self.state.reserved -= drawn;
+        }
+        found
     }
 
-    /// Takes an extent out of the index; in guard mode, where it can be, on pages that no extent before it lies on.
-    fn find(&mut self, len: u32, align: u32, end: End) -> Option<u32> {
-        let (on_page, index) = (self.page_align(len, align), &mut self.state.index);
-        let found = if on_page == align { None } else { index.take_aligned(len, on_page, end) };
-        found.or_else(|| index.take_aligned(len, align, end))
+    /// In guard mode, takes an extent out of the index on pages that no extent before it lies on, if that is no more
+    /// than a step.
+    fn find_on_page(&mut self, len: u32, align: u32, end: End) -> Option<u32> {
+        let on_page = self.page_align(len, align);
+        if on_page == align { None } else { self.state.index.take_aligned(len, on_page, end) }
     }
 
     /// Returns the alignment of an extent of `len` granules that needs `align`, in guard mode where it can be had.
@@ -68,7 +77,7 @@ impl Section<'_> {
         if !self.has_room(own, len) {
             return None;
         }
-        let offset = self.find(len, 1, End::Tail)?;
+        let offset = self.find_on_page(len, 1, End::Tail).or_else(|| self.state.index.take(len))?;
         self.charge(own, len);
         Some(offset)
     }
