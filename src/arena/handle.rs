@@ -67,8 +67,17 @@ unsafe impl Blocks for At<'_> {
                 self.count(new.size(), old.size());
                 return Some(ptr);
             }
+            let body = self.arena.inner().made()?;
+            if new.size() > old.size() {
+                // SAFETY: the caller's block.
+                let grown = unsafe { body.grow_alone(ptr, old, new) };
+                if grown.is_some() {
+                    self.count(new.size(), old.size());
+                    return grown;
+                }
+            }
             // SAFETY: the caller's contract.
-            block = self.arena.inner().made().and_then(|body| unsafe { body.resize_shared(ptr, old, new) });
+            block = unsafe { body.resize_shared(ptr, old, new) };
             if block.is_some() {
                 self.count(new.size(), old.size());
             }

@@ -217,10 +217,11 @@ fn what_is_freed_is_wiped() {
         script(scratch.blocks(), &mut dice, 100);
         let (place, before) = (scratch.checkpoint(), dirty(&region));
         scratch.scope(|scope| drop(script(scope.blocks(), &mut dice, 100)));
-        assert!(dirty(&region) <= before, "the blocks of a scope are wiped when it ends");
+        // A chunk that was cut meanwhile has another length in its node.
+        assert!(dirty(&region) <= before + size_of::<u32>(), "the blocks of a scope are wiped when it ends");
         script(scratch.blocks(), &mut dice, 100);
         scratch.rewind(place).expect("taken from this stack");
-        assert!(dirty(&region) <= before, "and those of a rewind");
+        assert!(dirty(&region) <= before + size_of::<u32>(), "and those of a rewind");
     }
     drop(scratch);
     assert_eq!((dirty(&region), region.memory_usage()), (0, 0));

@@ -14,7 +14,7 @@ use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
-use super::BestFit;
+use super::{BestFit, End};
 use crate::base::error::{FreeError, RegionError};
 use crate::base::layout::align_up;
 use crate::base::snapshot;
@@ -117,7 +117,7 @@ impl<'m> BestFitArena<'m> {
             return None;
         }
         let len = self.granules_for(size)?;
-        let offset = self.index.take_at_multiple(len, ((align >> self.shift) as u64).max(1))?;
+        let offset = self.index.take_at_multiple(len, ((align >> self.shift) as u64).max(1), End::Tail)?;
         self.block_at(offset)
     }
 

@@ -222,10 +222,9 @@ impl LongExtents {
         greatest
     }
 
-    /// Returns the bytes reserved, and of them those touched when nothing long began between granules 0 and `lowest`.
-    pub(super) fn bytes(&self, lowest: u32) -> (usize, usize) {
-        let all = size_of_val::<[LongNode]>(&self.nodes);
-        (all, all - (all.min((node_of(lowest) as usize - 1) * size_of::<LongNode>())))
+    /// Returns the bytes reserved for nodes, which lie in the order of offsets.
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val::<[LongNode]>(&self.nodes)
     }
 
     /// For the proof: returns how many extents the tries and their rings hold, or `None` where a node is out of place.

@@ -1,11 +1,12 @@
 //! The index against its definition: a shadow map of every extent, kept by the standard collections.
 
+mod aligned;
 mod edges;
 mod runs;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::BestFit;
+use super::{BestFit, End};
 use crate::base::error::FreeError;
 use crate::base::extent::Extent;
 
@@ -122,13 +123,28 @@ impl Shadow {
         })
     }
 
-    fn take_aligned(&mut self, len: u32, align: u32) {
-        let got = self.index.take_aligned(len, align);
+    fn take_aligned(&mut self, len: u32, align: u32, end: End) {
+        let got = self.index.take_at_multiple(len, align.into(), end);
         assert_eq!(got.is_some(), self.has_place(len, align.into()), "take_aligned({len}, {align})");
         if let Some(offset) = got {
             assert_eq!((self.origin + u64::from(offset)) % u64::from(align), 0);
+            let from = self.free_around(offset);
+            let beside = if end == End::Tail { from.end() - offset - len } else { offset - from.offset };
+            assert!(beside < align, "not at the {end:?}");
             self.took(offset, len);
         }
+    }
+
+    fn take_roomy(&mut self, len: u32, align: u32) {
+        let expected = self.shortest_for(2 * len);
+        let Some(offset) = self.index.take_roomy(len, align) else {
+            return assert!(align > 1 || expected.is_none(), "take_roomy({len})");
+        };
+        let from = self.free_around(offset);
+        assert_eq!(((self.origin + u64::from(offset)) % u64::from(align), Some(from.len)), (0, expected));
+        let (before, behind) = (offset - from.offset, from.end() - offset - len);
+        assert!(behind + align > len - len / 4 && before < len + align && (before < align || from.offset != 0));
+        self.took(offset, len);
     }
 
     fn take_run(&mut self, dice: &mut Dice, len: u32) {
@@ -287,7 +303,11 @@ impl Shadow {
                 6 => self.take_run(&mut dice, len),
                 7 => self.give_back_all(&mut dice),
                 8 if bias < 40 => self.take_at(&mut dice),
-                9..14 => self.take_aligned(len, 1 << dice.below(longest.ilog2() + 2)),
+                9..14 => {
+                    let end = [End::Tail, End::Front][dice.below(2) as usize];
+                    self.take_aligned(len, 1 << dice.below(longest.ilog2() + 2), end);
+                }
+                14 => self.take_roomy(len, 1 << dice.below(5)),
                 roll if roll < bias => self.take(len),
                 _ => self.give_back(&mut dice),
             }

@@ -7,6 +7,9 @@ use crate::base::error::VerifyError;
 use crate::base::extent::Extent;
 use crate::memory::mapping::page_bytes;
 
+/// Bytes of two entries of any table.
+const ENTRIES_BYTES: usize = 128;
+
 /// Returns an error unless the two figures agree.
 fn same(what: &'static str, offset: u32, expected: u32, found: u32) -> Result<(), VerifyError> {
     if expected == found {
@@ -47,8 +50,8 @@ impl BestFit {
     /// INV-best_fit-1, INV-best_fit-4 and INV-best_fit.lines-2 of one extent.
     fn check_extent(&self, extent: Extent, used: bool, tally: &mut Tally) -> Result<(), VerifyError> {
         let Extent { offset, len } = extent;
-        let below = offset != 0 && offset < self.lowest;
-        same("an extent begins below the lowest", offset, 0, below.into())?;
+        let between = self.low < offset && offset < self.high;
+        same("an extent begins where none ever did", offset, 0, between.into())?;
         same(
             "the ends of an extent differ in use",
             offset,
@@ -91,27 +94,26 @@ impl BestFit {
     #[cfg(all(test, not(loom)))]
     pub(crate) fn metadata_reserved(&self) -> usize {
         let lines = self.lines.line_bytes() + self.lines.summary_bytes();
-        lines + self.index.bins.node_bytes().0 + self.index.bins.head_bytes() + self.index.long.bytes(0).0
+        lines + self.index.bins.node_bytes().0 + self.index.bins.head_bytes() + self.index.long.bytes()
     }
 
-    /// Returns the bytes of metadata that can have been touched so far: whole pages from the lowest line in use up,
-    /// never less than the truth.
+    /// Returns the bytes of metadata that can have been touched so far: whole pages up to the line of `low`, and from
+    /// that of `high` on, never less than the truth.
     pub(crate) fn metadata_touched(&self) -> usize {
         let page = page_bytes();
-        let lowest_line = (self.lowest / LINE_GRANULES) as usize;
-        // INV-best_fit-4: below `lowest` only the first page of a table holds anything, besides what is counted from
-        // the top.
-        let above = |bytes: usize| {
-            let untouched = (bytes as u64 * lowest_line as u64 / self.lines.count() as u64) as usize / page * page;
-            (bytes - untouched.saturating_sub(page)).next_multiple_of(page).min(bytes)
+        // INV-best_fit-4: nothing begins or ends between these lines.
+        let (low, high) = (u64::from(self.low / LINE_GRANULES) + 1, u64::from((self.high - 1) / LINE_GRANULES));
+        let touched = |bytes: usize| {
+            // The tables are proportional to the lines, but for one entry or two.
+            let at = |line: u64| (bytes as u64 * line / self.lines.count() as u64) as usize;
+            let (from, to) = (at(low) + ENTRIES_BYTES, at(high).saturating_sub(ENTRIES_BYTES));
+            bytes - (to / page * page).saturating_sub(from.next_multiple_of(page))
         };
         let (nodes, nodes_touched) = self.index.bins.node_bytes();
-        let (slots, slots_touched) = self.index.long.bytes(self.lowest);
-        let slots_touched = (slots_touched + page).next_multiple_of(page);
-        above(self.lines.line_bytes())
-            + above(self.index.bins.head_bytes())
+        touched(self.lines.line_bytes())
+            + touched(self.index.bins.head_bytes())
+            + touched(self.index.long.bytes())
             + self.lines.summary_bytes()
             + nodes_touched.next_multiple_of(page).min(nodes)
-            + slots_touched.min(slots)
     }
 }

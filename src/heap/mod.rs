@@ -97,6 +97,9 @@ impl Heap {
     /// No lock while the thread has a free block of the size class; else one lock for several blocks. Never allocates
     /// from the global allocator, except for the heap's own tables at its first use.
     ///
+    /// An alignment above 16 bytes may be searched for in many free ranges, at most 60 of them under one hold of the
+    /// lock. A place that is free from the beginning of the call to its end is found.
+    ///
     /// # Errors
     /// [`AllocError`] with the figures of the refusal; nothing was changed.
     #[doc(alias = "malloc")]
@@ -209,8 +212,10 @@ impl Heap {
         self.inner.usable_size(ptr)
     }
 
-    /// Lengthens a block, in place where its class or its free neighbours allow it; a large block may move down into
-    /// free memory below it, charged with the difference only.
+    /// Lengthens a block, in place where its class or the free memory behind it allows that. A large block is placed
+    /// with free memory behind it, and one that has none left moves to where it has as much room again, if there is
+    /// such a place: the old and the new block are both charged until the bytes are copied. Otherwise it moves down
+    /// into free memory before it, charged with the difference only.
     ///
     /// # Errors
     /// As for [`Heap::alloc`]; the old block is then untouched.

@@ -8,8 +8,8 @@
 //!
 //! Synchronised by `Mutex<State>`: extents, usages, peaks, limits, pressure and shard owners change only inside a
 //! [`Section`]. Under the lock there is no system call, no allocation, no user code: a section is a closure over plain
-//! figures, at most 60 blocks long outside the drop of a whole heap. One that refuses, or gives figures, looks at each
-//! heap and arena of the region too.
+//! figures, at most 60 blocks long outside the drop of a whole heap; a search for an aligned place that has to look at
+//! more free extents takes several. One that refuses, or gives figures, looks at each heap and arena of the region too.
 //!
 //! Layer rule: heaps and arenas stand above the region; it reaches what they have cached through the list of `sets.rs`.
 #![expect(unsafe_code, reason = "the mapping's base; sends the list of shard sets")]

@@ -31,7 +31,7 @@ use crate::region::{Section, ShardSet, Wipe};
 use crate::sync::{Arc, Relaxed};
 use crate::thread;
 
-use super::super::alone::bytes;
+use super::super::alone::{Grown, bytes};
 use super::super::extents::List;
 use super::super::inner::{Body, Inner};
 use super::super::refill::{Taken, most_of, need};
@@ -231,6 +231,20 @@ impl Stack {
         }
     }
 
+    /// Lengthens a block that is alone and younger than the last mark, as [`Body::grow_alone`].
+    ///
+    /// # Safety
+    /// It is the caller's block, of `old`, shorter than `new`.
+    unsafe fn grow_alone(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
+        let body = self.inner.made().filter(|_| self.extents.may_have(old.size()))?;
+        // SAFETY: this function's contract.
+        let Grown { block, taken, given } = unsafe { body.grow_listed(&self.extents, ptr, old, new) }?;
+        self.hold(body, taken);
+        self.release(body, given);
+        self.shard.count(new.size(), old.size());
+        Some(block)
+    }
+
     fn hold(&self, body: &Body, bytes: usize) {
         self.held.set(self.held() + bytes);
         self.peak.set(self.peak().max(self.held()));
@@ -280,6 +294,10 @@ unsafe impl Blocks for &Stack {
             // SAFETY: the caller's block, of which it uses the first bytes only; or it has grown, and moved down, and
             // between it and the one before it nothing is anybody's.
             unsafe { wipe.fill_left(ptr, old.size(), to, new.size()) };
+        }
+        if block.is_none() && !shrinks && is_younger {
+            // SAFETY: the caller's block.
+            return unsafe { self.grow_alone(ptr, old, new) };
         }
         if stays && shrinks && is_younger {
             // SAFETY: the caller's block, which stays, and of which it uses the first bytes only.

@@ -5,6 +5,7 @@ mod best_fit;
 mod clients;
 mod errors;
 mod generic;
+mod growth;
 #[cfg(all(target_os = "linux", not(miri)))]
 mod limits_of_the_process;
 #[cfg(all(target_os = "linux", not(miri)))]

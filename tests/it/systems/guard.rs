@@ -110,9 +110,9 @@ fn arena_allocator__after_a_trim_pages_are_gone() {
 fn arena_allocator__growth_in_place() {
     let region = built(exact(64 << 20));
     let heap = Heap::in_region(&region);
-    // Two halves; the upper one is freed, and the lower one grows into it.
-    let upper = take(&heap, layout(32 << 20, PAGE)).expect("room");
+    // The upper of two blocks is freed, and the lower one grows into it.
     let mut lower = take(&heap, layout(16 << 20, PAGE)).expect("room");
+    let upper = take(&heap, layout(32 << 20, PAGE)).expect("room");
     give(&heap, upper);
     let (place, peak) = (lower.ptr(), heap.peak_memory_usage());
     let before = resident(&region);
