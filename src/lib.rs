@@ -76,9 +76,21 @@
 //!
 //! # What it does not do
 //!
-//! It is no `GlobalAlloc`; a `static` may hold a heap in a `LazyLock`. A forked child may use what it has, its parent's
-//! other threads' shards stay as they were. Every ordering is argued for the C11 model and checked with loom; the
-//! models are in `loom_tests/`, compiled with the library, and run by `cargo loom`.
+//! It is no `GlobalAlloc`; a `static` may hold a heap in a `LazyLock`. Every ordering is argued for the C11 model and
+//! checked with loom; the models are in `loom_tests/`, compiled with the library, and run by `cargo loom`.
+//!
+//! # Forks
+//!
+//! A forked child may use what its parent had, and make more, on Linux, Android, FreeBSD and Apple's systems. `fork`
+//! waits there until no other thread is inside a lock of the crate, for a few short sections, by a handler of
+//! `pthread_atfork` that the first region registers.
+//!
+//! - The child has one thread. What the parent's other threads had on loan stays with them in the child, and counts:
+//!   blocks, pool slots, scratch stacks, and the shards with what is idle in them. Of each limit that idle memory is at
+//!   most 1/16.
+//! - No handler runs for `vfork`, `posix_spawn`, `_Fork` and `clone`; their children must not use the crate.
+//! - A signal handler must not fork. A handler of `pthread_atfork` that was registered before the first region must not
+//!   use the crate: the locks are taken then.
 //!
 //! # Layers
 //!

@@ -6,13 +6,13 @@
 //!   heap that is gone have leaked stays charged until the region goes, what is quarantined until it leaves the
 //!   quarantine (`quarantine.rs`).
 //!
-//! Synchronised by `Mutex<State>`: extents, usages, peaks, limits, pressure and shard owners change only inside a
+//! Synchronised by `ListedMutex<State>`: extents, usages, peaks, limits, pressure and shard owners change only inside a
 //! [`Section`]. Under the lock there is no system call, no allocation, no user code: a section is a closure over plain
 //! figures, at most 60 blocks long outside the drop of a whole heap; a search for an aligned place that has to look at
 //! more free extents takes several. One that refuses, or gives figures, looks at each heap and arena of the region too.
 //!
 //! Layer rule: heaps and arenas stand above the region; it reaches what they have cached through the list of `sets.rs`.
-#![expect(unsafe_code, reason = "the mapping's base; sends the list of shard sets")]
+#![expect(unsafe_code, reason = "the mapping's base; lists the lock; sends the list of shard sets")]
 
 use core::mem::{ManuallyDrop, MaybeUninit};
 use core::ptr::NonNull;
@@ -23,7 +23,7 @@ use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
 use crate::best_fit::BestFit;
 use crate::memory::mapping::{Mapping, page_bytes};
-use crate::sync::{Arc, CachePadded, Mutex};
+use crate::sync::{Arc, CachePadded, ListedMutex};
 
 mod account;
 pub(crate) mod budget;
@@ -97,7 +97,7 @@ pub(crate) struct Shared {
     /// Of a region that an arena made for itself.
     quota: Option<lazy::Quota>,
     /// The lock on a line of its own: those who wait for it do not slow its holder.
-    state: CachePadded<Mutex<CachePadded<State>>>,
+    state: CachePadded<ListedMutex<CachePadded<State>>>,
 }
 
 /// What the lock guards.
@@ -121,6 +121,12 @@ struct State {
 // SAFETY: the list's pointers are used under the lock only, whichever thread holds it, and are valid there
 // (INV-region.sets-1); the sets they lead to are Sync.
 unsafe impl Send for State {}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.state.unlist();
+    }
+}
 
 debug_figures! { [] Region: capacity, limit, memory_usage }
 
@@ -202,9 +208,12 @@ impl Region {
             wipe,
             guard_page,
             quota: None,
-            state: CachePadded::new(Mutex::new(CachePadded::new(state))),
+            state: CachePadded::new(ListedMutex::new(CachePadded::new(state))),
         };
-        Ok(Region { shared: Arc::new(shared) })
+        let shared = Arc::new(shared);
+        // SAFETY: what an `Arc` holds does not move, and its drop ends the list's knowledge of it.
+        unsafe { shared.state.list() }?;
+        Ok(Region { shared })
     }
 
     /// Bytes of address space that can be handed out; what was asked for, rounded up to the page.

@@ -26,6 +26,7 @@ use crate::base::error::{FreeError, RegionError};
 use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
 use crate::memory::table::Table;
+use crate::sync::shielded;
 
 use super::budget::Budget;
 use super::request::Step;
@@ -224,11 +225,16 @@ impl Region {
 
     /// Gives a whole extent of `own`'s back, which its holder uses no more: through the quarantine in guard mode. A
     /// section or two, and a system call or two outside them.
-    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is not general enough over its lifetime")]
     pub(crate) fn give_back_whole(&self, own: &Budget, extent: Extent) -> Result<(), FreeError> {
         if !self.guards(extent) {
             return self.section(|section| section.give_back(own, extent));
         }
+        shielded(|| self.give_back_hidden(own, extent))
+    }
+
+    /// As [`Region::give_back_whole`], through the quarantine. Others wait for what moves, so it is shielded.
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is not general enough over its lifetime")]
+    fn give_back_hidden(&self, own: &Budget, extent: Extent) -> Result<(), FreeError> {
         let mut after = true;
         loop {
             match self.section(|section| section.begin_quarantine(own, extent, after))? {
@@ -284,11 +290,10 @@ impl Region {
         let count = self.section(|section| section.state.guard.as_ref().map_or(0, |guard| guard.count));
         let mut returned = 0;
         for _ in 0..count {
-            let oldest = self.section(|section| section.state.guard.as_mut().and_then(Quarantine::pop));
-            let Some(oldest) = oldest else { break };
-            if self.let_leave(oldest) {
-                returned += bytes(oldest).1;
-            }
+            returned += shielded(|| {
+                let oldest = self.section(|section| section.state.guard.as_mut().and_then(Quarantine::pop));
+                oldest.filter(|oldest| self.let_leave(*oldest)).map_or(0, |oldest| bytes(oldest).1)
+            });
         }
         returned
     }

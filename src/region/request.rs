@@ -21,7 +21,7 @@ use crate::base::extent::Extent;
 use crate::base::layout::align_down;
 use crate::base::size_class::GRANULE_BYTES;
 use crate::best_fit::Search;
-use crate::sync::yield_now;
+use crate::sync::{shielded, yield_now};
 use crate::thread::{self, Token};
 
 use super::sets::Source;
@@ -189,7 +189,15 @@ impl Section<'_> {
 impl Region {
     /// Runs `section` in one critical section after the other until it is done. What a step asks for happens between
     /// two of them, outside the lock.
-    pub(super) fn ask<T>(&self, mut section: impl FnMut(&mut Section<'_>, Asked) -> Step<T>) -> T {
+    pub(super) fn ask<T>(&self, section: impl FnMut(&mut Section<'_>, Asked) -> Step<T>) -> T {
+        if self.guard_page().is_none() {
+            return self.ask_in_turn(section);
+        }
+        // Others wait for an extent that leaves the quarantine.
+        shielded(|| self.ask_in_turn(section))
+    }
+
+    fn ask_in_turn<T>(&self, mut section: impl FnMut(&mut Section<'_>, Asked) -> Step<T>) -> T {
         // Under pressure most requests come to the question; a token in hand spares them a second search.
         let owner = if self.shared.budget.pressed() { thread::owner() } else { None };
         let mut asked = Asked { owner, ..Asked::default() };

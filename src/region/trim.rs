@@ -7,7 +7,7 @@
 
 use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
-use crate::sync::yield_now;
+use crate::sync::{shielded, yield_now};
 
 use super::{Region, Section};
 
@@ -94,18 +94,22 @@ impl Region {
     pub(crate) fn trim_with(&self, keep_bytes: usize, mut discard: impl FnMut(usize, usize) -> usize) -> usize {
         let (mut at, mut keep, mut returned) = (0, keep_bytes, 0);
         loop {
-            match self.section(|section| section.begin_trim(at)) {
-                TrimStep::End => return returned,
-                TrimStep::Look(next) => at = next,
-                TrimStep::Wait => yield_now(),
+            // Others wait for the end of a turn.
+            let step = shielded(|| match self.section(|section| section.begin_trim(at)) {
                 TrimStep::Turn(turn) => {
-                    at = turn.end();
                     let (start, len) = (turn.offset as usize * GRANULE_BYTES, turn.len as usize * GRANULE_BYTES);
                     let kept = keep.min(len);
                     keep -= kept;
                     returned += discard(start + kept, len - kept);
                     self.section(|section| section.end_trim(turn));
+                    TrimStep::Look(turn.end())
                 }
+                step => step,
+            });
+            match step {
+                TrimStep::End => return returned,
+                TrimStep::Look(next) => at = next,
+                TrimStep::Wait | TrimStep::Turn(_) => yield_now(),
             }
         }
     }

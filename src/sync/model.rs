@@ -89,6 +89,31 @@ impl<T> Mutex<T> {
     }
 }
 
+/// There are no forks in a model.
+pub(crate) struct ListedMutex<T>(Mutex<T>);
+
+impl<T> ListedMutex<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(Mutex::new(value))
+    }
+    /// Safe in this body.
+    ///
+    /// # Safety
+    /// As in the other body.
+    #[expect(unsafe_code, clippy::unnecessary_wraps, reason = "as the other body")]
+    pub(crate) unsafe fn list(&self) -> std::io::Result<()> {
+        Ok(())
+    }
+    pub(crate) fn unlist(&self) {}
+    pub(crate) fn with<R>(&self, section: impl FnOnce(&mut T) -> R) -> R {
+        self.0.with(section)
+    }
+}
+
+pub(crate) fn shielded<R>(part: impl FnOnce() -> R) -> R {
+    part()
+}
+
 #[derive(Debug)]
 pub(crate) struct Ghost(loom::cell::UnsafeCell<()>);
 

@@ -1,10 +1,16 @@
-//! The ordinary body of the door: the standard library's atomics, `parking_lot`'s mutex.
+//! The ordinary body of the door: the standard library's atomics, `parking_lot`'s mutex. What of them is held, or half
+//! made, is so in no forked child: `fork.rs`.
+#![expect(unsafe_code, reason = "lists a lock")]
 
 pub(crate) use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-pub(crate) use std::sync::{Arc, OnceLock};
+pub(crate) use std::sync::Arc;
 
-/// The region's lock. It does not poison: no code that can panic runs under it in a release build.
+pub(crate) use super::fork::shielded;
+use super::fork::{InSection, Place, is_child};
+
+/// A lock under which no process is forked. It does not poison: no code that can panic runs under it in a release
+/// build.
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T>(parking_lot::Mutex<T>);
 
@@ -12,32 +18,110 @@ impl<T> Mutex<T> {
     pub(crate) const fn new(value: T) -> Self {
         Self(parking_lot::Mutex::new(value))
     }
+
     /// Runs `section` under the lock.
     #[inline]
     pub(crate) fn with<R>(&self, section: impl FnOnce(&mut T) -> R) -> R {
-        let mut guard = self.0.try_lock().unwrap_or_else(|| self.wait());
-        section(&mut guard)
+        shielded(|| section(&mut self.0.try_lock().unwrap_or_else(|| wait(&self.0))))
+    }
+}
+
+/// As [`Mutex`], but a fork takes it: the region's lock, which costs no more than `parking_lot`'s.
+pub(crate) struct ListedMutex<T> {
+    lock: parking_lot::Mutex<T>,
+    place: Place,
+}
+
+impl<T> ListedMutex<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self { lock: parking_lot::Mutex::new(value), place: Place::new() }
     }
 
-    /// A section is shorter than a change of threads: looks again for about two microseconds before it gives the
-    /// processor away. With more threads than processors at the limit that saved four of five such changes, and 12 %
-    /// of the time.
-    #[cold]
-    #[inline(never)]
-    fn wait(&self) -> parking_lot::MutexGuard<'_, T> {
-        const LOOKS: usize = 40;
-        const PAUSES: usize = 4;
-        for _ in 0..LOOKS {
-            for _ in 0..PAUSES {
-                core::hint::spin_loop();
-            }
-            if !self.0.is_locked()
-                && let Some(guard) = self.0.try_lock()
-            {
-                return guard;
-            }
+    /// From now on forks take the lock.
+    ///
+    /// # Errors
+    /// The system's refusal, at the first call of the process.
+    ///
+    /// # Safety
+    /// The lock does not move, nor goes, before [`ListedMutex::unlist`].
+    pub(crate) unsafe fn list(&self) -> std::io::Result<()> {
+        // SAFETY: nothing is unlocked through it here; handlers unlock what they have locked.
+        let raw = unsafe { self.lock.raw() };
+        // SAFETY: this function's contract: both are parts of the lock.
+        unsafe { self.place.enter(raw) }
+    }
+
+    /// Ends what [`ListedMutex::list`] began.
+    pub(crate) fn unlist(&self) {
+        self.place.leave();
+    }
+
+    /// Runs `section` under the lock.
+    #[inline]
+    pub(crate) fn with<R>(&self, section: impl FnOnce(&mut T) -> R) -> R {
+        let mut guard = self.lock.try_lock().unwrap_or_else(|| wait(&self.lock));
+        let _section = InSection::enter();
+        section(&mut guard)
+    }
+}
+
+/// A section is shorter than a change of threads: looks again for about two microseconds before it gives the processor
+/// away. With more threads than processors at the limit that saved four of five such changes, and 12 % of the time.
+#[cold]
+#[inline(never)]
+fn wait<T>(lock: &parking_lot::Mutex<T>) -> parking_lot::MutexGuard<'_, T> {
+    const LOOKS: usize = 40;
+    const PAUSES: usize = 4;
+    for _ in 0..LOOKS {
+        for _ in 0..PAUSES {
+            core::hint::spin_loop();
         }
-        self.0.lock()
+        if !lock.is_locked()
+            && let Some(guard) = lock.try_lock()
+        {
+            return guard;
+        }
+    }
+    while is_child() {
+        yield_now();
+        if let Some(guard) = lock.try_lock() {
+            return guard;
+        }
+    }
+    lock.lock()
+}
+
+/// A value that is made once. No process is forked meanwhile.
+#[derive(Debug)]
+pub(crate) struct OnceLock<T>(std::sync::OnceLock<T>);
+
+impl<T> Default for OnceLock<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> OnceLock<T> {
+    pub(crate) const fn new() -> Self {
+        Self(std::sync::OnceLock::new())
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self) -> Option<&T> {
+        self.0.get()
+    }
+
+    pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
+        self.0.get_mut()
+    }
+
+    pub(crate) fn take(&mut self) -> Option<T> {
+        self.0.take()
+    }
+
+    #[inline]
+    pub(crate) fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
+        self.0.get().unwrap_or_else(|| shielded(|| self.0.get_or_init(make)))
     }
 }
 

@@ -8,6 +8,8 @@ mod arenas;
 mod boxes;
 mod collections;
 #[cfg(all(target_os = "linux", not(miri)))]
+mod forks;
+#[cfg(all(target_os = "linux", not(miri)))]
 mod guard;
 mod heaps;
 mod house;

@@ -41,7 +41,7 @@ fn long_vectors_grow_in_place() {
     let kinds = [
         heap_with(|builder| builder, false),
         heap_with(|builder| builder, true),
-        heap_with(|builder| builder.guard_pages(true), false),
+        heap_with(|builder| builder.guard_mode(true), false),
         heap_with(|builder| builder.zero_on_free(true), false),
     ];
     for heap in &kinds {
