@@ -120,7 +120,7 @@ pub use base::error::{
     AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, FreeError, RegionError, RewindError, VerifyError,
 };
 pub use base::snapshot::{Extent, Snapshot};
-pub use base::stats::{ArenaStats, BestFitStats, HeapStats, RegionStats};
+pub use base::stats::{ArenaStats, BestFitStats, HeapStats, PoolStats, RegionStats};
 pub use base::testing;
 #[doc(hidden)]
 pub use base::{snapshot, stats};

@@ -5,8 +5,8 @@ use sharded_arena::testing::LcgRandom;
 use sharded_arena::{
     AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, Arena, ArenaBuilder, ArenaStats, BestFitArena,
     BestFitStats, BlockArena, BlockArenaBuilder, BumpRegion, Checkpoint, Extent, FreeError, FrozenInterner, Heap,
-    HeapBuilder, HeapStats, Interner, InternerBuilder, Key, Local, LocalHeap, Pool, PoolBuilder, PoolFull, Region,
-    RegionBuilder, RegionError, RegionReservation, RegionStats, RewindError, Scope, Scratch, ScratchBuilder,
+    HeapBuilder, HeapStats, Interner, InternerBuilder, Key, Local, LocalHeap, Pool, PoolBuilder, PoolFull, PoolStats,
+    Region, RegionBuilder, RegionError, RegionReservation, RegionStats, RewindError, Scope, Scratch, ScratchBuilder,
     ScratchGuard, Snapshot, Symbol, UsageHandle, VerifyError,
 };
 
@@ -86,6 +86,7 @@ matrix! {
     PoolBuilder<u8>: has Send, has Sync;
     PoolDrain<u8>: has Send, has Sync;
     PoolFull<u8>: has Send, has Sync;
+    PoolStats: has Send, has Sync;
     PoolIter<u8>: has Send, has Sync;
     PoolIterMut<u8>: has Send, has Sync;
     Ref<u8>: has Send, has Sync;
