@@ -131,7 +131,7 @@ pub use arena::{Arena, ArenaBuilder, Checkpoint, Local, Scope, Scratch, ScratchB
 pub use base::error::{AllocError, AllocErrorKind, FreeError, LimitOwner, RegionError, RewindError, VerifyError};
 pub use base::refusal::{AllocOrInitError, AllocValueError, FromUtf8Error, ReserveError};
 pub use base::snapshot::{Extent, Snapshot};
-pub use base::stats::{ArenaStats, BestFitStats, HeapStats, RegionStats};
+pub use base::stats::{ArenaStats, BestFitStats, HeapStats, PoolStats, RegionStats};
 pub use base::system::SystemRefusal;
 pub use base::testing;
 #[doc(hidden)]

@@ -154,3 +154,28 @@ impl fmt::Display for ArenaStats {
         write!(f, ", scratch {scratch_bytes}, leased {leased}, shards {shards_owned} of {shards}")
     }
 }
+
+/// Figures of a [`Pool`](crate::Pool). Read one by one while threads work, exact when quiet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct PoolStats {
+    /// The pool's own limit in bytes, or the region's if that is lower.
+    pub limit: usize,
+    /// Bytes that the pool has taken from the region.
+    pub usage: usize,
+    /// Greatest usage so far.
+    pub peak: usize,
+    /// Number of values.
+    pub len: usize,
+    /// Slots there are.
+    pub slots: usize,
+    /// Slots whose 2^32 keys are spent: they count as in use until the pool is cleared.
+    pub retired: usize,
+}
+
+impl fmt::Display for PoolStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { limit, usage, peak, len, slots, retired } = self;
+        write!(f, "usage {usage} of {limit} bytes (peak {peak}), {len} values in {slots} slots, {retired} spent")
+    }
+}

@@ -25,6 +25,7 @@ use crate::sync::{AtomicU32, AtomicUsize, Mutex, OnceLock, Relaxed, wrapped_diff
 
 use super::shard::{BATCH, Counts, Shard, count};
 use super::slot::Slot;
+use super::word::Vacated;
 
 /// Threads that have hints of their own.
 const SHARDS: usize = if cfg!(all(test, loom)) { 2 } else { 64 };
@@ -255,7 +256,7 @@ impl<T> Body<T> {
                 found += 1;
             }
             if found == BATCH {
-                self.scan_at.store(index, Relaxed);
+                self.scan_at.store(index + 1, Relaxed);
                 break;
             }
         }
@@ -285,15 +286,29 @@ impl<T> Body<T> {
         }
         let counts = &shard.counts;
         counts.count_releasing();
-        let free = slot.word.vacate(generation);
+        let vacated = slot.word.vacate(generation);
         counts.count_released();
-        if !free {
-            // Released to nobody: as if it had been claimed at once, for good.
-            counts.count_claimed();
-            count(&counts.retired);
+        if vacated != Vacated::Free {
+            self.set_aside(shard, index, vacated);
         } else if !shard.push(index) {
             self.spill(shard);
             shard.push(index);
+        }
+    }
+
+    /// A slot that was used often is used after others, so that all of them wear alike. Where no slot can be made its
+    /// hint is forgotten: a scan finds it, after all others. Otherwise a slot would be made in its place, so the thread
+    /// keeps a hint at it, behind those it has.
+    #[cold]
+    #[inline(never)]
+    fn set_aside(&self, shard: &Shard, index: u32, vacated: Vacated) {
+        if vacated == Vacated::Retired {
+            // As if it had been claimed at once.
+            shard.counts.count_claimed();
+            count(&shard.counts.retired);
+        } else if self.slots.len() < self.slots.most() && !shard.push_last(index) {
+            self.spill(shard);
+            shard.push_last(index);
         }
     }
 
@@ -324,6 +339,11 @@ impl<T> Body<T> {
         self.shards.iter().chain([&self.outside.1])
     }
 
+    /// Slots whose generations are spent. Exact when quiet.
+    pub(super) fn retired(&self) -> usize {
+        usize::try_from(self.sum(|counts| counts.retired.get())).unwrap_or(usize::MAX)
+    }
+
     /// Values in the pool. Exact when quiet.
     pub(super) fn len(&self) -> usize {
         let less = self.sum(|counts| {
@@ -346,8 +366,10 @@ impl<T> Body<T> {
 
     // ---- by whoever has the pool exclusively ------------------------------------------------------------------------
 
-    /// Forgets every hint and every count: all slots but the retired are free, as if nobody had had one yet.
-    pub(super) fn start_afresh(&mut self, retired: u64) {
+    /// Makes all slots free, with all their generations, and forgets every hint and every count, as if no slot had been
+    /// used yet. Every value is gone.
+    pub(super) fn start_afresh(&mut self) {
+        (0..self.slots.len()).filter_map(|index| self.slots.get(index)).for_each(|slot| slot.word.restart());
         if let Some(depot) = self.depot.get() {
             while let Some(node) = depot.pop_full(class()) {
                 depot.give_node(node);
@@ -356,9 +378,8 @@ impl<T> Body<T> {
         for shard in self.all_shards() {
             shard.enter();
             shard.forget(0);
-            shard.counts.restart(0);
+            shard.counts.restart();
         }
-        self.outside.1.counts.restart(retired);
         self.fresh.store(0, Relaxed);
     }
 }

@@ -10,6 +10,7 @@ use core::marker::PhantomData;
 use core::ops::Range;
 
 use crate::base::unwind::{Then, run_all};
+use crate::region::shards::Id;
 
 use super::Pool;
 use super::guard::Ref;
@@ -50,14 +51,15 @@ impl<T> Pool<T> {
     }
 
     /// Takes all values out, with the keys they had, by slot; those too that were removed while a guard of them was
-    /// leaked. Those that the iterator has not come to when it is dropped are dropped with it; if it is leaked they
-    /// stay.
+    /// leaked. Those that the iterator has not come to when it is dropped are dropped with it, and all slots are free
+    /// then, as after [`clear`](Self::clear); if it is leaked they stay.
     pub fn drain(&mut self) -> PoolDrain<'_, T> {
         PoolDrain { pool: self, next: 0 }
     }
 
-    /// Drops all values and makes all slots free, those of leaked guards and reservations too. No key names anything
-    /// any more. If destructors panic, the others still run, and the first panic goes on.
+    /// Drops all values and makes all slots free: those of leaked guards and reservations too, and those whose keys are
+    /// spent. No key from before names anything any more. If destructors panic, the others still run, and the first
+    /// panic goes on. Visits each slot; each thread's next call looks for its part of the pool anew.
     pub fn clear(&mut self) {
         drop(self.drain());
     }
@@ -90,12 +92,13 @@ impl<T> Pool<T> {
         None
     }
 
-    /// Every value is gone: frees all slots but those whose generations are spent.
+    /// Every value is gone: frees all slots, and takes another id, under which generations begin anew
+    /// (INV-pool.word-2).
     fn free_all(&mut self) {
-        let Some(body) = self.body.made_mut() else { return };
-        let slots = (0..body.slots.len()).filter_map(|index| body.slots.get(index));
-        let retired = slots.filter(|slot| !slot.word.vacate_leaked()).count();
-        body.start_afresh(retired as u64);
+        if let Some(body) = self.body.made_mut() {
+            body.start_afresh();
+            self.id = Id::new();
+        }
     }
 }
 

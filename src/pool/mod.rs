@@ -5,7 +5,8 @@
 //! (`word.rs`), the value itself in `slot.rs`; a key names it (`key.rs`), a guard keeps it (`guard.rs`), a reservation
 //! comes before it (`reservation.rs`); `iter.rs` is for whoever has the pool alone.
 //!
-//! - INV-pool-1: a pool's id is never another's, so the slot that one of its keys names exists.
+//! - INV-pool-1: a pool's id is never another's, so the slot that one of its keys names exists. It has another one
+//!   after `clear` and `drain`, which have it exclusively.
 //!
 //! That threads keep free slots of their own and guards delay a removal is `sharded-slab`'s idea; batches of free slots
 //! change threads as magazines do in Bonwick and Adams' *Magazines and Vmem* (USENIX 2001).
@@ -16,6 +17,7 @@ use core::marker::PhantomData;
 
 use crate::base::debug::debug_figures;
 use crate::base::error::{AllocError, AllocErrorKind, RegionError};
+use crate::base::stats::PoolStats;
 use crate::base::unwind::Then;
 use crate::region::shards::Id;
 use crate::region::{FirstUse, Region, client_limits};
@@ -57,6 +59,12 @@ const ANY_NUMBER: usize = usize::MAX;
 /// Values lie in slots in a region's memory and never move. A key of a removed value, or of another pool, is no key:
 /// [`get`](Self::get) says `None`. A value that is removed while somebody looks at it is dropped by the last who does.
 /// Slots are reused, those a thread has freed by itself first; they go back to the region with the pool.
+///
+/// A slot issues 2^32 keys; then it is spent, and counts as in use until [`clear`](Self::clear) or
+/// [`drain`](Self::drain), which begin anew. So a pool of `n` slots issues `n` × 2^32 keys in between: at ten million a
+/// second that is 7 minutes a slot. One that can still grow makes a slot in the place of one that is spent. Slots wear
+/// alike: one that has issued another 2^20 keys rests until the pool's others were used (in a pool that can grow, until
+/// those that its thread has freed were).
 ///
 /// What is live is [`len`](Self::len); there is nothing of its own to verify: see [`Region::verify`].
 ///
@@ -147,8 +155,9 @@ impl<T> Pool<T> {
     /// knows of a free slot; else one for 32 slots, or the region's lock for a new segment of about 4 KiB.
     ///
     /// # Errors
-    /// [`PoolFull`], with the value, if every slot is in use and the region has no room for more (or the system refuses
-    /// the pool's first memory); or if 64 looks at all slots found none free, while removals never ceased.
+    /// [`PoolFull`], with the value, if every slot is in use or spent and the region has no room for more (or the
+    /// system refuses the pool's first memory); or if 64 looks at all slots found none free, while removals never
+    /// ceased.
     #[inline(always)]
     pub fn insert(&self, value: T) -> Result<Key<T>, PoolFull<T>> {
         match self.claim() {
@@ -282,6 +291,20 @@ impl<T> Pool<T> {
         }
     }
 
+    /// Returns the pool's figures. A few loads a shard.
+    #[must_use]
+    pub fn stats(&self) -> PoolStats {
+        let body = self.body.made();
+        PoolStats {
+            limit: self.limit(),
+            usage: self.memory_usage(),
+            peak: self.peak_memory_usage(),
+            len: self.len(),
+            slots: body.map_or(0, |body| body.slots.len()),
+            retired: body.map_or(0, Body::retired),
+        }
+    }
+
     /// Bytes of slots that the pool has taken from its region. One load.
     #[doc(alias = "allocated_bytes")]
     #[must_use]
@@ -314,8 +337,10 @@ impl<T> Drop for Pool<T> {
     }
 }
 
-/// A pool has no free slot; the value that found none comes back. Remove a value, give the pool's region a higher
-/// limit, or make the pool with more slots.
+/// A pool has no free slot; the value that found none comes back.
+///
+/// Remove values, raise the region's or the pool's limit, make the pool with more slots, or, where [`PoolStats::retired`] says that slots are spent,
+/// [`clear`](Pool::clear) the pool.
 ///
 /// ```
 /// use sharded_arena::Pool;

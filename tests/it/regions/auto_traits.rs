@@ -6,8 +6,9 @@ use sharded_arena::{
     AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, Arena, ArenaBuilder, ArenaStats, BestFitArena,
     BestFitStats, BlockArena, BlockArenaBuilder, BumpRegion, Checkpoint, Extent, FreeError, FromUtf8Error,
     FrozenInterner, Heap, HeapBuilder, HeapStats, Interner, InternerBuilder, Key, LimitOwner, Local, LocalHeap, Pool,
-    PoolBuilder, PoolFull, Region, RegionBuilder, RegionError, RegionReservation, RegionStats, ReserveError,
-    RewindError, Scope, Scratch, ScratchBuilder, ScratchGuard, Snapshot, Symbol, UsageHandle, VerifyError,
+    PoolBuilder, PoolFull, PoolStats, Region, RegionBuilder, RegionError, RegionReservation, RegionStats, ReserveError,
+    RewindError, Scope, Scratch, ScratchBuilder, ScratchGuard, Snapshot, Symbol, SystemRefusal, UsageHandle,
+    VerifyError,
 };
 
 // What borrows a pool, for as long as can be.
@@ -86,6 +87,7 @@ matrix! {
     PoolBuilder<u8>: has Send, has Sync;
     PoolDrain<u8>: has Send, has Sync;
     PoolFull<u8>: has Send, has Sync;
+    PoolStats: has Send, has Sync;
     PoolIter<u8>: has Send, has Sync;
     PoolIterMut<u8>: has Send, has Sync;
     Ref<u8>: has Send, has Sync;
@@ -99,6 +101,7 @@ matrix! {
     LimitOwner: has Send, has Sync;
     RegionError: has Send, has Sync;
     ReserveError: has Send, has Sync;
+    SystemRefusal: has Send, has Sync;
     RewindError: has Send, has Sync;
     VerifyError: has Send, has Sync;
     Extent: has Send, has Sync;
