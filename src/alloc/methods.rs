@@ -23,7 +23,8 @@ macro_rules! typed_methods {
         /// Results are exclusive, aligned, and never dropped. A method without `try_` panics with the text of the
         /// [`AllocError`](crate::AllocError) where its twin returns it; a refusal changes nothing. Values that were
         /// made in vain, because a later one panicked or failed, are dropped, and their memory is given back if it was
-        /// taken last. What makes values may allocate from the same arena.
+        /// taken last or, in an arena or a stack, is too long for a chunk. What makes values may allocate from the same
+        /// arena.
         #[allow(clippy::mut_from_ref, reason = "every call hands out memory that nobody else has")]
         #[allow(clippy::must_use_candidate, reason = "a value may be put in for its address to stand, or for a test")]
         $($head)+ {

@@ -8,7 +8,7 @@
 //! What the results have in common: they are `&mut` of memory that nobody else has, and their values are never dropped,
 //! for the arena forgets them. Only a value that was made in vain is dropped: a closure, an iterator or a `Clone` that
 //! panics or fails at step `k` leaves `k` values behind, which are dropped once each, and the block goes back if it is
-//! the last.
+//! the last, or has memory of its own.
 //!
 //! Closures, iterators and formatting may allocate from the same arena: no reference into the block exists before it is
 //! complete, and a block that is no longer the last is still its holder's.
