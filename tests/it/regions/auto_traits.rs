@@ -7,7 +7,8 @@ use sharded_arena::{
     BestFitStats, BlockArena, BlockArenaBuilder, BumpRegion, Checkpoint, Extent, FreeError, FromUtf8Error,
     FrozenInterner, Heap, HeapBuilder, HeapStats, Interner, InternerBuilder, Key, LimitOwner, Local, LocalHeap, Pool,
     PoolBuilder, PoolFull, Region, RegionBuilder, RegionError, RegionReservation, RegionStats, ReserveError,
-    RewindError, Scope, Scratch, ScratchBuilder, ScratchGuard, Snapshot, Symbol, UsageHandle, VerifyError,
+    RewindError, Scope, Scratch, ScratchBuilder, ScratchGuard, Snapshot, Symbol, SystemRefusal, UsageHandle,
+    VerifyError,
 };
 
 // What borrows a pool, for as long as can be.
@@ -80,6 +81,7 @@ matrix! {
     InternerIter: has Send, has Sync;
     FrozenInterner: has Send, has Sync;
     Symbol: has Send, has Sync;
+    SystemRefusal: has Send, has Sync;
     LcgRandom: has Send, has Sync;
     Key<u8>: has Send, has Sync;
     Pool<u8>: has Send, has Sync;
