@@ -1,8 +1,8 @@
 //! Model 8: a lease that was granted beside the beginning of pressure is returned at its shard's next slow path;
 //! pressure ends once enough was refunded, whoever refunds it, and not before.
 //!
-//! Breaks it: `pressure.seen-after-grant` (no lease), `pressure.kept-by-refunds` (ended), `pressure.ended-by-any-refund`
-//! (kept).
+//! Breaks it: `pressure.seen-after-grant` (no lease), `pressure.kept-by-refunds` (ended),
+//! `pressure.ended-by-any-refund` (kept).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -81,6 +81,7 @@ matrix! {
     InternerIter: has Send, has Sync;
     FrozenInterner: has Send, has Sync;
     Symbol: has Send, has Sync;
+    SystemRefusal: has Send, has Sync;
     LcgRandom: has Send, has Sync;
     Key<u8>: has Send, has Sync;
     Pool<u8>: has Send, has Sync;
