@@ -43,6 +43,11 @@ impl WaitingBlocks {
         Ok(Self { places: Table::reserve(length)?, first: Owned32::zero(), count: Owned32::zero() })
     }
 
+    /// Bytes of the places, as if all had been used.
+    pub(super) fn metadata_bytes(&self) -> usize {
+        self.places.used_bytes(self.places.len())
+    }
+
     fn place(&self, step: u32) -> &WaitingBlock {
         &self.places[(self.first.get() as usize + step as usize) % self.places.len()]
     }
