@@ -35,6 +35,10 @@ impl Span {
         Self { base: NonNull::dangling(), len: 0, mapped: false }
     }
 
+    pub(crate) fn len(self) -> usize {
+        self.len
+    }
+
     /// The bytes of the first page and of `[from, to)` that are in memory; all of them where the system does not tell.
     /// A table from the global allocator counts as a whole, for it was zeroed.
     pub(crate) fn resident_bytes(self, from: usize, to: usize) -> usize {

@@ -7,7 +7,7 @@ use sharded_arena::{
     AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, Arena, ArenaBuilder, ArenaStats, BestFitArena,
     BestFitStats, BlockArena, BumpRegion, Checkpoint, FreeError, FrozenInterner, Heap, HeapBuilder, HeapStats,
     Interner, Key, Local, LocalHeap, Pool, PoolFull, Region, RegionBuilder, RegionError, RegionReservation,
-    RegionStats, RewindError, Scope, Scratch, ScratchGuard, Symbol, UsageHandle, VerifyError,
+    RegionStats, RewindError, Scope, Scratch, ScratchGuard, Symbol, SystemRefusal, UsageHandle, VerifyError,
 };
 
 // What borrows a pool, for as long as can be.
@@ -88,6 +88,7 @@ matrix! {
     AllocValueError<u8>: has Send, has Sync;
     FreeError: has Send, has Sync;
     RegionError: has Send, has Sync;
+    SystemRefusal: has Send, has Sync;
     RewindError: has Send, has Sync;
     VerifyError: has Send, has Sync;
     Extent: has Send, has Sync;
@@ -188,6 +189,7 @@ has!(AllocError, Copy);
 has!(AllocError, std::error::Error);
 has!(FreeError, std::error::Error);
 has!(RegionError, std::error::Error);
+has!(SystemRefusal, std::error::Error);
 has!(VerifyError, std::error::Error);
 has!(RewindError, Copy);
 has!(RewindError, std::error::Error);
