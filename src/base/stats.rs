@@ -58,8 +58,11 @@ pub struct RegionStats {
     /// Freed and unreadable in guard mode, part of `usage`; see
     /// [`RegionBuilder::guard_mode`](crate::RegionBuilder::guard_mode).
     pub quarantined: usize,
-    /// What the index has in memory; outside the limit.
+    /// What the index has in memory; outside the limit, unless
+    /// [`RegionBuilder::limit_covers_index`](crate::RegionBuilder::limit_covers_index) is set.
     pub index_bytes: usize,
+    /// What is charged for the index then, part of `usage`; 0 otherwise.
+    pub index_charged: usize,
     /// What the region has in memory outside the limit: the index, and the shards, nodes and tables of heaps, arenas,
     /// pools and interners, with what the global allocator gave for them.
     pub metadata_bytes: usize,

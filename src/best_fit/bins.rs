@@ -231,6 +231,12 @@ impl Bins {
         (self.nodes.span(), self.heads.span())
     }
 
+    /// Returns how many nodes there are beside those that extents can have, and how many those are.
+    pub(super) fn most_nodes(&self) -> (u32, u32) {
+        let beside = self.first + self.turn;
+        (beside, self.nodes.len() as u32 - beside)
+    }
+
     /// For the proof: returns the nodes from `node` on along a link, at most one more than were ever used.
     fn along(&self, node: NodeId, link: usize) -> impl Iterator<Item = NodeId> {
         let nodes = core::iter::successors(Some(node), move |node| Some(self.nodes[*node as usize][link]));

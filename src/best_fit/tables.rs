@@ -11,6 +11,7 @@ use super::BestFit;
 use super::bins::{Bins, FreeNode, NodeId, STRETCH};
 use super::lines::{LINE_BYTES, LINE_GRANULES};
 use super::long::LongNode;
+use crate::memory::mapping::page_bytes;
 use crate::memory::span::Span;
 
 /// Where the tables are.
@@ -21,6 +22,10 @@ pub(crate) struct Tables {
     nodes: Span,
     heads: Span,
     long: Span,
+    /// Nodes that may be in memory beside those in use.
+    beside: u32,
+    /// Nodes that can be in use.
+    most: u32,
 }
 
 /// As far as the tables can have been touched, in their units.
@@ -42,7 +47,7 @@ fn inside((first, end): (usize, usize), each: u32, bytes: usize) -> (usize, usiz
 impl Tables {
     /// Returns the bytes in memory. Some system calls.
     pub(crate) fn resident_bytes(self, touched: Touched) -> usize {
-        let Self { lines, summary, nodes, heads, long } = self;
+        let Self { lines, summary, nodes, heads, long, .. } = self;
         // The entries of both granules, and one more of each side for a node that stands one place further up.
         let gap = |each: u32, bytes: usize| {
             let (first, end) = (touched.low / each + 2, (touched.high / each).saturating_sub(1));
@@ -53,6 +58,18 @@ impl Tables {
             + nodes.resident_bytes(touched.nodes as usize * size_of::<FreeNode>()..usize::MAX)
             + heads.resident_bytes(gap(STRETCH, size_of::<NodeId>()))
             + long.resident_bytes(gap(Bins::BOUND, size_of::<LongNode>()))
+    }
+
+    /// Returns the most bytes that are ever in memory while they and the used extents are `limit` bytes together, where
+    /// a granule has `granule` bytes. There is one free extent more than used ones at most.
+    pub(crate) fn worst_bytes(self, limit: usize, granule: usize) -> usize {
+        const NODE_BYTES: usize = size_of::<FreeNode>();
+        let Self { lines, summary, heads, long, beside, .. } = self;
+        // The last page of the nodes, and one that stays beyond it.
+        let fixed = lines.len() + summary.len() + heads.len() + long.len() + 2 * page_bytes();
+        let fixed = fixed + beside as usize * NODE_BYTES;
+        let in_use = limit.saturating_sub(fixed) / (granule + NODE_BYTES) + 1;
+        fixed + in_use.min(self.most as usize) * NODE_BYTES
     }
 
     /// Returns what the tables hold for granules after `first` and before `end` to the system. Both are in or at the
@@ -77,7 +94,8 @@ impl BestFit {
     pub(crate) fn tables(&self) -> Tables {
         let (lines, summary) = self.lines.spans();
         let (nodes, heads) = self.index.bins.spans();
-        Tables { lines, summary, nodes, heads, long: self.index.long.span() }
+        let (beside, most) = self.index.bins.most_nodes();
+        Tables { lines, summary, nodes, heads, long: self.index.long.span(), beside, most }
     }
 
     pub(crate) fn touched(&self) -> Touched {

@@ -36,6 +36,10 @@ impl Span {
         Self { base: NonNull::dangling(), len: 0, mapped: false }
     }
 
+    pub(crate) fn len(self) -> usize {
+        self.len
+    }
+
     /// The bytes that are in memory, of whole pages but those inside `gap`, which were never touched; all of them where
     /// the system does not tell. A table from the global allocator counts as a whole, for it was zeroed.
     pub(crate) fn resident_bytes(self, gap: Range<usize>) -> usize {

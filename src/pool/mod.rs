@@ -273,11 +273,11 @@ impl<T> Pool<T> {
     ///
     /// ```
     /// use sharded_arena::{AllocErrorKind, Pool, Region};
-    /// let region = Region::with_capacity(64 << 10)?;
+    /// let region = Region::builder().capacity(64 << 10).limit(32 << 10).build()?;
     /// let pool = Pool::in_region(&region);
     /// while pool.insert([0u8; 1000]).is_ok() {}
     /// let refusal = pool.refusal().unwrap();
-    /// assert_eq!((refusal.kind, refusal.limit), (AllocErrorKind::LimitReached, 64 << 10));
+    /// assert_eq!((refusal.kind, refusal.limit), (AllocErrorKind::LimitReached, 32 << 10));
     /// # Ok::<(), sharded_arena::RegionError>(())
     /// ```
     #[must_use]

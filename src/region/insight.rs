@@ -36,6 +36,7 @@ impl Section<'_> {
             reserved: self.state.reserved,
             quarantined: self.quarantined(),
             index_bytes: 0,
+            index_charged: self.state.index_charged,
             metadata_bytes,
         };
         (stats, index.touched())
@@ -59,9 +60,10 @@ impl Section<'_> {
         self.state.index.check_invariants()?;
         let usage = self.shared.budget.usage();
         let taken = (self.state.index.used() - self.state.trimming.map_or(0, |turn| turn.len)) as usize * GRANULE_BYTES
-            + self.state.reserved;
+            + self.state.reserved
+            + self.state.index_charged;
         expect("usage is what the index has handed out, and reservations", 0, taken, usage)?;
-        let mut sum = self.state.reserved + self.state.orphaned + self.quarantined();
+        let mut sum = self.state.reserved + self.state.index_charged + self.state.orphaned + self.quarantined();
         self.for_sets(|_, set| sum += set.budget().usage());
         expect("usage is the sum of its heaps', reservations, leaks and the quarantine", 0, sum, usage)
     }

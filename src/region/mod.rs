@@ -1,10 +1,11 @@
 //! `Region`: a mapping, its free index and its limit, behind the only lock of the crate.
 //!
-//! - INV-region-1: `usage == 16 × (index.used − trimming) + reserved`: a trimming extent is used in the index but
-//!   handed to nobody, reserved bytes are charged but not taken yet.
-//! - INV-region-2: `usage == Σ usage of the registered heaps + reserved + orphaned + quarantined`: what callers of a
-//!   heap that is gone have leaked stays charged until the region goes, what is quarantined until it leaves the
-//!   quarantine (`quarantine.rs`).
+//! - INV-region-1: `usage == 16 × (index.used − trimming) + reserved + index_charged`: a trimming extent is used in
+//!   the index but handed to nobody, reserved bytes are charged but not taken yet, and so are those that the index may
+//!   need.
+//! - INV-region-2: `usage == Σ usage of the registered heaps + reserved + index_charged + orphaned + quarantined`: what
+//!   callers of a heap that is gone have leaked stays charged until the region goes, what is quarantined until it
+//!   leaves the quarantine (`quarantine.rs`).
 //!
 //! Synchronised by `ListedMutex<State>`: extents, usages, peaks, limits, pressure and shard owners change only inside a
 //! [`Section`]. Under the lock there is no system call, no allocation, no user code: a section is a closure over plain
@@ -112,6 +113,8 @@ struct State {
     trimming: Option<Extent>,
     /// Bytes charged to reservations and not yet drawn.
     reserved: usize,
+    /// Bytes charged for the index, if the limit covers it.
+    index_charged: usize,
     /// Bytes that callers of dropped heaps have leaked.
     orphaned: usize,
     /// Granules that wait in the quarantines of checked heaps.
@@ -199,8 +202,17 @@ impl Region {
         let guard_page = u32::try_from(page_bytes() / GRANULE_BYTES).ok().filter(|_| mapping.can_hide());
         let guard = guard_page.map(|page| quarantine::Quarantine::reserve(granules, page)).transpose()?;
         let tables = index.tables();
-        let state =
-            State { index, sets: Sets::new(), swept: 0, trimming: None, reserved: 0, orphaned: 0, waiting: 0, guard };
+        let state = State {
+            index,
+            sets: Sets::new(),
+            swept: 0,
+            trimming: None,
+            reserved: 0,
+            index_charged: 0,
+            orphaned: 0,
+            waiting: 0,
+            guard,
+        };
         let budget = Budget::new(limit, capacity, slack_divisor);
         let shared = Shared {
             mapping,
@@ -236,7 +248,26 @@ impl Region {
     /// flushed. Meanwhile the region hands out nothing new; a thread may still be served from blocks it has cached,
     /// which it gives back at its next call that finds none.
     pub fn set_limit(&self, bytes: usize) {
-        self.section(|section| section.shared.budget.set_limit(bytes));
+        self.section(|section| {
+            section.shared.budget.set_limit(bytes);
+            if section.state.index_charged > 0 {
+                section.charge_index();
+            }
+        });
+    }
+
+    /// Charges what the index may need under the limit, in a region that nobody has used.
+    ///
+    /// # Errors
+    /// `BelowLeast` if that is more than the limit.
+    fn charge_index(&self) -> Result<(), RegionError> {
+        let needed = self.shared.tables.worst_bytes(self.limit(), GRANULE_BYTES);
+        if self.limit() < needed {
+            return Err(RegionError::below(self.limit(), needed));
+        }
+        let charged = self.section(|section| section.charge_index());
+        debug_assert_eq!(charged, needed, "nothing else is charged");
+        Ok(())
     }
 
     /// Bytes handed out: live blocks, their rounding, and what shards hold idle. Exact. One load.

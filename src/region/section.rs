@@ -262,6 +262,17 @@ impl Section<'_> {
         AllocError { requested, align, usage: budget.usage(), limit: budget.limit(), largest_free, kind, limit_owner }
     }
 
+    /// Charges what the index may need under the limit and is not charged yet, as far as there is room: a few bytes may
+    /// be missing, of a limit that is not a multiple of a granule and its node. Returns what is charged then.
+    pub(super) fn charge_index(&mut self) -> usize {
+        let budget = &self.shared.budget;
+        let needed = self.shared.tables.worst_bytes(budget.limit(), GRANULE_BYTES);
+        let more = needed.saturating_sub(self.state.index_charged).min(budget.room());
+        budget.charge(more);
+        self.state.index_charged += more;
+        self.state.index_charged
+    }
+
     /// A block begins to wait in a quarantine.
     pub(crate) fn begin_wait(&mut self, extent: Extent) {
         self.state.waiting += extent.len;

@@ -203,6 +203,7 @@ has!(AllocError, Copy);
 has!(AllocError, std::error::Error);
 has!(FreeError, std::error::Error);
 has!(RegionError, std::error::Error);
+has!(SystemRefusal, std::error::Error);
 has!(VerifyError, std::error::Error);
 has!(RewindError, Copy);
 has!(RewindError, std::error::Error);

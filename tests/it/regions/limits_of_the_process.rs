@@ -89,8 +89,8 @@ fn system_refusal_is_told_as_such() {
     let full = pool.insert(5_u32).expect_err("no addresses");
     assert_eq!((full.value, full.capacity), (5, 0));
     assert_system("pool", pool.refusal().expect("no addresses"));
-    // A table of numbers for a gigabyte is longer than what comes from the global allocator.
-    assert_system("interner in a region", beside.intern("five").expect_err("no addresses"));
+    // In a region that is there a first use needs no mapping.
+    beside.intern("five").expect("the global allocator has memory");
 
     let mut memory = vec![std::mem::MaybeUninit::uninit(); 16];
     assert!(BestFitArena::over(&mut memory, 1).is_ok());

@@ -105,6 +105,58 @@ fn trim_returns_the_index() {
     }
 }
 
+/// Blocks of 16 bytes, every second of them free: the worst that there is.
+fn fill_and_perforate(region: &Region) -> (Heap, Vec<NonNull<u8>>) {
+    let (heap, mut blocks) = (Heap::in_region(region), Vec::new());
+    fill(&heap, &mut blocks);
+    heap.flush();
+    let address = |block: &NonNull<u8>| block.addr();
+    blocks.sort_unstable_by_key(address);
+    for block in blocks.iter().skip(1).step_by(2) {
+        free(&heap, *block);
+    }
+    heap.flush();
+    (heap, blocks.into_iter().step_by(2).collect())
+}
+
+#[test]
+fn limit_covers_index_when_asked() {
+    for (capacity, limit) in [(4 << 20, 4 << 20), (8 << 20, 3 << 20), (1 << 20, 2 << 20)] {
+        let region = |covers| {
+            let builder = Region::builder().capacity(capacity).limit(limit).huge_pages(false);
+            builder.limit_covers_index(covers).build().expect("a region")
+        };
+        let (without, with) = (region(false), region(true));
+        let (charged, bound) = (with.memory_usage(), limit.min(capacity + with.memory_usage()));
+        assert_eq!((with.stats().index_charged, without.stats().index_charged), (charged, 0));
+        let plain = fill_and_perforate(&without);
+        assert!(without.peak_memory_usage() + without.stats().index_bytes > limit.min(capacity) * 5 / 4);
+        let (heap, blocks) = fill_and_perforate(&with);
+        let stats = with.stats();
+        assert!(stats.extents_free > limit.min(capacity) / 100, "{stats}");
+        assert!(stats.index_bytes <= charged, "{} of {charged}: {stats}", stats.index_bytes);
+        assert!(stats.peak <= bound && stats.peak - charged + stats.index_bytes <= bound, "{stats}");
+        with.verify().expect("every byte is in one place");
+
+        // Raised, it covers more; lowered, as much as before.
+        with.set_limit(limit + (1 << 20));
+        let raised = with.stats().index_charged;
+        assert!(raised >= charged && raised <= charged + (512 << 10) + 64, "{charged}, then {raised}");
+        with.set_limit(limit);
+        for block in blocks {
+            free(&heap, block);
+        }
+        heap.flush();
+        assert_eq!((with.memory_usage(), with.stats().index_charged), (raised, raised));
+        with.verify().expect("every byte is in one place");
+        drop(plain);
+    }
+    let small = Region::builder().capacity(64 << 20).limit(64 << 10).limit_covers_index(true).build();
+    assert!(
+        matches!(small, Err(sharded_arena::RegionError::BelowLeast { given: 65_536, least, .. }) if least > 1 << 20)
+    );
+}
+
 /// Threads that use the index while its memory goes.
 #[test]
 fn trim_beside_threads_keeps_the_index() {

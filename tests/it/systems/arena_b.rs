@@ -63,6 +63,13 @@ fn region_limit() {
     }
 }
 
+fn region_limit_covers_index() {
+    for (on, some) in [(false, false), (true, true)] {
+        let region = built(region(1 << 20).limit_covers_index(on));
+        assert_eq!((region.memory_usage() > 0, region.stats().index_charged), (some, region.memory_usage()));
+    }
+}
+
 /// The first chunk of an arena is as long as it was told, or as idle memory may be.
 fn region_idle_divisor() {
     for (divisor, chunk) in [(4, 64 << 10), (64, 12 << 10), (256, 3 << 10)] {
@@ -151,6 +158,7 @@ fn arena_b__all_knobs_of_a_region_act() {
         &[
             ("capacity", region_capacity),
             ("limit", region_limit),
+            ("limit_covers_index", region_limit_covers_index),
             ("idle_divisor", region_idle_divisor),
             ("huge_pages", region_huge_pages),
             ("prefault", region_prefault),
