@@ -1,10 +1,11 @@
 //! Scratch stacks that are lent to threads and used again: `Arena::scratch`.
 //!
 //! Each thread that has a token has a chain of stacks, all others share one. A slot's next thread has the same chain as
-//! the former one, whose destructors may still hold a guard. So a chain trusts nobody: a flag says whether its first
-//! stack is lent, and those beside it change hands under a lock. However many are lent, a call looks at two.
+//! the former one, whose destructors may still hold a guard. So a chain trusts nobody: of its first few stacks, flags
+//! say whether each is lent, and those beyond change hands under a lock. A call looks at no more than one beyond them,
+//! however many are lent.
 //!
-//! - INV-arena.recycle-1: a stack is used by who has turned `lent` on, until it turns it off, or who took it out of
+//! - INV-arena.recycle-1: a stack is used by who has turned its `lent` on, until it turns it off, or who took it out of
 //!   `free`, until it puts it back.
 //! - INV-arena.recycle-2: a stack, once made, stays where it is until the arena goes, or has it exclusively.
 //!
@@ -24,53 +25,69 @@ use crate::thread::{self, PerThread};
 use super::inner::Inner;
 use super::scratch::Scratch;
 
+/// Stacks of a chain that are lent without a lock.
+const NEAR: usize = 4;
+
 /// A stack that is lent, or waits to be lent; made when it is first lent.
-type Slot = UnsafeCell<Option<Scratch>>;
+#[derive(Default)]
+struct LentStack {
+    /// 1 while a near stack is lent.
+    lent: AtomicU32,
+    stack: UnsafeCell<Option<Scratch>>,
+}
 
 /// The stacks of one thread.
 #[derive(Default)]
 struct Chain {
-    /// 1 while the first stack is lent.
-    lent: AtomicU32,
-    first: Slot,
-    others: Mutex<Others>,
+    near: [LentStack; NEAR],
+    far: Mutex<Far>,
 }
 
-/// The stacks beside the first.
+/// The stacks beyond the near ones.
 #[derive(Default)]
-struct Others {
+struct Far {
     #[expect(clippy::vec_box, reason = "INV-arena.recycle-2")]
-    all: Vec<Box<Slot>>,
+    all: Vec<Box<LentStack>>,
     /// Those of `all` that are not lent.
-    free: Vec<NonNull<Slot>>,
+    free: Vec<NonNull<LentStack>>,
 }
 
 // SAFETY: a stack is used by one thread at a time (INV-arena.recycle-1), and may go from thread to thread; the rest is
-// an atomic and a lock.
+// atomics and a lock.
 unsafe impl Sync for Chain {}
 // SAFETY: it owns its stacks, which are Send; `free` points to them.
 unsafe impl Send for Chain {}
 
-impl Chain {
-    /// Lends a stack.
-    fn lend(&self) -> &Slot {
+impl LentStack {
+    /// Turns `lent` on; `false` if it was.
+    fn lend(&self) -> bool {
         step();
         // ORDERING(Acquire): what the former borrower did to the stack is seen.
         //   pairs: `give_back`'s Release.  loom: m15_recycled; Relaxed fails it.
         // Failure is Relaxed: another stack is lent.
-        match self.lent.compare_exchange(0, 1, Acquire, Relaxed) {
-            Ok(_) => &self.first,
-            Err(_) => self.lend_other(),
-        }
+        self.lent.compare_exchange(0, 1, Acquire, Relaxed).is_ok()
+    }
+
+    fn give_back(&self) {
+        // ORDERING(Release): the borrower is done with the stack.
+        //   pairs: `lend`'s Acquire.  loom: m15_recycled; Relaxed fails it.
+        self.lent.store(0, Release);
+    }
+}
+
+impl Chain {
+    /// Lends a stack.
+    fn lend(&self) -> &LentStack {
+        self.near.iter().find(|slot| slot.lend()).unwrap_or_else(|| self.lend_far())
     }
 
     #[cold]
-    fn lend_other(&self) -> &Slot {
+    fn lend_far(&self) -> &LentStack {
         step();
-        let slot = self.others.with(|Others { all, free }| {
+        let slot = self.far.with(|Far { all, free }| {
             free.pop().unwrap_or_else(|| {
                 all.push(Box::default());
-                // So that none is given back in vain.
+                // So that giving one back asks for no memory.
                 free.reserve(all.len());
                 NonNull::from(&**all.last().unwrap_or_else(|| unreachable!("one was just pushed")))
             })
@@ -80,13 +97,11 @@ impl Chain {
     }
 
     /// Takes back `slot`, which this has lent.
-    fn give_back(&self, slot: &Slot) {
-        if core::ptr::eq(slot, &raw const self.first) {
-            // ORDERING(Release): the borrower is done with the stack.
-            //   pairs: `lend`'s Acquire.  loom: m15_recycled; Relaxed fails it.
-            self.lent.store(0, Release);
+    fn give_back(&self, slot: &LentStack) {
+        if self.near.as_ptr_range().contains(&core::ptr::from_ref(slot)) {
+            slot.give_back();
         } else {
-            self.others.with(|others| others.free.push(NonNull::from(slot)));
+            self.far.with(|far| far.free.push(NonNull::from(slot)));
         }
     }
 }
@@ -105,7 +120,7 @@ impl Recycled {
         let chain = thread::own_token().map_or(&self.late, |token| self.by_thread.get_or_default(token));
         let slot = chain.lend();
         // SAFETY: it was lent to this call (INV-arena.recycle-1).
-        let stack = unsafe { &mut *slot.get() };
+        let stack = unsafe { &mut *slot.stack.get() };
         let stack = stack.get_or_insert_with(|| Scratch::on(Arc::clone(inner)));
         ScratchGuard { chain, slot, stack, inner, thread: PhantomData }
     }
@@ -125,7 +140,7 @@ impl Recycled {
 /// ```
 pub struct ScratchGuard<'a> {
     chain: &'a Chain,
-    slot: &'a Slot,
+    slot: &'a LentStack,
     stack: &'a mut Scratch,
     inner: &'a Arc<Inner>,
     /// Neither Send nor Sync: the stack is lent to this thread.
@@ -169,27 +184,29 @@ mod tests {
     use crate::base::steps::steps_of;
 
     const COUNT: usize = 1_000;
+    /// Of a call at most.
+    const STEPS: usize = super::NEAR + 1;
 
     #[test]
-    fn many_guards_are_lent_at_two_steps() {
+    fn many_guards_cost_no_more_each() {
         let arena = Arena::new();
         drop(arena.scratch());
         let mut guards = Vec::new();
-        assert!(steps_of(|| guards.extend((0..COUNT).map(|_| arena.scratch()))) <= 2 * COUNT);
+        assert!(steps_of(|| guards.extend((0..COUNT).map(|_| arena.scratch()))) <= STEPS * COUNT);
         // Every third is given back, and lent again.
         let mut n = 0;
         guards.retain(|_| {
             n += 1;
             n % 3 != 0
         });
-        assert!(steps_of(|| guards.extend((0..COUNT / 3).map(|_| arena.scratch()))) <= 2 * COUNT / 3);
+        assert!(steps_of(|| guards.extend((0..COUNT / 3).map(|_| arena.scratch()))) <= STEPS * COUNT / 3);
     }
 
     #[test]
     fn leaked_guards_make_no_call_longer() {
         let arena = Arena::new();
         drop(arena.scratch());
-        assert!(steps_of(|| (0..COUNT).for_each(|_| core::mem::forget(arena.scratch()))) <= 2 * COUNT);
-        assert!(steps_of(|| drop(arena.scratch())) <= 2);
+        assert!(steps_of(|| (0..COUNT).for_each(|_| core::mem::forget(arena.scratch()))) <= STEPS * COUNT);
+        assert!(steps_of(|| drop(arena.scratch())) <= STEPS);
     }
 }

@@ -20,7 +20,7 @@
 //!
 //! Synchronised by a lock for each shard, under which those of the slots and of the region are taken; no two shards' at
 //! once. Hashes are made outside, so that models and tests choose them.
-#![expect(unsafe_code, reason = "a slot leads to a record; extents are given back")]
+#![expect(unsafe_code, reason = "a slot leads to a record; extents are given back; lists locks")]
 
 use core::alloc::Layout;
 use core::hash::{BuildHasher, Hasher};
@@ -34,7 +34,7 @@ use crate::base::system::SystemRefusal;
 use crate::memory::table::Zeroable;
 use crate::region::segments::{NoGrowth, Segments};
 use crate::region::{Account, Client, Memory, Region, ShardSet};
-use crate::sync::{Acquire, AtomicU32, AtomicU64, CachePadded, Ghost, Mutex, Relaxed, Release, parallelism};
+use crate::sync::{Acquire, AtomicU32, AtomicU64, CachePadded, Ghost, ListedMutex, Relaxed, Release, parallelism};
 
 /// Shards that an interner may have: a power of two.
 const MOST_SHARDS: usize = if cfg!(all(test, loom)) { 2 } else { 64 };
@@ -59,10 +59,13 @@ unsafe impl Zeroable for SymbolEntry {
     }
 }
 
+/// The lock of a shard, under which those of the slots and of the region are taken.
+type ShardLock = ListedMutex<Shard, true>;
+
 /// See the module's header.
 pub(crate) struct Inner {
     memory: Memory,
-    shards: Box<[CachePadded<Mutex<Shard>>]>,
+    shards: Box<[CachePadded<ShardLock>]>,
     hasher: hashbrown::DefaultHashBuilder,
     slots: Segments<SymbolEntry>,
     account: Account,
@@ -99,14 +102,19 @@ impl Inner {
         debug_assert!(count.is_power_of_two() && count <= MOST_SHARDS);
         let mut shards = Vec::new();
         let reserved = shards.try_reserve_exact(count);
-        reserved.map_err(|_| SystemRefusal::of_allocator(count * size_of::<CachePadded<Mutex<Shard>>>()))?;
-        shards.resize_with(count, || CachePadded::new(Mutex::new(Shard::default())));
+        reserved.map_err(|_| SystemRefusal::of_allocator(count * size_of::<CachePadded<ShardLock>>()))?;
+        shards.resize_with(count, || CachePadded::new(ShardLock::new(Shard::default())));
+        let shards = shards.into_boxed_slice();
+        for shard in &shards {
+            // SAFETY: what is boxed does not move, and is dropped.
+            unsafe { shard.list() }.map_err(|error| SystemRefusal::of(0, &error))?;
+        }
         let account = Account::open(region)?;
-        account.add_metadata_bytes(size_of::<Self>() + count * size_of::<CachePadded<Mutex<Shard>>>());
+        account.add_metadata_bytes(size_of::<Self>() + count * size_of::<CachePadded<ShardLock>>());
         let most = account.region().capacity() / LEAST_COST;
         Ok(Self {
             memory: account.region().memory(),
-            shards: shards.into_boxed_slice(),
+            shards,
             hasher: hashbrown::DefaultHashBuilder::default(),
             slots: Segments::new(&account, most),
             account,

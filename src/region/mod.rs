@@ -127,12 +127,6 @@ struct State {
 // (INV-region.sets-1); the sets they lead to are Sync.
 unsafe impl Send for State {}
 
-impl Drop for Shared {
-    fn drop(&mut self) {
-        self.state.unlist();
-    }
-}
-
 debug_figures! { [] Region: capacity, limit, memory_usage }
 
 impl Region {
@@ -227,7 +221,7 @@ impl Region {
             state: CachePadded::new(ListedMutex::new(CachePadded::new(state))),
         };
         let shared = Arc::new(shared);
-        // SAFETY: what an `Arc` holds does not move, and its drop ends the list's knowledge of it.
+        // SAFETY: what an `Arc` holds does not move, and is dropped.
         unsafe { shared.state.list() }?;
         Ok(Region { shared })
     }

@@ -7,8 +7,8 @@
 //! - It closes the *gates*: no thread begins a shielded part any more, and those that were begun have ended. Shielded
 //!   is each section of a [`Mutex`](super::Mutex), each first value of a [`OnceLock`](super::OnceLock), and what else
 //!   calls [`shielded`]: work that passes from one section of a listed lock to another.
-//! - Then it takes every listed lock: each [`ListedMutex`](super::ListedMutex), the region's. They are taken often, so
-//!   they do without a gate.
+//! - Then it takes every listed lock, each a [`ListedMutex`](super::ListedMutex): outer ones, under which others are
+//!   taken, then inner ones, the regions'. Both are taken often, so they do without a gate.
 //!
 //! The child gives the listed locks new words, and from then on no thread of it parks: the queues of `parking_lot` may
 //! hold threads that the child has not, and one of these may have locked them.
@@ -18,16 +18,16 @@
 //! outside a lock: a thread that follows such memory has the whole exclusively, and in the child the borrows of those
 //! threads never end.
 //!
-//! - INV-sync.fork-1: while the gates are closed, no other thread is inside a shielded part.
-//! - INV-sync.fork-2: locks are taken in this order: gates and what they shield, the list, listed locks. No shielded
-//!   part begins under a listed lock.
+//! - INV-sync.fork-1: while the gates are closed, no other thread is in a shielded part, except under an outer lock.
+//! - INV-sync.fork-2: a thread that is in a shielded part, or under an outer lock, passes every gate. No shielded part
+//!   begins under an inner lock alone. So no thread waits at a gate with what another waits for.
 //! - INV-sync.fork-3: a place is in the list from `enter` to `leave`, and does not move meanwhile.
 //!
 //! No model: loom knows no fork. `tests/it/forks.rs` forks beside threads that do all of it.
 #![expect(unsafe_code, reason = "registers handlers; gives locks new words in a child")]
 
 pub(crate) use body::shielded;
-pub(super) use body::{InSection, Place, is_child};
+pub(super) use body::{Place, Under, is_child};
 
 #[cfg(all(any(target_os = "android", target_os = "freebsd", target_os = "linux", target_vendor = "apple"), not(miri)))]
 mod body {
@@ -52,9 +52,9 @@ mod body {
     static IS_CHILD: AtomicBool = AtomicBool::new(false);
 
     std::thread_local! {
-        /// Shielded parts that the thread is inside, one in the other.
+        /// Shielded parts and outer locks that the thread is in, one inside the other.
         static DEPTH: Cell<u32> = const { Cell::new(0) };
-        /// Listed locks that it holds, in debug builds.
+        /// Inner locks that it holds, in debug builds.
         static SECTIONS: Cell<u32> = const { Cell::new(0) };
     }
 
@@ -89,7 +89,7 @@ mod body {
         fn enter() -> Self {
             let outer = depth();
             set_depth(outer + 1);
-            debug_assert!(outer > 0 || !InSection::any(), "INV-sync.fork-2");
+            debug_assert!(outer > 0 || SECTIONS.try_with(Cell::get).unwrap_or(0) == 0, "INV-sync.fork-2");
             Self((outer == 0).then(|| {
                 let gate = own_gate();
                 let mut seen = gate.load(Relaxed);
@@ -127,27 +127,27 @@ mod body {
         &GATE[(hash >> 32) as usize % GATES]
     }
 
-    /// The calling thread is in a section of a listed lock; known in debug builds.
-    pub(in super::super) struct InSection;
+    /// The calling thread holds a listed lock. Of inner ones only debug builds know it.
+    pub(in super::super) struct Under<const OUTER: bool>;
 
-    impl InSection {
+    impl<const OUTER: bool> Under<OUTER> {
         #[inline(always)]
         pub(in super::super) fn enter() -> Self {
-            if cfg!(debug_assertions) {
+            if OUTER {
+                set_depth(depth() + 1);
+            } else if cfg!(debug_assertions) {
                 let _ = SECTIONS.try_with(|sections| sections.set(sections.get() + 1));
             }
             Self
         }
-
-        fn any() -> bool {
-            SECTIONS.try_with(Cell::get).is_ok_and(|sections| sections > 0)
-        }
     }
 
-    impl Drop for InSection {
+    impl<const OUTER: bool> Drop for Under<OUTER> {
         #[inline(always)]
         fn drop(&mut self) {
-            if cfg!(debug_assertions) {
+            if OUTER {
+                set_depth(depth() - 1);
+            } else if cfg!(debug_assertions) {
                 let _ = SECTIONS.try_with(|sections| sections.set(sections.get() - 1));
             }
         }
@@ -155,13 +155,14 @@ mod body {
 
     // ---- listed locks ---------------------------------------------------------------------------------------------
 
-    /// The first place of the list.
-    struct First(Cell<*const Place>);
+    /// The first places of both lists: of inner locks, and of outer ones.
+    struct First([Cell<*const Place>; 2]);
 
     // SAFETY: a pointer that is followed by the list's holder only.
     unsafe impl Send for First {}
 
-    static LIST: super::super::Mutex<First> = super::super::Mutex::new(First(Cell::new(core::ptr::null())));
+    static LIST: super::super::Mutex<First> =
+        super::super::Mutex::new(First([const { Cell::new(core::ptr::null()) }; 2]));
 
     /// A lock's place in the list.
     pub(in super::super) struct Place {
@@ -192,11 +193,11 @@ mod body {
         ///
         /// # Safety
         /// Neither moves, nor goes, before [`Place::leave`] (INV-sync.fork-3).
-        pub(in super::super) unsafe fn enter(&self, lock: &RawMutex) -> io::Result<()> {
+        pub(in super::super) unsafe fn enter(&self, lock: &RawMutex, outer: bool) -> io::Result<()> {
             register()?;
             LIST.with(|first| {
                 self.lock.set(lock);
-                self.next.set(first.0.replace(self));
+                self.next.set(first.0[usize::from(outer)].replace(self));
                 // SAFETY: INV-sync.fork-3.
                 if let Some(next) = unsafe { self.next.get().as_ref() } {
                     next.previous.set(self);
@@ -206,7 +207,7 @@ mod body {
         }
 
         /// Takes the lock out of the list, if it is there.
-        pub(in super::super) fn leave(&self) {
+        pub(in super::super) fn leave(&self, outer: bool) {
             if self.lock.get().is_null() {
                 return;
             }
@@ -215,7 +216,7 @@ mod body {
                 // SAFETY: INV-sync.fork-3.
                 match unsafe { previous.as_ref() } {
                     Some(previous) => previous.next.set(next),
-                    None => first.0.set(next),
+                    None => first.0[usize::from(outer)].set(next),
                 }
                 // SAFETY: INV-sync.fork-3.
                 if let Some(next) = unsafe { next.as_ref() } {
@@ -225,15 +226,17 @@ mod body {
         }
     }
 
-    /// Calls `each` with every listed lock. In a handler only.
+    /// Calls `each` with every listed lock, the outer ones first. In a handler only.
     fn for_listed(each: impl Fn(*const RawMutex)) {
-        // Nobody else is inside, nor waits to be (INV-sync.fork-1).
-        LIST.with(|first| {
-            let mut at = first.0.get();
-            // SAFETY: INV-sync.fork-3.
-            while let Some(place) = unsafe { at.as_ref() } {
-                each(place.lock.get());
-                at = place.next.get();
+        // No other thread is inside, nor waits to be (INV-sync.fork-1).
+        LIST.with(|First([inner, outer])| {
+            for first in [outer, inner] {
+                let mut at = first.get();
+                // SAFETY: INV-sync.fork-3.
+                while let Some(place) = unsafe { at.as_ref() } {
+                    each(place.lock.get());
+                    at = place.next.get();
+                }
             }
         });
     }
@@ -344,9 +347,9 @@ mod body {
         part()
     }
 
-    pub(in super::super) struct InSection;
+    pub(in super::super) struct Under<const OUTER: bool>;
 
-    impl InSection {
+    impl<const OUTER: bool> Under<OUTER> {
         pub(in super::super) fn enter() -> Self {
             Self
         }
@@ -360,10 +363,10 @@ mod body {
         }
 
         #[expect(clippy::unnecessary_wraps, reason = "the other body can fail")]
-        pub(in super::super) unsafe fn enter(&self, _lock: &RawMutex) -> std::io::Result<()> {
+        pub(in super::super) unsafe fn enter(&self, _lock: &RawMutex, _outer: bool) -> std::io::Result<()> {
             Ok(())
         }
 
-        pub(in super::super) fn leave(&self) {}
+        pub(in super::super) fn leave(&self, _outer: bool) {}
     }
 }

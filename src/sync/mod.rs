@@ -14,8 +14,8 @@
 //! - [`Counter`] is such a word whose readers decide by it; loom sees it.
 //! - [`Ghost`] is a zero-sized nothing in ordinary builds and a checked cell under loom. A thread that has the
 //!   exclusive use of some state enters the state's ghost; a missing happens-before edge is then loom's error.
-//! - [`ListedMutex`] is the region's lock, [`Mutex`] any other. A fork takes the former and waits for the latter, and
-//!   for each [`shielded`] part: work that others wait for, from one section of a listed lock to another (`fork.rs`).
+//! - A fork takes each [`ListedMutex`], and waits for each section of a [`Mutex`] and each [`shielded`] part: work that
+//!   others wait for, from one section of a listed lock to another (`fork.rs`).
 //!
 //! `compare_exchange_weak` may fail spuriously. x86-64 and loom never do that; under loom the wrapper here makes the
 //! first weak exchange of every word fail while [`forced_weak_failure`] is on.

@@ -90,9 +90,9 @@ impl<T> Mutex<T> {
 }
 
 /// There are no forks in a model.
-pub(crate) struct ListedMutex<T>(Mutex<T>);
+pub(crate) struct ListedMutex<T, const OUTER: bool = false>(Mutex<T>);
 
-impl<T> ListedMutex<T> {
+impl<T, const OUTER: bool> ListedMutex<T, OUTER> {
     pub(crate) fn new(value: T) -> Self {
         Self(Mutex::new(value))
     }
@@ -104,7 +104,6 @@ impl<T> ListedMutex<T> {
     pub(crate) unsafe fn list(&self) -> std::io::Result<()> {
         Ok(())
     }
-    pub(crate) fn unlist(&self) {}
     pub(crate) fn with<R>(&self, section: impl FnOnce(&mut T) -> R) -> R {
         self.0.with(section)
     }

@@ -7,7 +7,7 @@ pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering}
 pub(crate) use std::sync::Arc;
 
 pub(crate) use super::fork::shielded;
-use super::fork::{InSection, Place, is_child};
+use super::fork::{Place, Under, is_child};
 
 /// A lock under which no process is forked. It does not poison: no code that can panic runs under it in a release
 /// build.
@@ -26,13 +26,14 @@ impl<T> Mutex<T> {
     }
 }
 
-/// As [`Mutex`], but a fork takes it: the region's lock, which costs no more than `parking_lot`'s.
-pub(crate) struct ListedMutex<T> {
+/// As [`Mutex`], but a fork takes it, so it costs no more than `parking_lot`'s: the region's lock; as an outer one,
+/// under which others are taken, that of an interner's shard.
+pub(crate) struct ListedMutex<T, const OUTER: bool = false> {
     lock: parking_lot::Mutex<T>,
     place: Place,
 }
 
-impl<T> ListedMutex<T> {
+impl<T, const OUTER: bool> ListedMutex<T, OUTER> {
     pub(crate) const fn new(value: T) -> Self {
         Self { lock: parking_lot::Mutex::new(value), place: Place::new() }
     }
@@ -43,25 +44,26 @@ impl<T> ListedMutex<T> {
     /// The system's refusal, at the first call of the process.
     ///
     /// # Safety
-    /// The lock does not move, nor goes, before [`ListedMutex::unlist`].
+    /// The lock does not move any more, and is dropped before its memory goes.
     pub(crate) unsafe fn list(&self) -> std::io::Result<()> {
         // SAFETY: nothing is unlocked through it here; handlers unlock what they have locked.
         let raw = unsafe { self.lock.raw() };
-        // SAFETY: this function's contract: both are parts of the lock.
-        unsafe { self.place.enter(raw) }
-    }
-
-    /// Ends what [`ListedMutex::list`] began.
-    pub(crate) fn unlist(&self) {
-        self.place.leave();
+        // SAFETY: this function's contract: both are parts of the lock, whose drop ends it.
+        unsafe { self.place.enter(raw, OUTER) }
     }
 
     /// Runs `section` under the lock.
     #[inline]
     pub(crate) fn with<R>(&self, section: impl FnOnce(&mut T) -> R) -> R {
         let mut guard = self.lock.try_lock().unwrap_or_else(|| wait(&self.lock));
-        let _section = InSection::enter();
+        let _under = Under::<OUTER>::enter();
         section(&mut guard)
+    }
+}
+
+impl<T, const OUTER: bool> Drop for ListedMutex<T, OUTER> {
+    fn drop(&mut self) {
+        self.place.leave(OUTER);
     }
 }
 

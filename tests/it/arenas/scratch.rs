@@ -2,6 +2,7 @@
 //! behind.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Barrier;
 use std::thread;
 
 use crate::support::{
@@ -213,29 +214,37 @@ fn stage_keeps_on_ok_and_undoes() {
 fn guards_of_one_thread_are_independent() {
     let region = Region::with_capacity(4 << 20).expect("a region");
     let mut arena = Arena::in_region(&region);
-    for round in 0..20 {
-        thread::scope(|scope| {
-            for _ in 0..3 {
-                let arena = &arena;
-                scope.spawn(move || {
-                    let mut guards: Vec<_> = (0..5).map(|_| arena.scratch()).collect();
+    let (used, checked) = (Barrier::new(4), Barrier::new(4));
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            let (arena, used, checked) = (&arena, &used, &checked);
+            scope.spawn(move || {
+                for _ in 0..20 {
+                    let mut guards: Vec<_> = (0..7).map(|_| arena.scratch()).collect();
                     let mut blocks = Vec::new();
-                    for n in 0..40 {
-                        blocks.push(take(&*guards[n % 5], layout(1 + n * 31, 8)).expect("room"));
+                    for n in 0..56 {
+                        blocks.push(take(&*guards[n % 7], layout(1 + n * 31, 8)).expect("room"));
                     }
                     check_disjoint(&blocks);
                     // Given back in another order than they were lent.
-                    guards.swap(0, 3);
+                    guards.swap(0, 5);
                     let first = guards.remove(2);
                     drop(guards);
                     assert!(first.live_bytes() > 0);
-                });
-            }
-        });
-        let stats = arena.stats();
-        assert!(stats.scratch_bytes == stats.usage && stats.usage <= 3 * 5 * 8_192, "round {round}: {stats}");
-        assert_eq!(stats.live_bytes, 0, "stacks are not counted");
-    }
+                    drop(first);
+                    used.wait();
+                    checked.wait();
+                }
+            });
+        }
+        for round in 0..20 {
+            used.wait();
+            let stats = arena.stats();
+            checked.wait();
+            assert_eq!((stats.scratch_bytes, stats.live_bytes), (stats.usage, 0), "stacks are not counted");
+            assert!(stats.usage <= 3 * 7 * 16_384, "round {round}: {stats}");
+        }
+    });
     verified(&mut arena);
     assert_all_returns(&mut arena, &region);
 }
