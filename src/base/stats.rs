@@ -58,9 +58,10 @@ pub struct RegionStats {
     /// Freed and unreadable in guard mode, part of `usage`; see
     /// [`RegionBuilder::guard_mode`](crate::RegionBuilder::guard_mode).
     pub quarantined: usize,
-    /// Pages of the index that were touched so far; outside the limit.
+    /// What the index has in memory; outside the limit.
     pub index_bytes: usize,
-    /// The index, and the nodes and shards of the heaps, as far as touched; outside the limit.
+    /// What the region has in memory outside the limit: the index, and the shards, nodes and tables of heaps, arenas,
+    /// pools and interners, with what the global allocator gave for them.
     pub metadata_bytes: usize,
 }
 

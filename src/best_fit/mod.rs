@@ -12,8 +12,8 @@
 //!    neighbours are free. `release` clears the bits at the joints and puts the joined extent into the index.
 //!
 //! Off this path: [`aligned`] takes at a place that is asked for, or with room to grow; [`resize`] moves the edges of
-//! used extents, [`verify`] proves the invariants and counts the metadata, [`arena`] is the public face in pointers and
-//! bytes.
+//! used extents, [`verify`] proves the invariants, [`tables`] and [`pack`] give metadata back to the system, [`arena`]
+//! is the public face in pointers and bytes.
 //!
 //! - INV-best_fit-1: the extents, used and free, tile `[0, granules)`; no two neighbours are both free.
 //! - INV-best_fit-2: an extent is in the index, with its offset and length ⟺ its free bits are set ([`lines`]).
@@ -42,7 +42,9 @@ mod bitmap;
 mod index;
 mod lines;
 mod long;
+mod pack;
 mod resize;
+mod tables;
 mod verify;
 
 #[cfg(all(test, not(loom)))]
@@ -50,6 +52,7 @@ mod tests;
 
 pub(crate) use aligned::Search;
 pub use arena::BestFitArena;
+pub(crate) use tables::{Tables, Touched};
 
 use self::bins::Found;
 use self::index::FreeIndex;

@@ -40,6 +40,9 @@ struct Shadow {
     /// Beginnings of used extents, in no order.
     used: Vec<u32>,
     used_granules: u32,
+    /// Whether nodes are going, and how often some went.
+    going: bool,
+    went: u32,
 }
 
 impl Shadow {
@@ -47,7 +50,7 @@ impl Shadow {
         let index = BestFit::new(granules, origin).expect("address space for the metadata");
         let extents = BTreeMap::from([(0, (granules, false))]);
         let free = BTreeSet::from([(granules, 0)]);
-        Self { index, granules, origin, extents, free, used: Vec::new(), used_granules: 0 }
+        Self { index, granules, origin, extents, free, used: Vec::new(), used_granules: 0, going: false, went: 0 }
     }
 
     fn shortest_for(&self, len: u32) -> Option<u32> {
@@ -285,7 +288,23 @@ impl Shadow {
         self.index.check_invariants().expect("the invariants hold");
         let shadow = self.extents.iter().map(|(&offset, &(len, used))| (Extent::new(offset, len), used));
         assert!(self.index.walk().eq(shadow));
-        assert!(self.index.metadata_touched() <= self.index.metadata_reserved());
+    }
+
+    /// Packs some of the nodes, and lets some go, or be there again.
+    fn pack(&mut self, dice: &mut Dice) {
+        if self.index.begin_pack() {
+            self.index.pack(dice.below(300) as usize);
+        }
+        if dice.below(2) == 0 {
+            return;
+        }
+        if core::mem::take(&mut self.going) {
+            self.index.end_discard();
+        } else if let Some(nodes) = self.index.begin_discard() {
+            self.index.tables().discard_nodes(nodes);
+            self.going = true;
+            self.went += 1;
+        }
     }
 
     /// `steps` random steps that fill and empty the range in turns.
@@ -298,6 +317,9 @@ impl Shadow {
                 self.check_all();
             }
             let len = dice.len(longest);
+            if dice.below(40) == 0 {
+                self.pack(&mut dice);
+            }
             match dice.below(100) {
                 0..6 => self.resize(&mut dice),
                 6 => self.take_run(&mut dice, len),
@@ -317,6 +339,12 @@ impl Shadow {
             assert_eq!(self.index.give_back(extent), Ok(()));
             self.gave(extent.offset);
         }
+        if self.going {
+            self.index.end_discard();
+        }
+        while self.index.begin_pack() {
+            self.index.pack(60);
+        }
         self.check_all();
         assert_eq!(self.index.walk().collect::<Vec<_>>(), [(Extent::new(0, self.granules), false)]);
     }
@@ -331,6 +359,33 @@ fn a_million_random_steps_agree_with_the_shadow() {
     // Long extents, equals among them.
     Shadow::new(3_000_000, 12_345).run(steps, 70_000, 4);
     Shadow::new(1 << 27, u64::MAX - (1 << 27)).run(steps, 1 << 23, 5);
+}
+
+/// So many free extents that their nodes are worth it, beside changes at every stage.
+#[cfg(not(miri))]
+#[test]
+fn nodes_are_packed_and_go() {
+    let (mut shadow, mut dice) = (Shadow::new(60_000, 7), Dice(7));
+    for _ in 0..3 {
+        while shadow.used_granules < shadow.granules {
+            shadow.take(1);
+        }
+        for step in 0..90_000 {
+            if dice.below(100) < 30 {
+                shadow.take(1 + dice.below(2));
+            } else {
+                shadow.give_back(&mut dice);
+            }
+            if step > 30_000 && step % 8 == 0 {
+                shadow.pack(&mut dice);
+            }
+            if step % 3_000 == 0 {
+                shadow.check_all();
+            }
+        }
+    }
+    shadow.run(1_000, 2, 7);
+    assert!(shadow.went > 6, "nodes went {} times", shadow.went);
 }
 
 #[test]

@@ -1,14 +1,9 @@
-//! The proof that bits, nodes, rings, chains and figures agree; and what the metadata costs.
+//! The proof that bits, nodes, rings, chains and figures agree.
 
 use super::BestFit;
 use super::index::FreeIndex;
-use super::lines::LINE_GRANULES;
 use crate::base::error::VerifyError;
 use crate::base::extent::Extent;
-use crate::memory::mapping::page_bytes;
-
-/// Bytes of two entries of any table.
-const ENTRIES_BYTES: usize = 128;
 
 /// Returns an error unless the two figures agree.
 fn same(what: &'static str, offset: u32, expected: u32, found: u32) -> Result<(), VerifyError> {
@@ -88,32 +83,5 @@ impl BestFit {
         }
         same("the chains or the map of the bins", 0, 1, bins.has_no_more_than(binned, self.lines.occupied()).into())?;
         same("free extents in the index", 0, self.free_extents, binned + long)
-    }
-
-    /// Returns the bytes of address space reserved for metadata.
-    #[cfg(all(test, not(loom)))]
-    pub(crate) fn metadata_reserved(&self) -> usize {
-        let lines = self.lines.line_bytes() + self.lines.summary_bytes();
-        lines + self.index.bins.node_bytes().0 + self.index.bins.head_bytes() + self.index.long.bytes()
-    }
-
-    /// Returns the bytes of metadata that can have been touched so far: whole pages up to the line of `low`, and from
-    /// that of `high` on, never less than the truth.
-    pub(crate) fn metadata_touched(&self) -> usize {
-        let page = page_bytes();
-        // INV-best_fit-4: nothing begins or ends between these lines.
-        let (low, high) = (u64::from(self.low / LINE_GRANULES) + 1, u64::from((self.high - 1) / LINE_GRANULES));
-        let touched = |bytes: usize| {
-            // The tables are proportional to the lines, but for one entry or two.
-            let at = |line: u64| (bytes as u64 * line / self.lines.count() as u64) as usize;
-            let (from, to) = (at(low) + ENTRIES_BYTES, at(high).saturating_sub(ENTRIES_BYTES));
-            bytes - (to / page * page).saturating_sub(from.next_multiple_of(page))
-        };
-        let (nodes, nodes_touched) = self.index.bins.node_bytes();
-        touched(self.lines.line_bytes())
-            + touched(self.index.bins.head_bytes())
-            + touched(self.index.long.bytes())
-            + self.lines.summary_bytes()
-            + nodes_touched.next_multiple_of(page).min(nodes)
     }
 }

@@ -224,9 +224,9 @@ impl Nodes {
         }
     }
 
-    /// Bytes of nodes that were ever used.
-    pub(crate) fn touched_bytes(&self) -> usize {
+    /// Bytes of nodes in memory.
+    pub(crate) fn used_bytes(&self) -> usize {
         let count = |size: NodeSize| self.fresh[size as usize].load(Relaxed) as usize;
-        count(NodeSize::Small) * NodeSize::Small.bytes() + count(NodeSize::Large) * NodeSize::Large.bytes()
+        self.small.used_bytes(count(NodeSize::Small)) + self.large.used_bytes(count(NodeSize::Large))
     }
 }

@@ -10,6 +10,7 @@ use crate::region::{Links, Section, ShardSet, Sweep};
 use crate::thread::Token;
 
 use super::inner::{Caches, Inner};
+use super::quarantine::WaitingBlocks;
 
 impl ShardSet for Inner {
     fn budget(&self) -> &Budget {
@@ -67,7 +68,8 @@ impl ShardSet for Inner {
     }
 
     fn metadata_bytes(&self) -> usize {
-        size_of::<Inner>() + self.made().map_or(0, Caches::metadata_bytes)
+        let waiting = self.quarantine.as_ref().map_or(0, WaitingBlocks::metadata_bytes);
+        size_of::<Inner>() + waiting + self.made().map_or(0, Caches::metadata_bytes)
     }
 }
 

@@ -9,7 +9,7 @@
 
 use core::ptr::NonNull;
 
-use crate::base::size_class::{COUNT, longest_bytes};
+use crate::base::size_class::longest_bytes;
 use crate::base::system::SystemRefusal;
 use crate::depot::Depot;
 use crate::memory::table::try_box;
@@ -206,6 +206,6 @@ impl Caches {
 
     /// Bytes of nodes, shards and owner words.
     pub(super) fn metadata_bytes(&self) -> usize {
-        self.shards.metadata_bytes() + self.depot.nodes.touched_bytes() + COUNT * 8
+        size_of::<Self>() + self.shards.metadata_bytes() + self.depot.nodes.used_bytes()
     }
 }

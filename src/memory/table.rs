@@ -96,12 +96,14 @@ mod body {
     use core::ptr::NonNull;
     use std::alloc::{Layout, alloc_zeroed, dealloc};
 
-    use super::super::mapping::{Advice, Mapping};
+    use super::super::mapping::{Advice, Mapping, page_bytes};
+    use super::super::span::Span;
     use super::Zeroable;
     use crate::base::system::SystemRefusal;
 
-    /// Tables up to this many bytes come from the global allocator; longer ones are mappings of their own.
-    const SMALL_BYTES: usize = 64 * 1024;
+    /// Tables up to this many bytes come from the global allocator, which zeroes and so touches all of them; longer
+    /// ones are mappings of their own.
+    const SMALL_BYTES: usize = 16 * 1024;
 
     /// Every table begins on a cache line, so that values of 16, 32 or 64 bytes do not straddle two.
     const LINE_BYTES: usize = 64;
@@ -119,7 +121,7 @@ mod body {
     enum Backing {
         Empty,
         Allocator(Layout),
-        Mapping(#[expect(dead_code, reason = "held for its drop")] Mapping),
+        Mapping(Mapping),
     }
 
     // SAFETY: a table owns its values like a boxed slice.
@@ -153,6 +155,25 @@ mod body {
             // A page is aligned for every `T` of this crate: no type here asks for more.
             debug_assert!(mapping.base().cast::<T>().is_aligned());
             Ok(Self { base: mapping.base().cast(), len, owner: Backing::Mapping(mapping), values: PhantomData })
+        }
+
+        /// Where the bytes are.
+        pub(crate) fn span(&self) -> Span {
+            match &self.owner {
+                Backing::Empty => Span::empty(),
+                Backing::Allocator(layout) => Span::new(self.base.cast(), layout.size(), false),
+                Backing::Mapping(mapping) => Span::new(mapping.base(), mapping.len(), true),
+            }
+        }
+
+        /// Bytes in memory when the first `used` values were used: whole pages, or all that the global allocator gave.
+        pub(crate) fn used_bytes(&self, used: usize) -> usize {
+            let touched = used.saturating_mul(size_of::<T>());
+            match &self.owner {
+                Backing::Empty => 0,
+                Backing::Allocator(layout) => layout.size(),
+                Backing::Mapping(mapping) => touched.next_multiple_of(page_bytes()).min(mapping.len()),
+            }
         }
 
         #[inline(always)]
@@ -195,6 +216,12 @@ mod body {
         #[expect(clippy::unnecessary_wraps, reason = "the other body can fail")]
         pub(crate) fn reserve(len: usize) -> Result<Self, SystemRefusal> {
             Ok(Self((0..len).map(|_| T::zeroed()).collect()))
+        }
+        pub(crate) fn span(&self) -> super::super::span::Span {
+            super::super::span::Span::empty()
+        }
+        pub(crate) fn used_bytes(&self, used: usize) -> usize {
+            used * size_of::<T>()
         }
         pub(super) fn as_slice(&self) -> &[T] {
             &self.0

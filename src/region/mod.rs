@@ -21,7 +21,7 @@ use crate::base::debug::debug_figures;
 use crate::base::error::RegionError;
 use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
-use crate::best_fit::BestFit;
+use crate::best_fit::{BestFit, Tables};
 use crate::memory::mapping::{Mapping, page_bytes};
 use crate::sync::{Arc, CachePadded, ListedMutex};
 
@@ -89,6 +89,8 @@ pub(crate) struct Shared {
     mapping: Mapping,
     memory: Memory,
     capacity: usize,
+    /// Where the index's tables are, for calls of the system outside the lock.
+    tables: Tables,
     budget: Budget,
     slack_divisor: usize,
     wipe: Option<Wipe>,
@@ -196,6 +198,7 @@ impl Region {
         let index = BestFit::new(granules, (base.addr().get() / GRANULE_BYTES) as u64)?;
         let guard_page = u32::try_from(page_bytes() / GRANULE_BYTES).ok().filter(|_| mapping.can_hide());
         let guard = guard_page.map(|page| quarantine::Quarantine::reserve(granules, page)).transpose()?;
+        let tables = index.tables();
         let state =
             State { index, sets: Sets::new(), swept: 0, trimming: None, reserved: 0, orphaned: 0, waiting: 0, guard };
         let budget = Budget::new(limit, capacity, slack_divisor);
@@ -203,6 +206,7 @@ impl Region {
             mapping,
             memory: Memory::new(base),
             capacity,
+            tables,
             budget,
             slack_divisor,
             wipe,

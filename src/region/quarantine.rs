@@ -80,7 +80,7 @@ impl Quarantine {
 
     /// Bytes of the ring and the marks.
     pub(super) fn metadata_bytes(&self) -> usize {
-        size_of_val(&*self.ring) + size_of_val(&*self.marks)
+        self.ring.used_bytes(self.ring.len()) + self.marks.used_bytes(self.marks.len())
     }
 
     /// Word and bit of the first whole page in `extent`.

@@ -11,5 +11,7 @@ mod limits_of_the_process;
 #[cfg(all(target_os = "linux", not(miri)))]
 mod many_clients;
 mod memory;
+#[cfg(all(target_os = "linux", not(miri)))]
+mod metadata;
 mod pressure;
 mod wiping;
