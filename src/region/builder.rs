@@ -125,12 +125,11 @@ impl RegionBuilder {
     /// a while, so that a stale read ends the program, in release builds too.
     ///
     /// That is every block of a heap that is too long for a size class (8 KiB, 32 KiB in regions of 64 MiB and more),
-    /// every chunk of an arena or a scratch stack at its reset, rewind or drop, and every long block of these, when it is
-    /// freed too: their whole pages.
-    /// Such a block begins on a page of its own where there is room, a chunk of a page and more consists of whole
-    /// pages, and keeps what is unused of the last one. What is shorter, the tail that a shrink cuts off, and the last
-    /// part of a page stay readable. As blocks begin on pages, gaps between them stay free for small ones: a capacity
-    /// of twice the limit makes up for them.
+    /// every chunk of an arena or a scratch stack at its reset, rewind or drop, and every long block of these, when it
+    /// is freed too: their whole pages. Such a block begins on a page of its own where there is room, a chunk of a page
+    /// and more consists of whole pages, and keeps what is unused of the last one. What is shorter, the tail that a
+    /// shrink cuts off, and the last part of a page stay readable. As blocks begin on pages, gaps between them stay
+    /// free for small ones: a capacity of twice the limit makes up for them.
     ///
     /// What became unreadable waits, and counts as the region's usage: up to a quarter of the limit and up to 1,024
     /// blocks or chunks, or the one freed last. It gives way, oldest first, to newer ones, and before any request is

@@ -7,10 +7,11 @@ use core::ptr::NonNull;
 use crate::support::{child, pages::PAGE};
 use sharded_arena::{Arena, Heap, Region};
 
-/// Bytes of memory that this process has.
+/// Bytes of memory that this process has, without pages of files.
 fn resident() -> usize {
-    let figures = std::fs::read_to_string("/proc/self/statm").expect("procfs");
-    figures.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("a figure") * PAGE
+    let status = std::fs::read_to_string("/proc/self/status").expect("procfs");
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("a figure");
+    line.trim().trim_end_matches(" kB").parse::<usize>().expect("a number") << 10
 }
 
 const BLOCK: Layout = Layout::new::<u128>();

@@ -1,0 +1,49 @@
+//! Nodes of the bins that are packed and go, beside changes of the index.
+
+use super::{Dice, Shadow};
+
+impl Shadow {
+    /// Packs some of the nodes, and lets some go, or be there again.
+    pub(super) fn pack(&mut self, dice: &mut Dice) {
+        if self.index.begin_pack() {
+            self.index.pack(dice.below(300) as usize);
+        }
+        if dice.below(2) == 0 {
+            return;
+        }
+        if core::mem::take(&mut self.going) {
+            self.index.end_discard();
+        } else if let Some(nodes) = self.index.begin_discard() {
+            self.index.tables().discard_nodes(nodes);
+            self.going = true;
+            self.went += 1;
+        }
+    }
+}
+
+/// So many free extents that their nodes are worth it, beside changes at every stage.
+#[cfg(not(miri))]
+#[test]
+fn nodes_are_packed_and_go() {
+    let (mut shadow, mut dice) = (Shadow::new(60_000, 7), Dice(7));
+    for _ in 0..3 {
+        while shadow.used_granules < shadow.granules {
+            shadow.take(1);
+        }
+        for step in 0..90_000 {
+            if dice.below(100) < 30 {
+                shadow.take(1 + dice.below(2));
+            } else {
+                shadow.give_back(&mut dice);
+            }
+            if step > 30_000 && step % 8 == 0 {
+                shadow.pack(&mut dice);
+            }
+            if step % 3_000 == 0 {
+                shadow.check_all();
+            }
+        }
+    }
+    shadow.run(1_000, 2, 7);
+    assert!(shadow.went > 6, "nodes went {} times", shadow.went);
+}
