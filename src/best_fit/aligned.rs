@@ -82,8 +82,8 @@ impl BestFit {
         part.offset
     }
 
-    /// Returns a free extent with an aligned place, and the place: one of the `look` shortest, or one that is certain to
-    /// have a place.
+    /// Returns a free extent with an aligned place, and the place: one of the `look` shortest, or one that is certain
+    /// to have a place.
     fn find(&self, len: u32, align: u64, end: End, look: usize) -> Result<(Extent, u32), Search> {
         // An extent of this length has an aligned place; past the greatest length none is certain to have one.
         let certain = u64::from(len).saturating_add(align - 1).min(u32::MAX.into()) as u32;

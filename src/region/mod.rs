@@ -48,7 +48,7 @@ use budget::{Budget, SLACK_DIVISOR};
 pub use builder::RegionBuilder;
 pub(crate) use first_use::FirstUse;
 pub(crate) use memory::Memory;
-pub(crate) use request::{GiveBackOwn, Wanted};
+pub(crate) use request::{Asked, GiveBackOwn, Wanted};
 pub use reservation::RegionReservation;
 pub(crate) use returns::Returns;
 use section::Blocker;
