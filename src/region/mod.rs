@@ -51,7 +51,7 @@ pub use builder::RegionBuilder;
 pub(crate) use client::{Client, Home, client_limits, home_setters};
 pub(crate) use first_use::FirstUse;
 pub(crate) use memory::Memory;
-pub(crate) use request::{GiveBackOwn, Wanted};
+pub(crate) use request::{Asked, GiveBackOwn, Wanted};
 pub use reservation::RegionReservation;
 pub(crate) use returns::Returns;
 use section::Blocker;
