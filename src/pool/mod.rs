@@ -339,8 +339,8 @@ impl<T> Drop for Pool<T> {
 
 /// A pool has no free slot; the value that found none comes back.
 ///
-/// Remove values, raise the region's or the pool's limit, make the pool with more slots, or, where [`PoolStats::retired`] says that slots are spent,
-/// [`clear`](Pool::clear) the pool.
+/// Remove values, raise the region's or the pool's limit, make the pool with more slots, or, where
+/// [`PoolStats::retired`] says that slots are spent, [`clear`](Pool::clear) the pool.
 ///
 /// ```
 /// use sharded_arena::Pool;
