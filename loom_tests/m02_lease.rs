@@ -179,7 +179,7 @@ fn lowered() -> Lowered {
 /// Two requests, of which one may be served after the limit was lowered.
 fn request_two(state: &Lowered) {
     for _ in 0..2 {
-        state.region.section(|section| section.take(&state.own, BLOCK, 1));
+        state.region.section(|section| section.take_fixed(&state.own, BLOCK));
     }
 }
 

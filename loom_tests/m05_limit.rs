@@ -1,13 +1,16 @@
-//! Model 5: at the limit nobody is refused beside memory that lies in the depot or in the shard of an ended thread.
+//! Model 5: at the limit nobody is refused beside memory that lies in the depot or in the shard of an ended thread,
+//! wherever the search began.
 //!
 //! Breaks it: `refusal.drain-outside` (two magazines, one magazine), `refusal.own-depot-only` (two heaps),
-//! `refusal.dead-shards-skipped` (dead shard), `lease.taken-after-push` (hopeless).
+//! `refusal.dead-shards-skipped` (dead shard), `refusal.sources-not-wrapped` (behind the source),
+//! `refusal.sets-not-wrapped` (behind the set), `lease.taken-after-push` (hopeless).
 
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::support::harness::{SMALL, explore};
+use super::support::harness::{Role, SMALL, explore};
 use super::support::heaps::{Fixture, class, layout, stock};
-use crate::heap::Heap;
+use crate::depot::magazine::NodeRef;
+use crate::heap::{Heap, Inner};
 
 const NONE: usize = usize::MAX;
 
@@ -179,6 +182,90 @@ fn m05_dead_shard() {
         state.give(1, 48);
         state.end();
     });
+}
+
+// ---- behind the place where a search begins ---------------------------------------------------------------------
+
+/// A magazine that one thread pushes to a depot, which a request has found empty before.
+struct Behind {
+    /// The heap with the depot, if it is not the first; goes before that.
+    second: Option<Heap>,
+    first: State,
+    node: NodeRef,
+}
+
+/// The last thing that was found was an ended thread's: the next search begins there.
+fn behind_the_source() -> Behind {
+    let fixture = Fixture::new(9216, 8192, 16);
+    let block = fixture.take(32).expect("an empty region");
+    fixture.stock(16, 4);
+    let node = fixture.made().expect("a body").depot.pop_full(class(16)).expect("just pushed");
+    fixture.free(0, block, 32);
+    let filler = fixture.fill(16);
+    fixture.end(0);
+    let state = State::new(fixture, filler);
+    request(&state, 0, 48);
+    Behind { second: None, first: state, node }
+}
+
+/// The last magazine that was found was in the last heap of the list: the next search begins there.
+fn behind_the_set() -> Behind {
+    let fixture = Fixture::new(9216, 8192, 16);
+    let second = Heap::in_region(fixture.region());
+    fixture.stock(32, 2);
+    stock(&second.inner, fixture.region(), 16, 4);
+    let node = second.inner.caches().expect("a body").depot.pop_full(class(16)).expect("just pushed");
+    let filler = fixture.fill(0);
+    let first = State::new(fixture, filler);
+    let block = second.inner.take_or_refuse(None, layout(64)).expect("the first heap's magazine");
+    first.blocks[0].store(block as usize, Ordering::Relaxed);
+    Behind { second: Some(second), first, node }
+}
+
+impl Behind {
+    /// The heap with the depot.
+    fn inner(&self) -> &Inner {
+        self.second.as_ref().map_or(&self.first.fixture, |second| &second.inner)
+    }
+}
+
+fn push_behind(state: &Behind) {
+    state.inner().caches().expect("a body").depot.push_full(class(16), state.node);
+    state.first.flag.store(true, Ordering::Release);
+}
+
+/// Needs the magazine; between two sections of its search that may come.
+fn request_behind(state: &Behind) {
+    let pushed = state.first.flag.load(Ordering::Acquire);
+    assert!(state.first.request(1, 64) || !pushed, "refused beside a depot that was empty before");
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a granule was stored")]
+fn check_behind(state: &Behind, bytes: usize) {
+    let Behind { second, first, .. } = state;
+    if first.blocks[1].load(Ordering::Relaxed) == NONE {
+        request(first, 1, 64);
+    }
+    first.give(1, 64);
+    let block = first.blocks[0].load(Ordering::Relaxed) as u32;
+    let owner = state.inner();
+    owner.give_back(owner.address(block), layout(bytes)).expect("a live block");
+    if let Some(second) = second {
+        assert_eq!(second.memory_usage(), 0);
+    }
+    first.end();
+}
+
+#[test]
+fn m05_behind_the_source() {
+    let roles: [Role<Behind>; 2] = [push_behind, request_behind];
+    explore("m05_limit::behind_the_source", SMALL, behind_the_source, &roles, |state| check_behind(state, 48));
+}
+
+#[test]
+fn m05_behind_the_set() {
+    let roles: [Role<Behind>; 2] = [push_behind, request_behind];
+    explore("m05_limit::behind_the_set", SMALL, behind_the_set, &roles, |state| check_behind(state, 64));
 }
 
 // ---- the hopeless request ---------------------------------------------------------------------------------------

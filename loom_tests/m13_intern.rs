@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::support::harness::{BOUNDED, SMALL, explore, own_region};
 use crate::interner::{Hash, Inner, Symbol};
-use crate::region::Region;
+use crate::region::{Client, Region};
 use crate::sync::forced_weak_failure;
 use crate::thread::{by_hand, tokens};
 
@@ -78,7 +78,7 @@ impl State {
         assert_eq!(self.inner().len(), count);
         assert!((0..count).all(|number| self.resolve(number).is_some()), "a hole");
         assert_eq!(self.resolve(count), None);
-        assert_eq!(self.inner().account().usage(), self.region.memory_usage());
+        assert_eq!(self.inner().budget().usage(), self.region.memory_usage());
     }
 }
 

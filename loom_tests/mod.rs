@@ -37,4 +37,5 @@ mod m15_scratch;
 mod m16_arena_end;
 mod m17_arc;
 mod m18_guard;
+mod m19_alone;
 mod support;

@@ -20,7 +20,8 @@ use core::ptr::NonNull;
 
 use crate::base::error::{AllocError, AllocErrorKind, RegionError};
 use crate::base::extent::Extent;
-use crate::region::{Account, FirstUse, Region};
+use crate::base::system::SystemRefusal;
+use crate::region::{Account, Client, FirstUse, Home, Region, client_limits, home_setters};
 use crate::sync::{Arc, OwnedUsize};
 
 /// A request above this many bytes does not begin a new common block.
@@ -35,6 +36,9 @@ const ALIGN: usize = if POINTER_BYTES > 8 { POINTER_BYTES } else { 8 };
 /// A request costs two comparisons and an addition; one in some dozens takes the region's lock. What is handed out
 /// stays where it is until the arena is dropped, and is not initialised. For one arena that many threads fill, and for
 /// typed methods, see [`Arena`](crate::Arena).
+///
+/// Its limit is one of the region's bytes, each block rounded up to 16. It has no statistics beyond
+/// [`memory_usage`](Self::memory_usage), and nothing of its own to verify: see [`Region::verify`].
 ///
 /// ```
 /// use sharded_arena::BlockArena;
@@ -79,39 +83,80 @@ impl fmt::Debug for BlockArena {
     }
 }
 
+client_limits! { [] BlockArena: |arena| arena.account }
+
+/// Options of a [`BlockArena`]; see [`BlockArena::builder`].
+///
+/// ```
+/// use sharded_arena::{BlockArena, Region};
+/// let region = Region::with_capacity(1 << 20)?;
+/// let mut arena = BlockArena::builder().region(&region).limit(2 * BlockArena::BLOCK_BYTES).build()?;
+/// assert!((0..8).all(|_| arena.allocate(1000).is_ok())); // two blocks
+/// assert_eq!(arena.allocate(1000).unwrap_err().limit, 8192);
+/// # Ok::<(), sharded_arena::RegionError>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct BlockArenaBuilder {
+    home: Home,
+}
+
+home_setters! {
+    [] BlockArenaBuilder,
+    /// Sets the bytes of a region of its own, 4 KiB to 64 GiB − 4 KiB. Ignored if a [`region`](Self::region) is set.
+    capacity(bytes)
+}
+
+impl BlockArenaBuilder {
+    /// Makes the arena. It takes nothing until its first use.
+    ///
+    /// # Errors
+    /// As [`Region::with_capacity`] for a region of its own.
+    pub fn build(self) -> Result<BlockArena, RegionError> {
+        let limit = self.home.limit;
+        Ok(BlockArena::in_home(self.home.open()?, limit))
+    }
+}
+
 impl BlockArena {
     /// Length of a common block, in bytes.
     pub const BLOCK_BYTES: usize = 4096;
 
-    /// An arena without a limit of its own. Reserves nothing until it is used; then as much address space as the
-    /// machine has memory (at most 64 GiB), of which a page becomes memory when it is first touched.
+    /// An arena that only its region's capacity bounds, which is made at its first use, as long as
+    /// [`Arena::new`](crate::Arena::new) says. A page of it becomes memory when it is first touched.
     #[must_use]
     pub fn new() -> BlockArena {
-        Self::with_region(None)
+        Self::in_home(None, usize::MAX)
     }
 
     /// An arena that shares `region` and its limit with other arenas and heaps. Takes nothing until used.
     #[must_use]
     pub fn in_region(region: &Region) -> BlockArena {
-        Self::with_region(Some(region.clone()))
+        Self::in_home(Some(region.clone()), usize::MAX)
     }
 
     /// An arena with a region of its own, whose capacity and limit is `bytes`.
     ///
     /// # Errors
-    /// `ZeroCapacity` below 4 KiB, `TooLarge` above 64 GiB − 4 KiB, `System` if the operating system refuses.
+    /// `ZeroCapacity` for 0, `BelowLeast` below 4 KiB, `AboveGreatest` above 64 GiB − 4 KiB, `System` if the operating
+    /// system refuses.
     pub fn with_capacity(bytes: usize) -> Result<BlockArena, RegionError> {
-        Ok(Self::with_region(Some(Region::with_capacity(bytes)?)))
+        Self::builder().capacity(bytes).build()
     }
 
-    fn with_region(given: Option<Region>) -> BlockArena {
+    /// An arena with options.
+    pub fn builder() -> BlockArenaBuilder {
+        BlockArenaBuilder::default()
+    }
+
+    fn in_home(region: Option<Region>, limit: usize) -> BlockArena {
         let usage = Arc::new(OwnedUsize::new(0));
         BlockArena {
             cursor: NonNull::dangling(),
             remaining: 0,
             blocks: Vec::new(),
             usage,
-            account: FirstUse::new(given),
+            account: FirstUse::new(region, limit),
         }
     }
 
@@ -120,9 +165,11 @@ impl BlockArena {
     ///
     /// # Errors
     /// `InvalidLayout` for zero bytes and for more than `isize::MAX`. `LimitReached` or `Fragmented` when a new block
-    /// is needed and the region refuses it, or its list has no memory; then nothing has changed, and a request that the
-    /// current block has room for still succeeds. By `LevelDB`'s policy a small request needs a whole block.
+    /// is needed and the region refuses it, `System` when the system refuses the region's addresses or memory for the
+    /// list of blocks; then nothing has changed, and a request that the current block has room for still succeeds. By
+    /// `LevelDB`'s policy a small request needs a whole block.
     #[inline]
+    #[doc(alias = "alloc")]
     pub fn allocate(&mut self, bytes: usize) -> Result<NonNull<u8>, AllocError> {
         if bytes == 0 || bytes > self.remaining {
             return self.fall_back(bytes, 1);
@@ -148,6 +195,7 @@ impl BlockArena {
     /// Bytes of all blocks, and a pointer's size for each: `LevelDB`'s figure, 0 when nothing was allocated. One load.
     ///
     /// The region counts the blocks alone, each rounded up to 16 bytes.
+    #[doc(alias = "allocated_bytes")]
     #[must_use]
     pub fn memory_usage(&self) -> usize {
         self.usage.get()
@@ -160,10 +208,10 @@ impl BlockArena {
         UsageHandle { usage: self.usage.clone() }
     }
 
-    /// The region the arena is in; none before the first use of one made by [`BlockArena::new`].
+    /// Greatest [`memory_usage`](Self::memory_usage) so far, which is that of now: nothing is freed alone. One load.
     #[must_use]
-    pub fn region(&self) -> Option<Region> {
-        self.account.region(|account| account.region().clone())
+    pub fn peak_memory_usage(&self) -> usize {
+        self.memory_usage()
     }
 
     /// Hands out the next `bytes` bytes, of which there are `remaining` at least.
@@ -195,29 +243,28 @@ impl BlockArena {
 
     /// A block of `len` bytes for a request of `layout`, which a refusal names.
     fn new_block(&mut self, len: usize, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        let listed = self.blocks.try_reserve(1).is_ok();
-        let Some(account) = self.account().filter(|_| listed) else {
-            return Err(self.refusal(layout.size(), layout.align(), AllocErrorKind::LimitReached));
-        };
+        let before = self.blocks.capacity();
+        let listed = self.blocks.try_reserve(1).map_err(|_| {
+            // What a vector asks for that is full.
+            SystemRefusal::of_allocator((2 * before).max(4) * size_of::<Extent>())
+        });
+        let longer = self.blocks.capacity() - before;
+        let account = listed.and_then(|()| self.account.make(Account::open, |_| ()));
+        let account =
+            account.map_err(|system| self.refusal(layout.size(), layout.align(), AllocErrorKind::System(system)))?;
+        account.add_metadata_bytes(longer * size_of::<Extent>());
         let (extent, block) = account.take(len, layout)?;
         self.blocks.push(extent);
         self.usage.set(self.usage.get() + len + POINTER_BYTES);
         Ok(block)
     }
 
-    /// The account, made at first use, with as many bytes of metadata as the list has; none without memory for it.
-    fn account(&self) -> Option<&Account> {
-        let account = self.account.make(Account::open, |_| ()).ok()?;
-        account.set_metadata_bytes(self.blocks.capacity() * size_of::<Extent>());
-        Some(account)
-    }
-
     /// The figures of a refusal that is not the region's: of bytes that nothing could serve, or for want of memory for
     /// the region or the list.
     fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
-        match self.region() {
-            Some(region) => region.refusal(requested, align, kind),
-            None => AllocError { requested, align, usage: 0, limit: usize::MAX, largest_free: 0, kind },
+        match self.account.made() {
+            Some(account) => account.refusal(requested, align, kind),
+            None => Region::refusal_of(self.region(), requested, align, kind),
         }
     }
 }

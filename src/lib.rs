@@ -25,7 +25,7 @@
 //!   reservations; [`Interner`]: strings to dense numbers and back.
 //! - [`boxed`] and [`collections`]: boxes, `Arc`s, vectors, texts and tables in any of them.
 //! - [`Region`]: the memory, its limit and its figures; all of them may share one. In guard mode
-//!   ([`RegionBuilder::guard_pages`]) a read of what was freed ends the program where it happens.
+//!   ([`RegionBuilder::guard_mode`]) a read of what was freed ends the program where it happens.
 //! - [`BestFitArena`]: the region's index alone, over any memory, even memory that does not exist.
 //!
 //! The heap is Bonwick and Adams' *Magazines and Vmem* (USENIX 2001) over an exact best-fit region; the arena is
@@ -65,6 +65,14 @@
 //! assert!(heap.peak_memory_usage() <= heap.limit());
 //! # Ok::<(), sharded_arena::RegionError>(())
 //! ```
+//!
+//! # Refusals
+//!
+//! A method without `try_` that makes a value, a box or a collection panics where memory is refused, with the text of
+//! the error that its twin with `try_` returns; no method of ours ends the process. Where a refusal is part of normal
+//! work there is no twin, and the plain name returns a `Result`: `Heap::alloc`, `grow` and `shrink`, `Pool::insert` and
+//! `reserve`, `Interner::intern`, `BlockArena::allocate`, `Region::reserve`, and everything that makes a region. A
+//! refusal changes nothing, and what was to be moved in comes back in the error.
 //!
 //! # What it does not do
 //!
@@ -113,24 +121,36 @@ pub mod collections;
 mod interner;
 mod pool;
 
+mod traits;
 mod unwind_safe;
 
 pub use allocator_api2;
 #[cfg(feature = "allocator-api2-04")]
 pub use allocator_api2_04;
-pub use arena::{Arena, ArenaBuilder, Checkpoint, Local, Scope, Scratch, ScratchGuard};
-pub use base::error::{
-    AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, FreeError, RegionError, RewindError, VerifyError,
-};
-pub use base::stats::{ArenaStats, BestFitStats, HeapStats, RegionStats};
-pub use base::{snapshot, stats, testing};
+pub use arena::{Arena, ArenaBuilder, Checkpoint, Local, Scope, Scratch, ScratchBuilder, ScratchGuard};
+pub use base::error::{AllocError, AllocErrorKind, FreeError, LimitOwner, RegionError, RewindError, VerifyError};
+pub use base::refusal::{AllocOrInitError, AllocValueError, FromUtf8Error, ReserveError};
+pub use base::snapshot::{Extent, Snapshot};
+pub use base::stats::{ArenaStats, BestFitStats, HeapStats, PoolStats, RegionStats};
+pub use base::system::SystemRefusal;
+pub use base::testing;
+#[doc(hidden)]
+pub use base::{snapshot, stats};
 pub use best_fit::BestFitArena;
-pub use block_arena::{BlockArena, UsageHandle};
+pub use block_arena::{BlockArena, BlockArenaBuilder, UsageHandle};
 pub use bump::BumpRegion;
 pub use heap::{Heap, HeapBuilder, LocalHeap};
-pub use interner::{FrozenInterner, Interner, Symbol};
-pub use pool::{Key, Pool, PoolDrain, PoolFull, PoolIterMut, Ref, Reservation};
+pub use interner::{FrozenInterner, Interner, InternerBuilder, InternerIter, Symbol};
+pub use pool::{Key, Pool, PoolBuilder, PoolDrain, PoolFull, PoolIter, PoolIterMut, Ref, Reservation};
 pub use region::{Region, RegionBuilder, RegionReservation};
+pub use traits::{Bump, MemoryUsage, Resolve};
+
+/// What the crate's macros call.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::boxed::cast::{Owner, Rest};
+    pub use crate::collections::format::{format_in, try_format_in};
+}
 
 /// The README's examples run with the documentation's.
 #[cfg(doctest)]

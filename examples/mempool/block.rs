@@ -1,13 +1,9 @@
 //! The transactions of real blocks, and the distinct ids of their repetitions.
 
-use std::collections::HashSet;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
 
 use bitcoin_slices::bitcoin_hashes::{Hash as _, sha256d};
 use bitcoin_slices::{Visit, Visitor, bsl};
-
-use crate::block_file::BlockFile;
 
 /// Number of different fee rates: 0 to 999.
 pub(crate) const FEE_RATES: u16 = 1000;
@@ -21,7 +17,7 @@ pub(crate) struct Source {
     pub(crate) bytes: Box<[u8]>,
     /// Double SHA-256 of all the bytes (the wtxid), against which the stored copies are checked.
     pub(crate) hash: Id,
-    txid: Id,
+    pub(crate) txid: Id,
 }
 
 impl Source {
@@ -67,37 +63,6 @@ fn hash(bytes: &[u8]) -> Id {
     sha256d::Hash::hash(bytes).to_byte_array()
 }
 
-/// What blocks hold, and how many there were.
-#[derive(Debug)]
-pub(crate) struct Loaded {
-    pub(crate) sources: Vec<Source>,
-    pub(crate) blocks: usize,
-}
-
-/// Loads the blocks in `paths`, or mainnet block 702861 when there are none; a transaction met twice is taken once.
-pub(crate) fn load(paths: &[PathBuf]) -> Result<Loaded, String> {
-    let mut loaded = Loaded { sources: Vec::new(), blocks: 0 };
-    if paths.is_empty() {
-        collect(bitcoin_test_data::blocks::mainnet_702861(), &mut loaded.sources)?;
-        loaded.blocks = 1;
-    }
-    for path in paths {
-        load_file(path, &mut loaded).map_err(|e| format!("block file {}: {e}", path.display()))?;
-    }
-    let mut seen = HashSet::new();
-    loaded.sources.retain(|source| seen.insert(source.txid));
-    Ok(loaded)
-}
-
-fn load_file(path: &Path, loaded: &mut Loaded) -> Result<(), String> {
-    let file = BlockFile::open(path)?;
-    for (block, place) in file.blocks() {
-        collect(block, &mut loaded.sources).map_err(|e| format!("{place}{e}"))?;
-    }
-    loaded.blocks += file.count();
-    Ok(())
-}
-
 struct Collector<'s>(&'s mut Vec<Source>);
 
 impl Visitor for Collector<'_> {
@@ -107,9 +72,16 @@ impl Visitor for Collector<'_> {
     }
 }
 
+/// The transactions of mainnet block 702861.
+pub(crate) fn mainnet() -> Result<Vec<Source>, String> {
+    let mut sources = Vec::new();
+    collect(bitcoin_test_data::blocks::mainnet_702861(), &mut sources)?;
+    Ok(sources)
+}
+
 /// Appends the transactions of one serialised block, checked against the root in its header (which leaves out
 /// witnesses).
-fn collect(block: &[u8], sources: &mut Vec<Source>) -> Result<(), String> {
+pub(crate) fn collect(block: &[u8], sources: &mut Vec<Source>) -> Result<(), String> {
     let start = sources.len();
     let parsed = bsl::Block::visit(block, &mut Collector(sources)).map_err(|e| match e {
         bitcoin_slices::Error::MoreBytesNeeded => format!("is truncated: it ends after {} bytes", block.len()),

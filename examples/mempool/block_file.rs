@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use bitcoin_slices::{Parse, bsl};
 
-use crate::looks;
+use super::looks;
 
 /// More bytes than any block has.
 pub(crate) const MOST_BLOCK_BYTES: usize = 32 << 20;

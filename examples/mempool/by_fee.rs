@@ -4,8 +4,8 @@ use sharded_arena::allocator_api2::alloc::Allocator;
 use sharded_arena::allocator_api2::collections::TryReserveError;
 use sharded_arena::allocator_api2::vec::Vec;
 
-use crate::block::FEE_RATES;
-use crate::slab::{Entry, NONE, Slot};
+use super::block::FEE_RATES;
+use super::slab::{Entry, NONE, Slot};
 
 const WORDS: usize = (FEE_RATES as usize).div_ceil(64);
 

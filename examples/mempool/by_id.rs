@@ -7,8 +7,8 @@ use sharded_arena::allocator_api2::alloc::Allocator;
 use sharded_arena::allocator_api2::collections::TryReserveError;
 use sharded_arena::allocator_api2::vec::Vec;
 
-use crate::block::Id;
-use crate::slab::{Entry, NONE, Slot};
+use super::block::Id;
+use super::slab::{Entry, NONE, Slot};
 
 /// The heads of the lists. Sized once; ids are hashes already, so eight of their bytes choose the list.
 pub(crate) struct ById<A: Allocator> {

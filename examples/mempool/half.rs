@@ -7,9 +7,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::backend::Backend;
-use crate::block::Source;
-use crate::pool::{Counts, Draws, Pool};
+use super::backend::Backend;
+use super::block::Source;
+use super::pool::{Counts, Draws, Pool};
 
 /// A block confirms this share of what the index has room for …
 const BLOCK_SHARE: usize = 24;

@@ -6,7 +6,7 @@ use std::ptr::NonNull;
 
 use sharded_arena::Heap;
 
-use crate::backend::Backend;
+use super::backend::Backend;
 
 impl Backend for Heap {
     fn block(&self, layout: Layout) -> Option<NonNull<u8>> {

@@ -1,7 +1,7 @@
 //! The lengths of transactions, from which the index is sized.
 
-use crate::block::Source;
-use crate::stripe::BYTES_PER_ENTRY;
+use super::block::Source;
+use super::stripe::BYTES_PER_ENTRY;
 
 /// A transaction longer than this share of the limit does not shape the index: most of the time there is none in the
 /// pool, and the short ones that are there in its place need entries.

@@ -6,8 +6,8 @@
 //! on the system allocator in between, slice by slice. At the end every survivor is hashed again.
 //!
 //! - `options`: the command line. `report`: table and JSON. `output`, `progress`, `interrupt`: the terminal.
-//! - `block`: the transactions of real blocks. `block_file`: the forms of their files. `looks`: what else a file may
-//!   be.
+//! - `block`: the transactions of real blocks. `blocks`: those that the command line names. `block_file`: the forms of
+//!   their files. `looks`: what else a file may be.
 //! - `backend`, `heap`, `system`: the two memories.
 //! - `record`: bytes in pieces. `slab`, `by_id`, `by_fee`, `stripe`: the index; `lengths`: its size. `pool`: admission,
 //!   eviction, confirmation.
@@ -26,6 +26,7 @@
 mod backend;
 mod block;
 mod block_file;
+mod blocks;
 mod by_fee;
 mod by_id;
 mod half;
@@ -53,9 +54,11 @@ use std::time::Duration;
 
 use indicatif::ProgressDrawTarget;
 use sharded_arena::Heap;
+use sharded_arena::allocator_api2::alloc::Global;
 
 use crate::backend::Backend;
-use crate::block::{Loaded, Source};
+use crate::block::Source;
+use crate::blocks::Loaded;
 use crate::half::{Half, confirming_threads};
 use crate::lengths::Lengths;
 use crate::options::Options;
@@ -86,10 +89,10 @@ fn main() -> ExitCode {
 
 /// Runs both halves and reports; `false` when something was damaged or the limit was passed.
 fn run(options: &Options) -> Result<bool, Failure> {
-    let Loaded { sources, blocks } = block::load(&options.blocks).map_err(Failure::System)?;
+    let Loaded { sources, blocks } = blocks::load(&options.blocks).map_err(Failure::System)?;
     let heap = Heap::with_capacity(options.limit_bytes)
         .map_err(|e| Failure::System(format!("--limit {}: no heap of that size: {e}", options.limit_text)))?;
-    let system = Counted::new(options.limit_bytes);
+    let system = Counted::new(options.limit_bytes, Global);
     let mut on_heap = half_on(&heap, options, &sources)?;
     let mut on_system = half_on(&system, options, &sources)?;
     tell(options.json, &introduction(options, &sources, blocks))?;

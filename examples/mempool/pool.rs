@@ -14,11 +14,11 @@ use parking_lot::Mutex;
 use sharded_arena::allocator_api2::collections::TryReserveError;
 use sharded_arena::allocator_api2::vec::Vec as HeapVec;
 
-use crate::backend::Backend;
-use crate::block::{Id, Source, drawn_fee_rate, mix};
-use crate::lengths::Lengths;
-use crate::record::{self, Draft, Record};
-use crate::stripe::{BYTES_PER_STRIPE, Newcomer, Rejection, Stripe};
+use super::backend::Backend;
+use super::block::{Id, Source, drawn_fee_rate, mix};
+use super::lengths::Lengths;
+use super::record::{self, Draft, Record};
+use super::stripe::{BYTES_PER_STRIPE, Newcomer, Rejection, Stripe};
 
 /// A transaction may evict this many times its own size.
 const MOST_EVICTED: usize = 4;

@@ -11,7 +11,7 @@
 use std::alloc::Layout;
 use std::ptr::NonNull;
 
-use crate::backend::Backend;
+use super::backend::Backend;
 
 /// Bytes of a record before the transaction's own.
 pub(crate) const PREFIX_BYTES: usize = 8;

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::backend::Backend;
-use crate::block::Source;
-use crate::half::{Half, Samples};
-use crate::pool::Counts;
+use super::backend::Backend;
+use super::block::Source;
+use super::half::{Half, Samples};
+use super::pool::Counts;
 
 /// The figures of one half, after its check.
 #[derive(Debug, Clone, Copy)]

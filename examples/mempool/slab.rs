@@ -4,8 +4,8 @@ use sharded_arena::allocator_api2::alloc::Allocator;
 use sharded_arena::allocator_api2::collections::TryReserveError;
 use sharded_arena::allocator_api2::vec::Vec;
 
-use crate::block::Id;
-use crate::record::Record;
+use super::block::Id;
+use super::record::Record;
 
 /// A place in the table.
 pub(crate) type Slot = u32;

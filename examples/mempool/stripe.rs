@@ -3,11 +3,11 @@
 use sharded_arena::allocator_api2::alloc::Allocator;
 use sharded_arena::allocator_api2::collections::TryReserveError;
 
-use crate::block::{FEE_RATES, Id};
-use crate::by_fee::ByFee;
-use crate::by_id::ById;
-use crate::record::{PREFIX_BYTES, Record};
-use crate::slab::{Entry, NONE, Slab, Slot};
+use super::block::{FEE_RATES, Id};
+use super::by_fee::ByFee;
+use super::by_id::ById;
+use super::record::{PREFIX_BYTES, Record};
+use super::slab::{Entry, NONE, Slab, Slot};
 
 /// Lists of ids for each entry: with two a search seldom has to look at an entry in vain, which would be a cache miss.
 const LISTS_PER_ENTRY: usize = 2;

@@ -1,4 +1,4 @@
-//! The system allocator under the same limit. It has none of its own, so the bytes are counted here.
+//! An allocator without a limit, the system's for example, under the same limit: the bytes are counted here.
 #![expect(unsafe_code, reason = "an allocator hands out and takes back raw memory")]
 
 use std::alloc::Layout;
@@ -6,21 +6,22 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crossbeam::utils::CachePadded;
-use sharded_arena::allocator_api2::alloc::{AllocError, Allocator, Global};
+use sharded_arena::allocator_api2::alloc::{AllocError, Allocator};
 
-use crate::backend::Backend;
+use super::backend::Backend;
 
-/// The system allocator and a counter of the requested bytes; what the allocator adds for itself is not counted.
+/// An allocator and a counter of the requested bytes; what the allocator adds for itself is not counted.
 #[derive(Debug)]
-pub(crate) struct Counted {
+pub(crate) struct Counted<A> {
+    memory: A,
     limit_bytes: usize,
     usage: CachePadded<AtomicUsize>,
     peak: CachePadded<AtomicUsize>,
 }
 
-impl Counted {
-    pub(crate) fn new(limit_bytes: usize) -> Self {
-        Self { limit_bytes, usage: CachePadded::default(), peak: CachePadded::default() }
+impl<A> Counted<A> {
+    pub(crate) fn new(limit_bytes: usize, memory: A) -> Self {
+        Self { memory, limit_bytes, usage: CachePadded::default(), peak: CachePadded::default() }
     }
 
     /// Counts `bytes`, or nothing when they would pass the limit. Relaxed: the counter publishes no memory.
@@ -42,23 +43,23 @@ impl Counted {
     }
 }
 
-// SAFETY: `Allocator`'s contract is `Global`'s, to which every call goes with its own arguments.
-unsafe impl Allocator for Counted {
+// SAFETY: `Allocator`'s contract is the memory's, to which every call goes with its own arguments.
+unsafe impl<A: Allocator> Allocator for Counted<A> {
     fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
         if !self.charge(layout.size()) {
             return Err(AllocError);
         }
-        Global.allocate(layout).inspect_err(|_| self.refund(layout.size()))
+        self.memory.allocate(layout).inspect_err(|_| self.refund(layout.size()))
     }
 
     unsafe fn deallocate(&self, ptr: NonNull<u8>, layout: Layout) {
-        // SAFETY: the caller's promise is the same: a live block of `Global`, with this layout.
-        unsafe { Global.deallocate(ptr, layout) };
+        // SAFETY: the caller's promise is the same: a live block of the memory, with this layout.
+        unsafe { self.memory.deallocate(ptr, layout) };
         self.refund(layout.size());
     }
 }
 
-impl Backend for Counted {
+impl<A: Allocator + Sync> Backend for Counted<A> {
     fn block(&self, layout: Layout) -> Option<NonNull<u8>> {
         self.allocate(layout).ok().map(NonNull::cast)
     }
@@ -66,8 +67,8 @@ impl Backend for Counted {
     unsafe fn free_blocks(&self, blocks: impl IntoIterator<Item = (NonNull<u8>, Layout)>) {
         let mut freed = 0;
         for (ptr, layout) in blocks {
-            // SAFETY: the caller's promise: a live block of this backend, so of `Global`, with this layout.
-            unsafe { Global.deallocate(ptr, layout) };
+            // SAFETY: the caller's promise: a live block of this backend, so of the memory, with this layout.
+            unsafe { self.memory.deallocate(ptr, layout) };
             freed += layout.size();
         }
         self.refund(freed);

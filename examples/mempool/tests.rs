@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use sharded_arena::Heap;
+use sharded_arena::allocator_api2::alloc::Global;
 
 use crate::backend::Backend;
 use crate::block::{self, Source, drawn_fee_rate};
@@ -22,6 +23,10 @@ use crate::system::Counted;
 
 /// Nearly those of the block.
 const LENGTHS: Lengths = Lengths { mean: 550, deviation: 500 };
+
+fn counted(limit_bytes: usize) -> Counted<Global> {
+    Counted::new(limit_bytes, Global)
+}
 
 fn parsed(args: &[&str]) -> Result<Option<Options>, String> {
     options::parse(lexopt::Parser::from_args(args))
@@ -91,7 +96,7 @@ fn text_that_is_not_unicode_is_refused() {
 /// Every length about the borders of pieces comes back as it was stored, and all memory with it.
 #[test]
 fn records_come_back() {
-    let backend = Counted::new(1 << 20);
+    let backend = counted(1 << 20);
     let bytes: Vec<u8> = (0..=255_u8).cycle().take(170_000).collect();
     let borders = (1..5).flat_map(|pieces| pieces * PIECE_BYTES - 50..pieces * PIECE_BYTES + 20);
     for len in (0..20).chain(borders).chain([170_000]) {
@@ -111,7 +116,7 @@ fn records_come_back() {
 /// A record that was stored in part is freed in whole.
 #[test]
 fn a_refused_record_leaves_nothing() {
-    let backend = Counted::new(20_000);
+    let backend = counted(20_000);
     let bytes = vec![7; 30_000];
     let mut draft = Draft::new([0; PREFIX_BYTES], &bytes);
     let refused = loop {
@@ -128,7 +133,7 @@ fn a_refused_record_leaves_nothing() {
 /// The oldest of the lowest fee rate is evicted, the oldest of the highest confirmed; lengths tell which it was.
 #[test]
 fn a_stripe_gives_its_lowest_and_its_best() {
-    let backend = Counted::new(1 << 20);
+    let backend = counted(1 << 20);
     let mut stripe = Stripe::with_capacity(5, &backend).unwrap();
     let mut id = [0; 32];
     for (fee_rate, len) in [(500, 10), (7, 20), (999, 30), (7, 40), (999, 50)] {
@@ -158,7 +163,7 @@ fn a_stripe_gives_its_lowest_and_its_best() {
 }
 
 fn sources() -> Vec<Source> {
-    block::load(&[]).unwrap().sources
+    block::mainnet().unwrap()
 }
 
 #[test]
@@ -194,7 +199,7 @@ fn keeps_its_order_and_its_limit<B: Backend>(backend: &B) {
 
 #[test]
 fn a_pool_on_the_system_allocator() {
-    keeps_its_order_and_its_limit(&Counted::new(1 << 20));
+    keeps_its_order_and_its_limit(&counted(1 << 20));
 }
 
 #[test]
@@ -207,7 +212,7 @@ fn a_pool_on_a_heap() {
 
 #[test]
 fn threads_share_a_pool() {
-    let (backend, sources) = (Counted::new(1 << 20), sources());
+    let (backend, sources) = (counted(1 << 20), sources());
     let running = AtomicBool::new(false);
     let mut half = Half::new(Pool::new(&backend, LENGTHS).unwrap(), 3, &sources);
     half.run_slice(&sources, Duration::from_millis(50), &running, |_| {});

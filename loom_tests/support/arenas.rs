@@ -47,7 +47,7 @@ pub(crate) struct Ground {
     arena: Option<Arena>,
     heap: Heap,
     pub(crate) region: Region,
-    /// The free granules: the index hands out from the top of the region down.
+    /// The free granules, which lie behind the filler.
     cells: Cells,
     filler: Block,
     /// Blocks that `make` has taken for the roles.
@@ -123,7 +123,7 @@ impl Ground {
 
     /// Whole granules of a block: a role's block shares no granule with another's.
     fn granules(&self, block: Block) -> core::ops::Range<usize> {
-        let offset = self.region.offset_of(block.ptr.as_ptr()).expect("a block of this region");
+        let offset = self.region.offset_of(block.ptr.as_ptr()).expect("a block of this region") - self.filler.bytes;
         offset / GRANULE..(offset + block.bytes).div_ceil(GRANULE)
     }
 

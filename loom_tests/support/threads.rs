@@ -51,7 +51,7 @@ impl Count {
 pub(crate) struct Place {
     pub(crate) region: Region,
     pub(crate) heap: Heap,
-    /// The free granules: the index hands out from the top of the region down.
+    /// The free granules, which lie behind the filler.
     pub(crate) blocks: Blocks,
     filler: NonNull<u8>,
     filler_layout: Layout,
@@ -97,7 +97,8 @@ impl Place {
     }
 
     fn index(&self, block: NonNull<u8>) -> usize {
-        self.region.offset_of(block.as_ptr()).expect("a block of this region") / GRANULE
+        let offset = self.region.offset_of(block.as_ptr()).expect("a block of this region");
+        (offset - self.filler_layout.size()) / GRANULE
     }
 
     // ---- what roles do --------------------------------------------------------------------------------------------

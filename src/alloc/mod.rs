@@ -8,7 +8,7 @@
 //! What the results have in common: they are `&mut` of memory that nobody else has, and their values are never dropped,
 //! for the arena forgets them. Only a value that was made in vain is dropped: a closure, an iterator or a `Clone` that
 //! panics or fails at step `k` leaves `k` values behind, which are dropped once each, and the block goes back if it is
-//! the last.
+//! the last, or has memory of its own.
 //!
 //! Closures, iterators and formatting may allocate from the same arena: no reference into the block exists before it is
 //! complete, and a block that is no longer the last is still its holder's.
@@ -18,20 +18,22 @@
 
 pub(crate) mod block;
 pub(crate) mod making;
-mod methods;
+pub(crate) mod methods;
 pub(crate) mod slice;
-mod slice_methods;
+pub(crate) mod slice_methods;
 pub(crate) mod value;
 
 use core::fmt;
 
 use crate::arena::{Arena, Local, Scope, Scratch};
 pub(crate) use crate::base::error::granted;
-use crate::base::error::{AllocOrInitError, refused};
+use crate::base::error::refused;
+use crate::base::refusal::AllocOrInitError;
 use crate::bump::BumpRegion;
 use crate::bump::blocks::Blocks;
 
 use methods::typed_methods;
+use slice_methods::slice_methods;
 
 /// A source of blocks that live for `'r`: a reference to an arena.
 ///
@@ -40,6 +42,14 @@ use methods::typed_methods;
 pub(crate) unsafe trait Raw<'r>: Copy {
     /// Who hands out the blocks.
     fn blocks(self) -> impl Blocks;
+}
+
+// SAFETY: the blocks of the reference that is referred to.
+unsafe impl<'r, R: Raw<'r>> Raw<'r> for &R {
+    #[inline(always)]
+    fn blocks(self) -> impl Blocks {
+        (*self).blocks()
+    }
 }
 
 /// [`Raw`] by the type's inherent `blocks`, part of `typed_methods!`.

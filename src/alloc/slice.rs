@@ -12,7 +12,8 @@ use core::mem::MaybeUninit;
 use super::block::{Header, InArena, Plain, Source};
 use super::making::{Made, Making};
 use super::{Raw, value, write_text};
-use crate::base::error::{AllocError, AllocOrInitError};
+use crate::base::error::AllocError;
+use crate::base::refusal::AllocOrInitError;
 
 // ---- in a block of any source ---------------------------------------------------------------------------------------
 

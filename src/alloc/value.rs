@@ -9,7 +9,8 @@ use core::ptr::NonNull;
 
 use super::Raw;
 use super::block::{Block, InArena};
-use crate::base::error::{AllocError, AllocValueError};
+use crate::base::error::AllocError;
+use crate::base::refusal::AllocValueError;
 
 /// A block of `T`'s layout, which goes back if it is dropped. Values of no size take no memory, which is decided when
 /// this is compiled.

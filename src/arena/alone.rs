@@ -2,8 +2,8 @@
 //!
 //! Such an extent goes back to the region when its block is freed, whichever thread does that, and its end when the
 //! block shrinks. A block's address does not tell whether it is alone: the region knows, under the lock, whether an
-//! extent begins there, and the extent's node whether it is a chunk. Blocks shorter than any that is alone are not
-//! looked up, so where there is no pressure only long ones take the lock.
+//! extent begins there, and the extent's node whether it is a chunk. A block is not looked up where none of about its
+//! length is alone, so without pressure only long ones take the lock.
 //!
 //! - INV-arena.alone-1: an extent that is taken off its list is nobody's but the thread's that took it off, until it is
 //!   given back or put on the list again.
@@ -23,6 +23,13 @@ use crate::region::{GiveBackOwn, Section, Wanted};
 use super::extents::{List, NODE_BYTES};
 use super::inner::Body;
 
+/// A block that was lengthened, and the bytes of its extents now and before.
+pub(super) struct Grown {
+    pub(super) block: NonNull<u8>,
+    pub(super) taken: usize,
+    pub(super) given: usize,
+}
+
 /// Bytes of `extent`.
 pub(super) fn bytes(extent: Extent) -> usize {
     extent.len as usize * GRANULE_BYTES
@@ -32,7 +39,7 @@ impl Body {
     /// A block for `layout` in an extent of its own.
     pub(super) fn alloc_alone(&self, layout: Layout, own: GiveBackOwn<'_>) -> Result<NonNull<u8>, AllocError> {
         let extent = self.take_alone(layout, own)?;
-        self.region.section(|_locked| self.alone.link(self.memory, extent.end(), layout.size()));
+        self.region.section(|_locked| self.alone.link(self.memory, extent.end()));
         Ok(self.memory.granule(extent.offset))
     }
 
@@ -40,7 +47,7 @@ impl Body {
     pub(super) fn take_alone(&self, layout: Layout, own: GiveBackOwn<'_>) -> Result<Extent, AllocError> {
         let wanted = layout.size().checked_add(NODE_BYTES).and_then(|bytes| Wanted::new(bytes, layout));
         let Some(wanted) = wanted.filter(|_| layout.size() <= self.region.capacity()) else {
-            return Err(self.region.section(|section| section.refuse_outright(&self.budget, layout)));
+            return Err(self.region.section(|section| section.refuse_outright(self, layout)));
         };
         let granule = self.region.take_or_refuse(self, wanted, own, |_, _| {})?;
         let extent = Extent::new(granule, wanted.len);
@@ -111,22 +118,72 @@ impl Body {
                 let cut = section.split(&self.budget, extent, kept.len);
                 debug_assert!(cut.is_ok(), "INV-arena.alone-1");
             }
-            list.link(self.memory, kept.end(), new);
+            list.link(self.memory, kept.end());
         });
         Some(bytes(extent) - bytes(kept))
     }
 
+    /// Lengthens the block at `ptr` to `new` bytes, if it is alone: where it is, or to a place with room to grow.
+    ///
+    /// # Safety
+    /// It is a block of the arena, but not of a scratch stack, of `old` bytes, fewer than `new`.
+    #[inline]
+    pub(super) unsafe fn grow_alone(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
+        let may = self.alone.may_have(old.size());
+        // SAFETY: this function's contract.
+        if may { unsafe { self.grow_listed(&self.alone, ptr, old, new) }.map(|grown| grown.block) } else { None }
+    }
+
+    /// As [`Body::grow_alone`], of a block on `list`, to whose front it comes.
+    ///
+    /// # Safety
+    /// It is a block of whoever changes `list`, of `old` bytes, fewer than `new`.
+    #[cold]
+    #[inline(never)]
+    pub(super) unsafe fn grow_listed(&self, list: &List, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<Grown> {
+        let wanted = new.size().checked_add(NODE_BYTES).and_then(|bytes| Wanted::new(bytes, new))?;
+        let (was, is) = self.region.section(|section| {
+            let was = self.extent_of(section, ptr)?;
+            let more = wanted.len.saturating_sub(was.len);
+            let stays = ptr.addr().get().is_multiple_of(new.align())
+                && section.extend(&self.budget, was, more).is_ok_and(|extended| extended);
+            let is = if stays {
+                Extent::new(was.offset, was.len + more)
+            } else {
+                Extent::new(section.take_roomy(&self.budget, wanted.len, wanted.align)?, wanted.len)
+            };
+            list.unlink(self.memory, was.end());
+            Some((was, is))
+        })?;
+        self.memory.write_alone(is);
+        let block = self.memory.granule(is.offset);
+        if is.offset != was.offset {
+            // SAFETY: the old block is live and as long as `old`, the new one is fresh and longer.
+            unsafe { core::ptr::copy_nonoverlapping(ptr.as_ptr(), block.as_ptr(), old.size()) };
+            // SAFETY: the bytes have moved, and the old extent is on no list (INV-arena.alone-1).
+            unsafe { self.region.wipe_extent(was) };
+            let given = self.region.give_back_whole(&self.budget, was);
+            debug_assert!(given.is_ok(), "INV-arena.alone-1");
+        }
+        self.region.section(|_locked| list.link(self.memory, is.end()));
+        Some(Grown { block, taken: bytes(is), given: bytes(was) })
+    }
+
     /// Takes the extent of the block at `ptr` off `list`, if the block is alone.
     fn take_off(&self, section: &Section<'_>, list: &List, ptr: NonNull<u8>) -> Option<Extent> {
+        let extent = self.extent_of(section, ptr)?;
+        list.unlink(self.memory, extent.end());
+        Some(extent)
+    }
+
+    /// Returns the extent of the block at `ptr`, if the block is alone.
+    fn extent_of(&self, section: &Section<'_>, ptr: NonNull<u8>) -> Option<Extent> {
         let address = ptr.addr().get();
         let offset = self.memory.granule_at(address);
         // Where an extent begins at a block, that block's request has returned, so the node is written.
         let len = section.len_of(offset).ok().filter(|_| address.is_multiple_of(GRANULE_BYTES))?;
         let extent = Extent::new(offset, len);
-        self.memory.is_alone(extent.end()).then(|| {
-            list.unlink(self.memory, extent.end());
-            extent
-        })
+        self.memory.is_alone(extent.end()).then_some(extent)
     }
 
     /// Fills `extent` behind its first `used` bytes, if the region asks for that.

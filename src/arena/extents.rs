@@ -13,7 +13,8 @@
 //!   it after its node was written, in a section of its own. The list of a scratch stack, with chunks on it too, is its
 //!   user's, and the same holds of it between two calls.
 //! - INV-arena.extents-4: an extent whose node says `ALONE` begins with the one block it holds, which no chunk has.
-//! - INV-arena.extents-5: `least` is at most the size of any block alone on the list, so a shorter block is none.
+//! - INV-arena.extents-5: `alone` counts the list's blocks alone by the order of their length, which is one granule
+//!   less than their extent's.
 //!
 //! So a list of chunks is whole whenever no request is under way; it is followed only by who has the arena exclusively.
 //! Loom does not see the nodes. `len` is written under the lock, or exclusively.
@@ -24,7 +25,7 @@ use core::ptr::NonNull;
 use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
 use crate::region::Memory;
-use crate::sync::{Owned32, OwnedUsize};
+use crate::sync::Owned32;
 
 /// Bytes that a node takes of each extent.
 pub(super) const NODE_BYTES: usize = GRANULE_BYTES;
@@ -122,19 +123,19 @@ impl Memory {
     }
 }
 
+/// Orders of length: block lengths in granules, by their highest bit.
+const ORDERS: usize = u32::BITS as usize;
+
 /// A list of extents: the end of the one taken last, and what is known of the blocks that are alone in theirs.
 #[derive(Debug)]
 pub(super) struct List {
     head: Owned32,
-    /// Blocks alone.
-    count: OwnedUsize,
-    /// No block alone is shorter than so many bytes.
-    least: OwnedUsize,
+    alone: [Owned32; ORDERS],
 }
 
 impl Default for List {
     fn default() -> Self {
-        Self { head: Owned32::zero(), count: OwnedUsize::new(0), least: OwnedUsize::new(usize::MAX) }
+        Self { head: Owned32::zero(), alone: [const { Owned32::zero() }; ORDERS] }
     }
 }
 
@@ -156,18 +157,17 @@ impl List {
     pub(super) fn take(&self) -> u32 {
         let head = self.head.get();
         self.head.set(0);
-        self.count.set(0);
-        self.least.set(usize::MAX);
+        self.alone.iter().for_each(|count| count.set(0));
         head
     }
 
-    /// Puts the extent of a block of `size` bytes alone, which ends at granule `end`, in front. Its node is written.
-    pub(super) fn link(&self, memory: Memory, end: u32, size: usize) {
+    /// Puts the extent of a block alone, which ends at granule `end`, in front. Its node is written.
+    pub(super) fn link(&self, memory: Memory, end: u32) {
         let next = self.push(end);
         memory.set_next(end, next);
         memory.set_previous(next, end);
-        self.count.set(self.count.get() + 1);
-        self.least.set(self.least.get().min(size));
+        let count = self.alone_like(memory.node(end).len.get());
+        count.set(count.get() + 1);
     }
 
     /// Takes the extent of a block alone, which ends at granule `end`, off the list that it is on.
@@ -180,23 +180,27 @@ impl List {
             memory.set_next(previous, next);
         }
         memory.set_previous(next, previous);
-        self.forget_one();
+        self.forget(memory.node(end).len.get());
     }
 
-    /// A block alone, of whatever size, is not on the list any more.
-    pub(super) fn forget_one(&self) {
-        debug_assert!(self.count.get() > 0, "INV-arena.extents-3");
-        self.count.set(self.count.get() - 1);
-        if self.count.get() == 0 {
-            self.least.set(usize::MAX);
-        }
+    /// A block alone in an extent of `len` granules is not on the list any more.
+    pub(super) fn forget(&self, len: u32) {
+        let count = self.alone_like(len);
+        debug_assert!(count.get() > 0, "INV-arena.extents-5");
+        count.set(count.get() - 1);
     }
 
-    /// Whether a block of `size` bytes may be one of those alone. Without the lock: what it read for the block's own
-    /// request was no more, and no thread raises it while the block is on the list (INV-arena.extents-5).
+    /// How many blocks are alone in an extent like one of `len` granules.
+    fn alone_like(&self, len: u32) -> &Owned32 {
+        &self.alone[(len - 1).ilog2() as usize]
+    }
+
+    /// Whether a block of `size` bytes, which is not zero, may be one of those alone. Without the lock: the block's own
+    /// request is ordered before, and counts it until it is off the list (INV-arena.extents-5).
     #[inline(always)]
     pub(super) fn may_have(&self, size: usize) -> bool {
-        size >= self.least.get()
+        let order = size.div_ceil(GRANULE_BYTES).ilog2() as usize;
+        self.alone.get(order).is_some_and(|count| count.get() > 0)
     }
 
     /// Drops what was taken after the extent that ends at granule `end`, which is on the list, or 0.

@@ -67,8 +67,17 @@ unsafe impl Blocks for At<'_> {
                 self.count(new.size(), old.size());
                 return Some(ptr);
             }
+            let body = self.arena.inner().made()?;
+            if new.size() > old.size() {
+                // SAFETY: the caller's block.
+                let grown = unsafe { body.grow_alone(ptr, old, new) };
+                if grown.is_some() {
+                    self.count(new.size(), old.size());
+                    return grown;
+                }
+            }
             // SAFETY: the caller's contract.
-            block = self.arena.inner().made().and_then(|body| unsafe { body.resize_shared(ptr, old, new) });
+            block = unsafe { body.resize_shared(ptr, old, new) };
             if block.is_some() {
                 self.count(new.size(), old.size());
             }
@@ -154,7 +163,8 @@ impl Body {
 }
 
 /// A handle of an arena for one thread, without the look-up of its shard; see [`Arena::local`]. What it hands out lives
-/// as long as the arena's borrow, not as the handle: it outlives the thread.
+/// as long as the arena's borrow, not as the handle: it outlives the thread. It is an
+/// [`Allocator`](allocator_api2::alloc::Allocator), whose collections stay on the thread; the arena has its figures.
 ///
 /// ```
 /// use sharded_arena::Arena;
@@ -169,6 +179,7 @@ impl Body {
 /// });
 /// assert_eq!(names, ["0.0", "0.1", "0.2", "1.0", "1.1", "1.2"]); // the threads are gone
 /// ```
+#[doc(alias = "LocalArena")]
 pub struct Local<'a> {
     at: At<'a>,
     /// Neither Send nor Sync: the shard is this thread's.
@@ -184,6 +195,12 @@ impl fmt::Debug for Local<'_> {
 impl<'a> Local<'a> {
     pub(super) fn new(arena: &'a Arena) -> Self {
         Self::on(arena.blocks())
+    }
+
+    /// Returns the arena that this is a handle of.
+    #[must_use]
+    pub fn arena(&self) -> &'a Arena {
+        self.at.arena
     }
 
     /// A handle through a shard that is the calling thread's or none's.

@@ -1,6 +1,7 @@
 //! The arena as its region sees it: what it has idle can be given back by the lock's holder. These are
 //! parts of extents, none of its own, so an arena has nothing that counts as cached.
 
+use crate::base::error::LimitOwner;
 use crate::region::budget::Budget;
 use crate::region::shards::OwnedShard;
 use crate::region::{Links, Section, ShardSet, Sweep};
@@ -15,6 +16,10 @@ impl ShardSet for Body {
 
     fn links(&self) -> &Links {
         Body::links(self)
+    }
+
+    fn limit_owner(&self) -> LimitOwner {
+        LimitOwner::Arena
     }
 
     fn drain_one(&self, section: &mut Section<'_>) -> bool {

@@ -10,10 +10,11 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use crate::base::error::{AllocError, AllocErrorKind, RegionError};
+use crate::base::error::{AllocError, AllocErrorKind, LimitOwner};
+use crate::base::system::SystemRefusal;
 use crate::region::budget::Budget;
 use crate::region::shards::{Id, OwnedShard, Shards, default_count};
-use crate::region::{FirstUse, Links, Memory, Region, ShardSet};
+use crate::region::{Client, FirstUse, Links, Memory, Region, ShardSet};
 use crate::sync::{AtomicU64, AtomicUsize, CachePadded, Figure, Relaxed};
 
 use super::extents::List;
@@ -27,10 +28,9 @@ pub(super) const FIRST_CHUNK_BYTES: usize = 4096;
 /// Greatest length of a chunk in bytes, unless the builder says otherwise.
 pub(super) const MOST_CHUNK_BYTES: usize = 1 << 20;
 
-/// What the builder was told.
+/// What the builder was told of chunks and shards.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
-    pub(crate) limit: usize,
     pub(crate) first_chunk: usize,
     pub(crate) most_chunk: usize,
     pub(crate) shards: Option<usize>,
@@ -39,7 +39,7 @@ pub(crate) struct Options {
 impl Default for Options {
     fn default() -> Self {
         let (first_chunk, most_chunk) = (FIRST_CHUNK_BYTES, MOST_CHUNK_BYTES);
-        Self { limit: usize::MAX, first_chunk, most_chunk, shards: None }
+        Self { first_chunk, most_chunk, shards: None }
     }
 }
 
@@ -85,22 +85,31 @@ unsafe impl Send for Body {}
 // SAFETY: as for Send.
 unsafe impl Sync for Body {}
 
-impl Inner {
-    pub(crate) fn new(region: Option<Region>, options: Options) -> Self {
-        Self { id: Id::new(), options, body: FirstUse::new(region) }
+impl Client for Body {
+    fn region(&self) -> &Region {
+        &self.region
     }
 
-    /// The arena's own limit, or the region's if that is lower.
-    pub(crate) fn limit(&self) -> usize {
-        let own = self.options.limit;
-        self.body.look(Body::limit, |given| given.as_ref().map_or(own, |region| region.limit().min(own)))
+    fn set(&self) -> &dyn ShardSet {
+        self
+    }
+}
+
+impl Inner {
+    pub(crate) fn new(region: Option<Region>, limit: usize, options: Options) -> Self {
+        Self { id: Id::new(), options, body: FirstUse::new(region, limit) }
+    }
+
+    /// The body, and what there is of it before the first use.
+    pub(crate) fn first_use(&self) -> &FirstUse<Body> {
+        &self.body
     }
 
     /// The body, made at the first call.
     ///
     /// # Errors
     /// The system's, or the global allocator's, refusal; the next call tries again.
-    pub(crate) fn body(&self) -> Result<&Body, RegionError> {
+    pub(crate) fn body(&self) -> Result<&Body, SystemRefusal> {
         let register = |body: &Body| {
             let set: NonNull<dyn ShardSet> = NonNull::from(body);
             // SAFETY: `register`'s contract: the body does not move (INV-region.first_use-1), and its drop unregisters
@@ -108,11 +117,6 @@ impl Inner {
             body.region.section(|section| unsafe { section.register(set) });
         };
         self.body.make(|region| Body::make(region, &self.options), register)
-    }
-
-    /// The region, if one was given or made.
-    pub(crate) fn region(&self) -> Option<Region> {
-        self.body.region(|body| body.region.clone())
     }
 
     /// The body, if it was ever made.
@@ -128,15 +132,14 @@ impl Inner {
     #[cold]
     #[inline(never)]
     pub(super) fn shard_cold(&self) -> &Shard {
-        self.body().map_or(Shard::none(), |body| body.shards.find(&body.region, self.id))
+        self.body().map_or(Shard::none(), |body| body.shards.find(&body.region, self.id, |_| ()))
     }
 
     // ---- requests -------------------------------------------------------------------------------------------------
 
     /// The request that `shard`'s chunk has no room for.
     pub(crate) fn alloc_cold(&self, shard: &Shard, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        let body =
-            self.body().map_err(|_| self.refusal(layout.size(), layout.align(), AllocErrorKind::LimitReached))?;
+        let body = self.body().map_err(|system| self.refused_by(system, layout))?;
         // Threads may have ended since this one looked for a shard.
         let shard = if shard.is_none() && body.shards.may_adopt() { self.shard_cold() } else { shard };
         if shard.is_none() {
@@ -146,26 +149,30 @@ impl Inner {
         shard.bump(layout).map_or_else(|| body.refill(shard, layout), Ok)
     }
 
+    /// The figures of a first use that the system has refused.
+    #[cold]
+    pub(super) fn refused_by(&self, system: SystemRefusal, layout: Layout) -> AllocError {
+        self.refusal(layout.size(), layout.align(), AllocErrorKind::System(system))
+    }
+
     /// The figures of a refusal.
     #[cold]
     pub(crate) fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
         let Some(body) = self.made() else {
             // No region could be made: there is nothing to hand out.
-            return AllocError { requested, align, usage: 0, limit: 0, largest_free: 0, kind };
+            let limit_owner = LimitOwner::New;
+            return AllocError { requested, align, usage: 0, limit: 0, largest_free: 0, kind, limit_owner };
         };
-        let error = body.region.refusal(requested, align, kind);
-        let own = body.budget.limit() < error.limit;
-        let (usage, limit) = if own { (body.budget.usage(), body.budget.limit()) } else { (error.usage, error.limit) };
-        AllocError { usage, limit, ..error }
+        body.refusal(requested, align, kind)
     }
 }
 
 impl Body {
-    fn make(region: Region, options: &Options) -> Result<Self, RegionError> {
+    fn make(region: Region, options: &Options) -> Result<Self, SystemRefusal> {
         let shards = Shards::reserve(options.shards.unwrap_or_else(|| default_count(region.capacity())))?;
         Ok(Self {
             memory: region.memory(),
-            budget: Budget::new(options.limit, region.capacity(), region.slack_divisor()),
+            budget: Budget::new(usize::MAX, region.capacity(), region.slack_divisor()),
             shards,
             first_chunk: options.first_chunk.max(LEAST_CHUNK_BYTES),
             most_chunk: options.most_chunk,
@@ -176,11 +183,6 @@ impl Body {
             links: Links::default(),
             region,
         })
-    }
-
-    /// The arena's own limit, or the region's if that is lower.
-    pub(crate) fn limit(&self) -> usize {
-        self.budget.limit().min(self.region.limit())
     }
 
     /// Bytes of extents in scratch stacks.

@@ -13,11 +13,12 @@
 #![expect(unsafe_code, reason = "a value just moved into the arena is referred to")]
 
 use crate::base::debug::debug_figures;
-use crate::base::error::{AllocValueError, RegionError, VerifyError};
+use crate::base::error::{RegionError, VerifyError};
+use crate::base::refusal::AllocValueError;
 use crate::base::stats::ArenaStats;
 use crate::base::unwind::Then;
-use crate::region::Region;
 use crate::region::shards::{Id, Shards};
+use crate::region::{Region, client_limits};
 use crate::sync::{Arc, OnceLock};
 
 mod allocator;
@@ -37,7 +38,7 @@ mod scratch;
 mod shard;
 mod shared;
 
-pub use builder::ArenaBuilder;
+pub use builder::{ArenaBuilder, ScratchBuilder};
 use handle::At;
 pub use handle::Local;
 pub(crate) use inner::Inner;
@@ -78,6 +79,7 @@ pub struct Arena {
 }
 
 debug_figures! { [] Arena: limit, memory_usage }
+client_limits! { [] Arena: |arena| arena.inner.first_use() }
 
 impl Default for Arena {
     fn default() -> Self {
@@ -86,23 +88,34 @@ impl Default for Arena {
 }
 
 impl Arena {
-    /// An arena without a limit of its own. Reserves nothing until it is used; then as much address space as the
-    /// machine has memory (at most 64 GiB), of which a page becomes memory when it is first touched.
+    /// An arena that only its region's capacity bounds. Reserves nothing until it is used; then a region of as much
+    /// address space as the machine has memory, at most 64 GiB − 4 KiB. A page becomes memory when it is first touched.
+    ///
+    /// All regions that a `new` of this crate has made share 16 TiB of addresses, and each takes at most a 64th of what
+    /// is left. So where hundreds or thousands of them live at once, 200 of 64 GiB or 2,000 of 8 GiB, later ones are
+    /// shorter, down to 64 MiB. Where the addresses of the process are limited (`ulimit -v` or `-d`), or the system
+    /// refuses as many, each takes an eighth of those that are left. A refusal then names
+    /// [`LimitOwner::New`](crate::LimitOwner::New); [`with_capacity`](Self::with_capacity) and
+    /// [`in_region`](Self::in_region) are not bounded so.
+    ///
+    /// The first use costs about a dozen system calls and 32 KiB of memory, its first chunk included: many small arenas
+    /// are cheaper in one region, where each costs about 6 KB.
     #[must_use]
     pub fn new() -> Arena {
-        Self::with_options(None, Options::default())
+        Self::with_options(None, usize::MAX, Options::default())
     }
 
     /// An arena that shares `region` and its limit with other arenas and heaps. Takes nothing until used.
     #[must_use]
     pub fn in_region(region: &Region) -> Arena {
-        Self::with_options(Some(region.clone()), Options::default())
+        Self::with_options(Some(region.clone()), usize::MAX, Options::default())
     }
 
     /// An arena with a region of its own, whose capacity and limit is `bytes`.
     ///
     /// # Errors
-    /// `ZeroCapacity` below 4 KiB, `TooLarge` above 64 GiB − 4 KiB, `System` if the operating system refuses.
+    /// `ZeroCapacity` for 0, `BelowLeast` below 4 KiB, `AboveGreatest` above 64 GiB − 4 KiB, `System` if the operating
+    /// system refuses.
     pub fn with_capacity(bytes: usize) -> Result<Arena, RegionError> {
         Self::builder().capacity(bytes).build()
     }
@@ -112,8 +125,8 @@ impl Arena {
         ArenaBuilder::default()
     }
 
-    fn with_options(region: Option<Region>, options: Options) -> Arena {
-        let inner = Inner::new(region, options);
+    fn with_options(region: Option<Region>, limit: usize, options: Options) -> Arena {
+        let inner = Inner::new(region, limit, options);
         Arena { id: inner.id, inner: Arc::new(inner), recycled: OnceLock::new() }
     }
 
@@ -195,29 +208,17 @@ impl Arena {
 
     // ---- figures --------------------------------------------------------------------------------------------------
 
-    /// The region the arena is in; none before the first use of one made by [`Arena::new`].
-    #[must_use]
-    pub fn region(&self) -> Option<Region> {
-        self.inner.region()
-    }
-
-    /// The arena's own limit, or its region's if that is lower, in bytes. `usize::MAX` before the first use of an arena
-    /// made by [`Arena::new`].
-    #[must_use]
-    pub fn limit(&self) -> usize {
-        self.inner.limit()
-    }
-
     /// Bytes the arena has taken from its region: live blocks, their rounding, chunks, scratch stacks. Exact. One load.
+    #[doc(alias = "allocated_bytes")]
     #[must_use]
     pub fn memory_usage(&self) -> usize {
-        self.inner.made().map_or(0, |body| body.budget.usage())
+        self.inner.first_use().usage()
     }
 
     /// Greatest [`memory_usage`](Self::memory_usage) so far. One load.
     #[must_use]
     pub fn peak_memory_usage(&self) -> usize {
-        self.inner.made().map_or(0, |body| body.budget.peak())
+        self.inner.first_use().peak()
     }
 
     /// Bytes in blocks that callers hold, as they asked for them; what was freed through the allocator is not among

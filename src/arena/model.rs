@@ -12,7 +12,8 @@ impl Arena {
     /// An arena with `shards` shards, whose chunks are `chunk` bytes long, and whose body is made: the model checker
     /// does not see `OnceLock`, so no role may be the one that makes it.
     pub(crate) fn with_shards(region: &Region, shards: usize, chunk: usize) -> Arena {
-        let options = Arena::builder().region(region).max_shards(shards).first_chunk(chunk).max_chunk(chunk);
+        let options =
+            Arena::builder().region(region).max_shards(shards).first_chunk_bytes(chunk).max_chunk_bytes(chunk);
         let arena = options.build().expect("an arena in a region");
         arena.inner.body().expect("tables of shards");
         // This static is made here, so that no role is ordered before another by its making.
@@ -33,7 +34,7 @@ impl Arena {
     /// A handle for the thread that has `cache` and `end`.
     pub(crate) fn local_of(&self, cache: &Cache, end: &EndOfThread) -> Local<'_> {
         let body = self.inner.made().expect("made by `with_shards`");
-        Local::on(At { arena: self, shard: body.shards.find_for(&body.region, self.id, cache, Some(end)) })
+        Local::on(At { arena: self, shard: body.shards.find_for(&body.region, self.id, cache, Some(end), |_| ()) })
     }
 
     /// The owner of shard `index`.

@@ -133,7 +133,7 @@ impl Body {
         let taken = if len < LEAST_CHUNK_BYTES || need > most_of(len) {
             None
         } else {
-            section.take(&self.budget, granules(len), 1)
+            section.take_fixed(&self.budget, granules(len))
         };
         let Some(offset) = taken else {
             self.region.end_lease(&self.budget, len.saturating_sub(lease));

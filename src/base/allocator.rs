@@ -25,13 +25,19 @@ macro_rules! allocator {
         #[cfg(feature = "allocator-api2-04")]
         allocator! { @of allocator_api2_04 [$($generic)*] $type: |$this| $blocks, $grow, $shrink }
     };
+    (@noted $api:ident) => {
+        |error| {
+            $crate::base::refusal::note(&error);
+            $api::alloc::AllocError
+        }
+    };
     (@of $api:ident [$($generic:tt)*] $type:ty: |$this:ident| $blocks:expr, $grow:ident, $shrink:ident) => {
         // SAFETY: blocks stand as long as the macro's documentation says, for which each of its uses answers.
         unsafe impl $($generic)* $api::alloc::Allocator for $type {
             #[inline]
             fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, $api::alloc::AllocError> {
                 let $this = self;
-                let block = $blocks.alloc(layout).map_err(|_| $api::alloc::AllocError)?;
+                let block = $blocks.alloc(layout).map_err(allocator!(@noted $api))?;
                 Ok(NonNull::slice_from_raw_parts(block.cast(), layout.size()))
             }
 
@@ -51,7 +57,7 @@ macro_rules! allocator {
             ) -> Result<NonNull<[u8]>, $api::alloc::AllocError> {
                 let $this = self;
                 // SAFETY: the trait's contract is that of the method which makes a block longer.
-                let block = unsafe { $blocks.$grow(ptr, old, new) }.map_err(|_| $api::alloc::AllocError)?;
+                let block = unsafe { $blocks.$grow(ptr, old, new) }.map_err(allocator!(@noted $api))?;
                 Ok(NonNull::slice_from_raw_parts(block.cast(), new.size()))
             }
 
@@ -77,7 +83,7 @@ macro_rules! allocator {
             ) -> Result<NonNull<[u8]>, $api::alloc::AllocError> {
                 let $this = self;
                 // SAFETY: the trait's contract is that of the method which makes a block shorter.
-                let block = unsafe { $blocks.$shrink(ptr, old, new) }.map_err(|_| $api::alloc::AllocError)?;
+                let block = unsafe { $blocks.$shrink(ptr, old, new) }.map_err(allocator!(@noted $api))?;
                 Ok(NonNull::slice_from_raw_parts(block.cast(), new.size()))
             }
         }

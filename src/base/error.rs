@@ -5,6 +5,8 @@
 
 use core::fmt::{self, Display};
 
+use super::system::{HINT, SystemRefusal};
+
 /// Returns the value, or panics with the error's text: where the infallible methods end.
 #[inline(always)]
 #[track_caller]
@@ -22,47 +24,66 @@ pub(crate) fn refused(error: &impl Display) -> ! {
     panic!("{error}")
 }
 
-/// What an error does that gives a value back: `Debug` without the value, `Display` and `source` of the `error` it has.
-macro_rules! gives_back {
-    ($type:ident<$generic:ident $(: $bound:path)?>) => {
-        impl<$generic $(: $bound)?> core::fmt::Debug for $type<$generic> {
-            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                f.debug_struct(stringify!($type)).field("error", &self.error).finish_non_exhaustive()
-            }
-        }
-
-        impl<$generic $(: $bound)?> core::fmt::Display for $type<$generic> {
-            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                core::fmt::Display::fmt(&self.error, f)
-            }
-        }
-
-        impl<$generic $(: $bound)?> std::error::Error for $type<$generic> {
-            fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-                Some(&self.error)
-            }
-        }
-    };
-}
-pub(crate) use gives_back;
-
-/// Why a request for memory was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why a request for memory was refused, and what helps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AllocErrorKind {
-    /// Granting the request would take the memory usage above the limit.
+    /// Granting the request would take the memory usage above the limit, whose owner is [`AllocError::limit_owner`].
+    ///
+    /// Free or evict something, raise the limit ([`Heap::set_limit`](crate::Heap::set_limit),
+    /// [`Region::set_limit`](crate::Region::set_limit)), or call [`Heap::flush`](crate::Heap::flush) on threads that
+    /// hold freed blocks idle. [`Region::reserve`](crate::Region::reserve) charges what must not be refused later.
     LimitReached,
     /// The limit has room, but no free range is long enough.
+    ///
+    /// Free or evict more, so that neighbours join; ask for [`AllocError::largest_free`] bytes at most; or give the
+    /// region a capacity above its limit. A long block that is allocated early is not refused for this.
     Fragmented,
-    /// No address of the region has the alignment and room for the size behind it, however much is free. A lower
-    /// alignment or a longer region helps; giving memory back does not.
+    /// No address of the region has the alignment and room for the size behind it, however much is free.
+    ///
+    /// Lower the alignment, or make the region longer. Giving memory back does not help.
     Unplaceable,
     /// The size or the alignment is not one that any arena could serve.
+    ///
+    /// Ask for at most `isize::MAX` bytes; of a [`BlockArena`](crate::BlockArena), for one at least.
     InvalidLayout,
+    /// The operating system, or the global allocator, refused what is needed outside of the limit: the addresses of a
+    /// region at its first use, or a table. Tells how many bytes were asked for, and why they were refused.
+    System(SystemRefusal),
 }
 
-/// A refused request. All figures are bytes; nothing was changed by the refusal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whose limit refused a request: the owner of [`AllocError::limit`] and [`AllocError::usage`].
+///
+/// ```
+/// use sharded_arena::{Heap, LimitOwner, Region};
+/// let region = Region::with_capacity(1 << 20)?;
+/// let heap = Heap::builder().region(&region).limit(64 << 10).build()?;
+/// let layout = std::alloc::Layout::new::<[u8; 100_000]>();
+/// let refused = heap.alloc(layout).unwrap_err();
+/// assert_eq!((refused.limit_owner, refused.limit), (LimitOwner::Heap, 64 << 10));
+/// heap.set_limit(128 << 10); // the region has room
+/// assert!(heap.alloc(layout).is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LimitOwner {
+    /// The region: what everything in it shares. The limit of a bump region is its capacity.
+    Region,
+    /// The region that a `new()` made, such as [`Arena::new`](crate::Arena::new): its capacity is what the machine has,
+    /// or less. `with_capacity` makes a longer one.
+    New,
+    /// The heap that was asked, which has a limit of its own.
+    Heap,
+    /// The arena that was asked, or the scratch stack, or the arena that lends it: it has a limit of its own.
+    Arena,
+    /// The pool, interner or block arena that was asked, which has a limit of its own.
+    Own,
+}
+
+/// A refused request. All figures are bytes; nothing was changed by the refusal. What helps depends on its
+/// [`kind`](Self::kind), see [`AllocErrorKind`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct AllocError {
     /// Bytes asked for.
@@ -77,29 +98,54 @@ pub struct AllocError {
     pub largest_free: usize,
     /// Why.
     pub kind: AllocErrorKind,
+    /// Whose limit it is.
+    pub limit_owner: LimitOwner,
+}
+
+/// The usage under the limit that refused, and whose it is.
+struct InUse<'a>(&'a AllocError);
+
+impl Display for InUse<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let AllocError { usage, limit, limit_owner, .. } = self.0;
+        match limit_owner {
+            LimitOwner::Region => write!(f, "{usage} of the region's {limit} bytes in use"),
+            LimitOwner::Heap => write!(f, "{usage} of the heap's {limit} bytes in use"),
+            LimitOwner::Arena => write!(f, "{usage} of the arena's {limit} bytes in use"),
+            LimitOwner::Own => write!(f, "{usage} of its own {limit} bytes in use"),
+            LimitOwner::New => write!(
+                f,
+                "{usage} of the {limit} bytes in use that `new` reserved (give a capacity to have another number)"
+            ),
+        }
+    }
 }
 
 impl fmt::Display for AllocError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { requested, align, usage, limit, largest_free, kind } = self;
+        let Self { requested, align, largest_free, kind, .. } = self;
+        let in_use = InUse(self);
         match kind {
             AllocErrorKind::LimitReached => write!(
                 f,
-                "limit reached: {requested} bytes (alignment {align}) asked for, {usage} of {limit} bytes in use, \
-                 longest free range {largest_free} bytes"
+                "limit reached: {requested} bytes (alignment {align}) asked for, {in_use}, longest free range \
+                 {largest_free} bytes"
             ),
             AllocErrorKind::Fragmented => write!(
                 f,
                 "fragmented: no free range for {requested} bytes (alignment {align}), the longest is {largest_free} \
-                 bytes, {usage} of {limit} bytes in use"
+                 bytes, {in_use}"
             ),
             AllocErrorKind::Unplaceable => write!(
                 f,
-                "no place: no address of the region has {requested} bytes with alignment {align}, {usage} of {limit} \
-                 bytes in use; lower the alignment, or make the region longer"
+                "no place: no address of the region has {requested} bytes with alignment {align}, {in_use}; lower the \
+                 alignment, or make the region longer"
             ),
             AllocErrorKind::InvalidLayout => {
                 write!(f, "invalid layout: {requested} bytes with alignment {align}")
+            }
+            AllocErrorKind::System(refusal) => {
+                write!(f, "no memory for {requested} bytes (alignment {align}): {refusal}")
             }
         }
     }
@@ -107,70 +153,11 @@ impl fmt::Display for AllocError {
 
 impl std::error::Error for AllocError {}
 
-/// A value that no memory was found for, and which comes back.
-///
-/// ```
-/// # use sharded_arena::BumpRegion;
-/// let region = BumpRegion::with_capacity(16)?;
-/// let refused = region.try_alloc([7u8; 17]).unwrap_err();
-/// assert_eq!((refused.error.requested, refused.into_value()), (17, [7; 17]));
-/// # Ok::<(), sharded_arena::RegionError>(())
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct AllocValueError<T> {
-    /// Why.
-    pub error: AllocError,
-    /// The value, as it was given.
-    pub value: T,
-}
-
-impl<T> AllocValueError<T> {
-    /// Takes the value back.
-    pub fn into_value(self) -> T {
-        self.value
-    }
-}
-
-gives_back! { AllocValueError<T> }
-
-/// A value that was not made: for want of memory, or because making it failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AllocOrInitError<E> {
-    /// There was no memory for it.
-    Alloc(AllocError),
-    /// There was memory for it, which went back, and what was to make it failed with this.
-    Init(E),
-}
-
-impl<E> From<AllocError> for AllocOrInitError<E> {
-    fn from(error: AllocError) -> Self {
-        Self::Alloc(error)
-    }
-}
-
-impl<E: fmt::Display> fmt::Display for AllocOrInitError<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Alloc(error) => error.fmt(f),
-            Self::Init(error) => write!(f, "the value could not be made: {error}"),
-        }
-    }
-}
-
-impl<E: std::error::Error + 'static> std::error::Error for AllocOrInitError<E> {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Alloc(error) => Some(error),
-            Self::Init(error) => Some(error),
-        }
-    }
-}
-
-/// A rewind that was refused. Nothing was changed.
+/// A rewind that was refused. Nothing was changed: take a new checkpoint of the stack as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RewindError {
-    /// The checkpoint is another scratch stack's.
+    /// The checkpoint is another scratch stack's: rewind that one.
     Foreign,
     /// The scratch stack was reset since the checkpoint was made.
     Stale,
@@ -194,13 +181,16 @@ impl std::error::Error for RewindError {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FreeError {
-    /// The address is outside the region.
+    /// The address is outside the region: free it where it was allocated.
     OutOfRegion,
-    /// The address is inside a live block, not at its start.
+    /// The address is inside a live block, not at its start: free what the allocation returned.
     Interior,
-    /// No live block begins at the address: it was never allocated, or it was freed already.
+    /// No live block begins at the address: it was never allocated, or it was freed already. A
+    /// [checked](crate::HeapBuilder::checked) heap panics where that happens.
     NotLive,
-    /// A live block begins there, but its length is not the layout's.
+    /// A live block begins there, but its length is not the layout's: free it with the layout of its allocation.
+    /// [`Heap::usable_size`](crate::Heap::usable_size) returns the length there is, and the panic of a
+    /// [checked](crate::HeapBuilder::checked) heap names it.
     WrongLayout,
 }
 
@@ -221,35 +211,76 @@ impl std::error::Error for FreeError {}
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RegionError {
-    /// The capacity is below the least (4 KiB for a region, 16 bytes for a bump region, one granule for a best-fit
-    /// arena).
+    /// No capacity was given, or 0. Give one: 4 KiB at least, a bump region 16 bytes, a best-fit arena one granule, a
+    /// pool one slot.
     ZeroCapacity,
-    /// The capacity is above the greatest (64 GiB − 4 KiB with 16-byte granules).
+    /// No longer returned.
+    #[deprecated(since = "0.1.0", note = "`AboveGreatest` has the figures")]
     TooLarge,
-    /// The alignment is not a power of two.
+    /// The alignment is not a power of two: give one that is.
     BadAlignment,
-    /// Base plus length passes the end of the address space.
+    /// Base plus length passes the end of the address space: give a shorter length.
     Overflow,
-    /// The base address is null.
+    /// The base address is null: give another, which may be made up.
     NullBase,
     /// The operating system refused.
     System(std::io::Error),
+    /// The capacity is below the least of that type: give more.
+    #[non_exhaustive]
+    BelowLeast {
+        /// The capacity that was given, in `unit`. Of memory that the caller lends, what its alignment leaves.
+        given: usize,
+        /// The least, in `unit`.
+        least: usize,
+        /// What both are counted in: `"bytes"` or `"slots"`.
+        unit: &'static str,
+    },
+    /// The capacity is above the greatest of that type: give less, or make several.
+    #[non_exhaustive]
+    AboveGreatest {
+        /// The capacity that was given, in `unit`.
+        given: usize,
+        /// The greatest, in `unit`: 64 GiB − 4 KiB of a region, 2^32 − 256 granules of a best-fit arena, as many slots
+        /// of a pool as fit into a region and into 32 bits.
+        greatest: usize,
+        /// What both are counted in: `"bytes"` or `"slots"`.
+        unit: &'static str,
+    },
+}
+
+impl RegionError {
+    /// The refusal of a capacity below the least.
+    #[cold]
+    pub(crate) fn below(given: usize, least: usize) -> Self {
+        if given == 0 { Self::ZeroCapacity } else { Self::BelowLeast { given, least, unit: "bytes" } }
+    }
+
+    /// The refusal of a capacity above the greatest.
+    #[cold]
+    pub(crate) fn above(given: usize, greatest: u64) -> Self {
+        Self::AboveGreatest { given, greatest: usize::try_from(greatest).unwrap_or(usize::MAX), unit: "bytes" }
+    }
 }
 
 impl fmt::Display for RegionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ZeroCapacity => f.write_str(
-                "capacity too small, or none given: the least is 4 KiB (bump region: 16 bytes, best-fit arena: one \
-                 granule, pool: one slot)",
+                "no capacity given, or 0: the least is 4096 bytes (bump region: 16 bytes, best-fit arena: one granule, \
+                 pool: one slot)",
             ),
-            Self::TooLarge => {
-                f.write_str("capacity too large: the greatest is 64 GiB - 4 KiB (pool: 2^32 - 1 slots that fit)")
+            Self::BelowLeast { given, least, unit } => {
+                write!(f, "capacity too small: {given} {unit} given, the least is {least}")
             }
+            Self::AboveGreatest { given, greatest, unit } => {
+                write!(f, "capacity too large: {given} {unit} given, the greatest is {greatest}")
+            }
+            #[expect(deprecated, reason = "it still has a text")]
+            Self::TooLarge => f.write_str("capacity too large"),
             Self::BadAlignment => f.write_str("bad alignment: it must be a power of two"),
             Self::Overflow => f.write_str("base + length passes the end of the address space"),
             Self::NullBase => f.write_str("the base address is null"),
-            Self::System(error) => write!(f, "the operating system refused: {error}"),
+            Self::System(error) => write!(f, "the operating system refused: {error}; {HINT}"),
         }
     }
 }
@@ -263,13 +294,19 @@ impl std::error::Error for RegionError {
     }
 }
 
+impl From<SystemRefusal> for RegionError {
+    fn from(refusal: SystemRefusal) -> Self {
+        Self::System(refusal.cause())
+    }
+}
+
 impl From<std::io::Error> for RegionError {
     fn from(error: std::io::Error) -> Self {
         Self::System(error)
     }
 }
 
-/// A broken invariant that `verify()` found.
+/// A broken invariant that `verify()` found: a defect of this crate, or memory that something else wrote to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VerifyError {

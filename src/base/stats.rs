@@ -56,11 +56,15 @@ pub struct RegionStats {
     /// Charged to reservations and not yet drawn, part of `usage`.
     pub reserved: usize,
     /// Freed and unreadable in guard mode, part of `usage`; see
-    /// [`RegionBuilder::guard_pages`](crate::RegionBuilder::guard_pages).
+    /// [`RegionBuilder::guard_mode`](crate::RegionBuilder::guard_mode).
     pub quarantined: usize,
-    /// Pages of the index that were touched so far; outside the limit.
+    /// What the index has in memory; outside the limit, unless
+    /// [`RegionBuilder::limit_covers_index`](crate::RegionBuilder::limit_covers_index) is set.
     pub index_bytes: usize,
-    /// The index, and the nodes and shards of the heaps, as far as touched; outside the limit.
+    /// What is charged for the index then, part of `usage`; 0 otherwise.
+    pub index_charged: usize,
+    /// What the region has in memory outside the limit: the index, and the shards, nodes and tables of heaps, arenas,
+    /// pools and interners, with what the global allocator gave for them.
     pub metadata_bytes: usize,
 }
 
@@ -152,5 +156,30 @@ impl fmt::Display for ArenaStats {
         write!(f, ", live {}", self.live_bytes)?;
         let Self { scratch_bytes, leased, shards_owned, shards, .. } = self;
         write!(f, ", scratch {scratch_bytes}, leased {leased}, shards {shards_owned} of {shards}")
+    }
+}
+
+/// Figures of a [`Pool`](crate::Pool). Read one by one while threads work, exact when quiet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct PoolStats {
+    /// The pool's own limit in bytes, or the region's if that is lower.
+    pub limit: usize,
+    /// Bytes that the pool has taken from the region.
+    pub usage: usize,
+    /// Greatest usage so far.
+    pub peak: usize,
+    /// Number of values.
+    pub len: usize,
+    /// Slots there are.
+    pub slots: usize,
+    /// Slots whose 2^32 keys are spent: they count as in use until the pool is cleared.
+    pub retired: usize,
+}
+
+impl fmt::Display for PoolStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { limit, usage, peak, len, slots, retired } = self;
+        write!(f, "usage {usage} of {limit} bytes (peak {peak}), {len} values in {slots} slots, {retired} spent")
     }
 }

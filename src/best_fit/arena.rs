@@ -14,7 +14,7 @@ use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
-use super::BestFit;
+use super::{BestFit, End};
 use crate::base::error::{FreeError, RegionError};
 use crate::base::layout::align_up;
 use crate::base::snapshot;
@@ -64,8 +64,9 @@ impl<'m> BestFitArena<'m> {
     /// If the range is memory, nothing else uses it as long as blocks from this arena are used.
     ///
     /// # Errors
-    /// `BadAlignment` unless `align` is a power of two, `NullBase`, `Overflow` when `base + len` wraps, `ZeroCapacity`
-    /// without one whole granule, `TooLarge` above 2^32 − 256 granules, `System` when there is no memory for metadata.
+    /// `BadAlignment` unless `align` is a power of two, `NullBase`, `Overflow` when `base + len` wraps, `BelowLeast`,
+    /// or `ZeroCapacity`, without one whole granule, `AboveGreatest` above 2^32 − 256 granules, `System` when there is
+    /// no memory for metadata.
     pub unsafe fn new(base: *mut u8, len: usize, align: usize) -> Result<BestFitArena<'static>, RegionError> {
         BestFitArena::build(base, len, align)
     }
@@ -88,7 +89,13 @@ impl<'m> BestFitArena<'m> {
         let end = base.addr().checked_add(len).ok_or(RegionError::Overflow)?;
         let first = align_up(base.addr(), align).filter(|first| *first < end).ok_or(RegionError::ZeroCapacity)?;
         let shift = align.trailing_zeros();
-        let granules = u32::try_from((end - first) >> shift).map_err(|_| RegionError::TooLarge)?;
+        let (given, granules) = (end - first, (end - first) >> shift);
+        if granules == 0 {
+            return Err(RegionError::below(given, align));
+        }
+        let granules = u32::try_from(granules).ok().filter(|granules| *granules <= BestFit::MAX_GRANULES);
+        // More was given, so the greatest is a number.
+        let granules = granules.ok_or_else(|| RegionError::above(given, u64::from(BestFit::MAX_GRANULES) << shift))?;
         let index = BestFit::new(granules, (first >> shift) as u64)?;
         Ok(Self { index, base, len, pad: first - base.addr(), shift, memory: PhantomData })
     }
@@ -110,7 +117,7 @@ impl<'m> BestFitArena<'m> {
             return None;
         }
         let len = self.granules_for(size)?;
-        let offset = self.index.take_at_multiple(len, ((align >> self.shift) as u64).max(1))?;
+        let offset = self.index.take_at_multiple(len, ((align >> self.shift) as u64).max(1), End::Tail)?;
         self.block_at(offset)
     }
 

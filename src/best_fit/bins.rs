@@ -6,25 +6,29 @@
 //! - INV-best_fit.bins-1: nodes `1 ..= max_len` are the rings' heads, by length; node 0 is none. Only the others have
 //!   an offset.
 //! - INV-best_fit.bins-2: `len` is in the map ⟺ ring `len` has a node besides its head.
-//! - INV-best_fit.bins-3: `next(prev(n)) = prev(next(n)) = n` in every ring, an empty one's head included.
+//! - INV-best_fit.bins-3: `next(prev(n)) = prev(next(n)) = n` in every ring that ever had a node, an empty one's head
+//!   included. The head of another is zero.
 //! - INV-best_fit.bins-4: node `n` is in the ring of its extent's length and in the chain of its extent's stretch.
-//! - INV-best_fit.bins-5: `⌈granules / 2⌉` nodes suffice, because no two free extents are neighbours.
+//! - INV-best_fit.bins-5: `⌈granules / 2⌉` nodes suffice, because no two free extents are neighbours; beside as many
+//!   that are going (`pack.rs`).
 //!
 //! Not synchronised. Deliberately absent: the length in a node; its ring and the start bits both know it.
 
 use super::bitmap::BinSet;
 use super::lines::LINE_GRANULES;
+use super::pack::{NO_CEILING, turn_of};
 use crate::base::error::RegionError;
 use crate::base::extent::Extent;
+use crate::memory::span::Span;
 use crate::memory::table::Table;
 
-const OFFSET: usize = 0;
-const PREV: usize = 1;
-const NEXT: usize = 2;
-const SIBLING: usize = 3;
+pub(super) const OFFSET: usize = 0;
+pub(super) const PREV: usize = 1;
+pub(super) const NEXT: usize = 2;
+pub(super) const SIBLING: usize = 3;
 
 /// `[offset, prev, next, sibling]`; a spare node's `next` is the next spare one.
-type FreeNode = [u32; 4];
+pub(super) type FreeNode = [u32; 4];
 
 /// A node's number; 0 is none.
 pub(super) type NodeId = u32;
@@ -48,21 +52,30 @@ impl Found {
 pub(super) struct Bins {
     map: BinSet,
     /// The first of the spare nodes.
-    spare: NodeId,
-    /// The first node that was never used.
-    fresh: NodeId,
+    pub(super) spare: NodeId,
+    /// The first node that was never used, or is not since the nodes were packed.
+    pub(super) fresh: NodeId,
     /// The first node that is no ring's head.
-    first: NodeId,
-    nodes: Table<FreeNode>,
+    pub(super) first: NodeId,
+    pub(super) nodes: Table<FreeNode>,
     /// The first node of each stretch's chain.
-    heads: Table<NodeId>,
+    pub(super) heads: Table<NodeId>,
+    /// Nodes from here on do not become spare (`pack.rs`).
+    pub(super) ceiling: NodeId,
+    /// Only nodes below this one, or below `fresh`, can have been touched.
+    pub(super) touched: NodeId,
+    /// Nodes that go to the system now, and those that went when `fresh` passed them: ranges, empty at rest.
+    pub(super) going: (NodeId, NodeId),
+    pub(super) left: (NodeId, NodeId),
+    /// Most nodes that may go at once.
+    pub(super) turn: NodeId,
 }
 
 /// Granules whose free extents share a chain.
-const STRETCH: u32 = 64;
+pub(super) const STRETCH: u32 = 64;
 
 #[inline(always)]
-fn stretch_of(offset: u32) -> usize {
+pub(super) fn stretch_of(offset: u32) -> usize {
     (offset / STRETCH) as usize
 }
 
@@ -72,12 +85,23 @@ impl Bins {
 
     pub(super) fn new(granules: u32) -> Result<Self, RegionError> {
         let first = granules.min(Self::BOUND - 1) + 1;
-        let mut nodes = Table::<FreeNode>::reserve(first as usize + granules.div_ceil(2) as usize)?;
-        for len in 1..first {
-            nodes[len as usize] = [0, len, len, 0];
-        }
+        let (most, turn) = (granules.div_ceil(2), turn_of(granules.div_ceil(2)));
+        let nodes = Table::reserve(first as usize + most as usize + turn as usize)?;
         let heads = Table::reserve(stretch_of(granules) + 1)?;
-        Ok(Self { map: BinSet::new(), spare: 0, fresh: first, first, nodes, heads })
+        let (map, none, ceiling) = (BinSet::new(), (0, 0), NO_CEILING);
+        Ok(Self {
+            map,
+            spare: 0,
+            fresh: first,
+            first,
+            nodes,
+            heads,
+            ceiling,
+            touched: 0,
+            going: none,
+            left: none,
+            turn,
+        })
     }
 
     #[inline(always)]
@@ -109,7 +133,9 @@ impl Bins {
     #[inline(always)]
     fn link(&mut self, node: NodeId, len: u32) {
         let nodes = &mut *self.nodes;
-        let next = core::mem::replace(&mut nodes[len as usize][NEXT], node);
+        let newest = core::mem::replace(&mut nodes[len as usize][NEXT], node);
+        // The first node that a ring ever gets makes it one.
+        let next = if newest == 0 { len } else { newest };
         nodes[next as usize][PREV] = node;
         let node = &mut nodes[node as usize];
         (node[PREV], node[NEXT]) = (len, next);
@@ -129,7 +155,7 @@ impl Bins {
 
     /// Returns the node of the free extent at `offset`, and the one before it in its chain (0: it is the first).
     #[inline(always)]
-    fn find(&self, offset: u32) -> (NodeId, NodeId) {
+    pub(super) fn find(&self, offset: u32) -> (NodeId, NodeId) {
         let nodes = &*self.nodes;
         let (mut before, mut node) = (0, self.heads[stretch_of(offset)]);
         // Node 0 ends a chain, and a search for an offset that is in none.
@@ -159,14 +185,7 @@ impl Bins {
 
     #[inline(always)]
     pub(super) fn insert(&mut self, extent: Extent) {
-        let node = if self.spare != 0 {
-            let node = self.spare;
-            self.spare = self.nodes[node as usize][NEXT];
-            node
-        } else {
-            self.fresh += 1;
-            self.fresh - 1
-        };
+        let node = if self.spare == 0 { self.fresh_node() } else { self.pop_spare() };
         self.chain(node, extent.offset);
         self.link(node, extent.len);
     }
@@ -177,8 +196,9 @@ impl Bins {
         let (before, node) = self.find(offset);
         self.unlink(node);
         self.unchain(before, node, offset);
-        self.nodes[node as usize][NEXT] = self.spare;
-        self.spare = node;
+        if node < self.ceiling {
+            self.push_spare(node);
+        }
     }
 
     /// Shortens what was found to its first `rest` granules, or removes it if that is 0.
@@ -206,13 +226,15 @@ impl Bins {
         self.link(node, to.len);
     }
 
-    /// Returns the bytes reserved for nodes, and of them those touched.
-    pub(super) fn node_bytes(&self) -> (usize, usize) {
-        (size_of_val::<[FreeNode]>(&self.nodes), size_of::<FreeNode>() * self.fresh as usize)
+    /// Returns where the nodes and the chains' heads are.
+    pub(super) fn spans(&self) -> (Span, Span) {
+        (self.nodes.span(), self.heads.span())
     }
 
-    pub(super) fn head_bytes(&self) -> usize {
-        size_of_val::<[NodeId]>(&self.heads)
+    /// Returns how many nodes there are beside those that extents can have, and how many those are.
+    pub(super) fn most_nodes(&self) -> (u32, u32) {
+        let beside = self.first + self.turn;
+        (beside, self.nodes.len() as u32 - beside)
     }
 
     /// For the proof: returns the nodes from `node` on along a link, at most one more than were ever used.
@@ -232,14 +254,17 @@ impl Bins {
                 == Some(node)
     }
 
-    /// For the proof: INV-best_fit.bitmap-1 of the map; all nodes ever used are spare or one of `count` in the chains
-    /// of these lines.
+    /// For the proof: INV-best_fit.bitmap-1 of the map, and INV-best_fit.pack-1: all nodes ever used are spare, left or
+    /// one of `count` in the chains of these lines, unless some are holes.
     pub(super) fn has_no_more_than(&self, count: u32, lines: impl Iterator<Item = usize>) -> bool {
         const STRETCHES: usize = (LINE_GRANULES / STRETCH) as usize;
         let heads = lines.flat_map(|line| self.heads.iter().skip(line * STRETCHES).take(STRETCHES));
         let chained: usize = heads.map(|head| self.along(*head, SIBLING).count()).sum();
         let spare = self.along(self.spare, NEXT).count();
         let count = count as usize;
-        self.map.is_consistent() && chained == count && spare + count == (self.fresh - self.first) as usize
+        let known = spare + count + (self.left.1 - self.left.0) as usize;
+        let ever = (self.fresh - self.first) as usize;
+        let complete = if self.ceiling == NO_CEILING { known == ever } else { known <= ever };
+        self.map.is_consistent() && chained == count && complete
     }
 }

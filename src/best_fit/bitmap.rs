@@ -9,6 +9,7 @@
 //! Not synchronised; not here: counting, iteration.
 
 use crate::base::error::RegionError;
+use crate::memory::span::Span;
 use crate::memory::table::Table;
 
 /// Levels enough for 2^24 lines and one.
@@ -119,8 +120,9 @@ impl BitSet {
         })
     }
 
-    pub(super) fn bytes(&self) -> usize {
-        size_of_val::<[u64]>(&self.words)
+    /// Returns where the words are.
+    pub(super) fn span(&self) -> Span {
+        self.words.span()
     }
 }
 

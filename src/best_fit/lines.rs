@@ -14,6 +14,7 @@
 
 use super::bitmap::BitSet;
 use crate::base::error::RegionError;
+use crate::memory::span::Span;
 use crate::memory::table::Table;
 
 /// Granules of one line.
@@ -27,6 +28,8 @@ const FREE: usize = 1;
 /// Pairs of one line.
 const PAIRS: usize = 4;
 type Line = [Pair; PAIRS];
+/// Bytes of one line.
+pub(super) const LINE_BYTES: usize = size_of::<Line>();
 
 /// See the module's header.
 #[derive(Debug)]
@@ -188,11 +191,6 @@ impl Lines {
         granule_at(found, (pairs[found][START] | 1).ilog2())
     }
 
-    /// Returns the number of lines.
-    pub(super) fn count(&self) -> usize {
-        self.lines.len()
-    }
-
     /// For the proof: returns the lines that the summary names.
     pub(super) fn occupied(&self) -> impl Iterator<Item = usize> {
         core::iter::successors(self.occupied.next(0), |line| self.occupied.next(line + 1))
@@ -210,11 +208,8 @@ impl Lines {
             && self.lines.iter().enumerate().all(|(index, line)| is_vacant(line) != is_named(index))
     }
 
-    pub(super) fn line_bytes(&self) -> usize {
-        size_of_val::<[Line]>(&self.lines)
-    }
-
-    pub(super) fn summary_bytes(&self) -> usize {
-        self.occupied.bytes()
+    /// Returns where the lines and their summary are.
+    pub(super) fn spans(&self) -> (Span, Span) {
+        (self.lines.span(), self.occupied.span())
     }
 }

@@ -18,6 +18,7 @@
 use super::bins::Bins;
 use crate::base::error::RegionError;
 use crate::base::extent::Extent;
+use crate::memory::span::Span;
 use crate::memory::table::Table;
 
 const OFFSET: usize = 0;
@@ -29,7 +30,7 @@ const LEFT: usize = 5;
 const RIGHT: usize = 6;
 
 /// `[offset, len, prev, next, parent, left, right, unused]`.
-type LongNode = [u32; 8];
+pub(super) type LongNode = [u32; 8];
 
 /// A node's number; 0 is none.
 type LongId = u32;
@@ -222,10 +223,9 @@ impl LongExtents {
         greatest
     }
 
-    /// Returns the bytes reserved, and of them those touched when nothing long began between granules 0 and `lowest`.
-    pub(super) fn bytes(&self, lowest: u32) -> (usize, usize) {
-        let all = size_of_val::<[LongNode]>(&self.nodes);
-        (all, all - (all.min((node_of(lowest) as usize - 1) * size_of::<LongNode>())))
+    /// Returns where the nodes are.
+    pub(super) fn span(&self) -> Span {
+        self.nodes.span()
     }
 
     /// For the proof: returns how many extents the tries and their rings hold, or `None` where a node is out of place.

@@ -1,8 +1,8 @@
 //! `BestFit`: exact best fit over a range of granules. Numbers only: the managed memory is never touched, nor known.
 //!
-//! A request gets the tail of a shortest free extent that is long enough, the one freed or cut last among equals; a
-//! freed extent is joined with both neighbours at once. All metadata lies in tables reserved at construction, so
-//! nothing except the construction can fail for want of memory.
+//! A request gets the tail of a shortest free extent that is long enough, the one freed or cut last among equals, or
+//! its front if it asks for that ([`End`]); a freed extent is joined with both neighbours at once. All metadata lies in
+//! tables reserved at construction, so nothing except the construction can fail for want of memory.
 //!
 //! One request through the files, bottom up:
 //! 1. [`BestFit::take`] asks [`index`] for the shortest free extent. Below 4,096 granules that is a ring of [`bins`],
@@ -11,14 +11,15 @@
 //! 3. [`BestFit::give_back`] reads the length as the distance to the next start bit, and from two free bits whether the
 //!    neighbours are free. `release` clears the bits at the joints and puts the joined extent into the index.
 //!
-//! Off this path: [`aligned`] takes at a place that is asked for, [`resize`] moves the edges of used extents,
-//! [`verify`] proves the invariants and counts the metadata, [`arena`] is the public face in pointers and bytes.
+//! Off this path: [`aligned`] takes at a place that is asked for, or with room to grow; [`resize`] moves the edges of
+//! used extents, [`verify`] proves the invariants, [`tables`] and [`pack`] give metadata back to the system, [`arena`]
+//! is the public face in pointers and bytes.
 //!
 //! - INV-best_fit-1: the extents, used and free, tile `[0, granules)`; no two neighbours are both free.
 //! - INV-best_fit-2: an extent is in the index, with its offset and length ⟺ its free bits are set ([`lines`]).
 //! - INV-best_fit-3: `used + free = granules`, `used = Σ len` of the used extents, and the counts of both kinds are
 //!   exact.
-//! - INV-best_fit-4: every start bit besides those of 0 and the guard is at or above `lowest`.
+//! - INV-best_fit-4: no start bit lies between the granules `low` and `high`, and none ever did.
 //!
 //! Not synchronised: the caller holds it mutably, in a region by holding the lock.
 //! Deliberately absent: pointers, sizes in bytes, limits, growth.
@@ -41,19 +42,32 @@ mod bitmap;
 mod index;
 mod lines;
 mod long;
+mod pack;
 mod resize;
+mod tables;
 mod verify;
 
 #[cfg(all(test, not(loom)))]
 mod tests;
 
+pub(crate) use aligned::Search;
 pub use arena::BestFitArena;
+pub(crate) use tables::{Tables, Touched};
 
 use self::bins::Found;
 use self::index::FreeIndex;
 use self::lines::Lines;
 use crate::base::error::{FreeError, RegionError};
 use crate::base::extent::Extent;
+
+/// The end of a free extent from which a request is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Keeps short extents together at the top.
+    Tail,
+    /// Leaves what is free behind the taken extent, which can grow into it.
+    Front,
+}
 
 /// See the module's header.
 #[derive(Debug)]
@@ -64,8 +78,9 @@ pub(crate) struct BestFit {
     used: u32,
     used_extents: u32,
     free_extents: u32,
-    /// The lowest granule, besides 0, at which an extent ever began.
-    lowest: u32,
+    /// The granules between which no extent ever began.
+    low: u32,
+    high: u32,
     /// The absolute address of granule 0, in granules.
     origin: u64,
 }
@@ -80,14 +95,14 @@ impl BestFit {
             return Err(RegionError::ZeroCapacity);
         }
         if granules > Self::MAX_GRANULES {
-            return Err(RegionError::TooLarge);
+            return Err(RegionError::above(granules as usize, Self::MAX_GRANULES.into()));
         }
         origin.checked_add(granules.into()).ok_or(RegionError::Overflow)?;
         let (mut lines, mut index) = (Lines::new(granules)?, FreeIndex::new(granules)?);
         lines.set_free(0);
         lines.set_free(granules - 1);
         index.insert(Extent::new(0, granules));
-        Ok(Self { lines, index, granules, used: 0, used_extents: 0, free_extents: 1, lowest: granules, origin })
+        Ok(Self { lines, index, granules, used: 0, used_extents: 0, free_extents: 1, low: 0, high: granules, origin })
     }
 
     /// Takes the tail of a shortest free extent that is long enough.
@@ -100,11 +115,11 @@ impl BestFit {
         Some(self.carve(found, len, 1))
     }
 
-    /// Takes up to `count` extents of `len` granules, with the same result as `count` calls of `take_aligned`.
+    /// Takes up to `count` extents of `len` granules, with the same result as `count` calls of `take_aligned` at tails.
     /// Returns how many it took.
     pub(crate) fn take_run(&mut self, len: u32, align: u32, count: usize, mut sink: impl FnMut(u32)) -> usize {
         if align > 1 || len == 0 {
-            return (0..count).map_while(|_| self.take_aligned(len, align)).map(sink).count();
+            return (0..count).map_while(|_| self.take_aligned(len, align, End::Tail)).map(sink).count();
         }
         let mut taken = 0;
         while taken < count
@@ -171,7 +186,19 @@ impl BestFit {
     #[inline(always)]
     fn begin(&mut self, granule: u32) {
         self.lines.set_start(granule);
-        self.lowest = self.lowest.min(granule);
+        if self.low < granule && granule < self.high {
+            self.narrow(granule);
+        }
+    }
+
+    /// Notes that an extent begins between `low` and `high`.
+    #[cold]
+    fn narrow(&mut self, granule: u32) {
+        if granule - self.low < self.high - granule {
+            self.low = granule;
+        } else {
+            self.high = granule;
+        }
     }
 
     /// Divides a used extent in two: the second begins at `granule`.

@@ -1,11 +1,12 @@
 //! The index against its definition: a shadow map of every extent, kept by the standard collections.
 
+mod aligned;
 mod edges;
 mod runs;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::BestFit;
+use super::{BestFit, End};
 use crate::base::error::FreeError;
 use crate::base::extent::Extent;
 
@@ -39,6 +40,9 @@ struct Shadow {
     /// Beginnings of used extents, in no order.
     used: Vec<u32>,
     used_granules: u32,
+    /// Whether nodes are going, and how often some went.
+    going: bool,
+    went: u32,
 }
 
 impl Shadow {
@@ -46,7 +50,7 @@ impl Shadow {
         let index = BestFit::new(granules, origin).expect("address space for the metadata");
         let extents = BTreeMap::from([(0, (granules, false))]);
         let free = BTreeSet::from([(granules, 0)]);
-        Self { index, granules, origin, extents, free, used: Vec::new(), used_granules: 0 }
+        Self { index, granules, origin, extents, free, used: Vec::new(), used_granules: 0, going: false, went: 0 }
     }
 
     fn shortest_for(&self, len: u32) -> Option<u32> {
@@ -122,13 +126,28 @@ impl Shadow {
         })
     }
 
-    fn take_aligned(&mut self, len: u32, align: u32) {
-        let got = self.index.take_aligned(len, align);
+    fn take_aligned(&mut self, len: u32, align: u32, end: End) {
+        let got = self.index.take_at_multiple(len, align.into(), end);
         assert_eq!(got.is_some(), self.has_place(len, align.into()), "take_aligned({len}, {align})");
         if let Some(offset) = got {
             assert_eq!((self.origin + u64::from(offset)) % u64::from(align), 0);
+            let from = self.free_around(offset);
+            let beside = if end == End::Tail { from.end() - offset - len } else { offset - from.offset };
+            assert!(beside < align, "not at the {end:?}");
             self.took(offset, len);
         }
+    }
+
+    fn take_roomy(&mut self, len: u32, align: u32) {
+        let expected = self.shortest_for(2 * len);
+        let Some(offset) = self.index.take_roomy(len, align) else {
+            return assert!(align > 1 || expected.is_none(), "take_roomy({len})");
+        };
+        let from = self.free_around(offset);
+        assert_eq!(((self.origin + u64::from(offset)) % u64::from(align), Some(from.len)), (0, expected));
+        let (before, behind) = (offset - from.offset, from.end() - offset - len);
+        assert!(behind + align > len - len / 4 && before < len + align && (before < align || from.offset != 0));
+        self.took(offset, len);
     }
 
     fn take_run(&mut self, dice: &mut Dice, len: u32) {
@@ -269,7 +288,23 @@ impl Shadow {
         self.index.check_invariants().expect("the invariants hold");
         let shadow = self.extents.iter().map(|(&offset, &(len, used))| (Extent::new(offset, len), used));
         assert!(self.index.walk().eq(shadow));
-        assert!(self.index.metadata_touched() <= self.index.metadata_reserved());
+    }
+
+    /// Packs some of the nodes, and lets some go, or be there again.
+    fn pack(&mut self, dice: &mut Dice) {
+        if self.index.begin_pack() {
+            self.index.pack(dice.below(300) as usize);
+        }
+        if dice.below(2) == 0 {
+            return;
+        }
+        if core::mem::take(&mut self.going) {
+            self.index.end_discard();
+        } else if let Some(nodes) = self.index.begin_discard() {
+            self.index.tables().discard_nodes(nodes);
+            self.going = true;
+            self.went += 1;
+        }
     }
 
     /// `steps` random steps that fill and empty the range in turns.
@@ -282,12 +317,19 @@ impl Shadow {
                 self.check_all();
             }
             let len = dice.len(longest);
+            if dice.below(40) == 0 {
+                self.pack(&mut dice);
+            }
             match dice.below(100) {
                 0..6 => self.resize(&mut dice),
                 6 => self.take_run(&mut dice, len),
                 7 => self.give_back_all(&mut dice),
                 8 if bias < 40 => self.take_at(&mut dice),
-                9..14 => self.take_aligned(len, 1 << dice.below(longest.ilog2() + 2)),
+                9..14 => {
+                    let end = [End::Tail, End::Front][dice.below(2) as usize];
+                    self.take_aligned(len, 1 << dice.below(longest.ilog2() + 2), end);
+                }
+                14 => self.take_roomy(len, 1 << dice.below(5)),
                 roll if roll < bias => self.take(len),
                 _ => self.give_back(&mut dice),
             }
@@ -296,6 +338,12 @@ impl Shadow {
         while let Some(extent) = self.draw(&mut dice) {
             assert_eq!(self.index.give_back(extent), Ok(()));
             self.gave(extent.offset);
+        }
+        if self.going {
+            self.index.end_discard();
+        }
+        while self.index.begin_pack() {
+            self.index.pack(60);
         }
         self.check_all();
         assert_eq!(self.index.walk().collect::<Vec<_>>(), [(Extent::new(0, self.granules), false)]);
@@ -311,6 +359,33 @@ fn a_million_random_steps_agree_with_the_shadow() {
     // Long extents, equals among them.
     Shadow::new(3_000_000, 12_345).run(steps, 70_000, 4);
     Shadow::new(1 << 27, u64::MAX - (1 << 27)).run(steps, 1 << 23, 5);
+}
+
+/// So many free extents that their nodes are worth it, beside changes at every stage.
+#[cfg(not(miri))]
+#[test]
+fn nodes_are_packed_and_go() {
+    let (mut shadow, mut dice) = (Shadow::new(60_000, 7), Dice(7));
+    for _ in 0..3 {
+        while shadow.used_granules < shadow.granules {
+            shadow.take(1);
+        }
+        for step in 0..90_000 {
+            if dice.below(100) < 30 {
+                shadow.take(1 + dice.below(2));
+            } else {
+                shadow.give_back(&mut dice);
+            }
+            if step > 30_000 && step % 8 == 0 {
+                shadow.pack(&mut dice);
+            }
+            if step % 3_000 == 0 {
+                shadow.check_all();
+            }
+        }
+    }
+    shadow.run(1_000, 2, 7);
+    assert!(shadow.went > 6, "nodes went {} times", shadow.went);
 }
 
 #[test]

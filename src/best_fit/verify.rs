@@ -1,11 +1,9 @@
-//! The proof that bits, nodes, rings, chains and figures agree; and what the metadata costs.
+//! The proof that bits, nodes, rings, chains and figures agree.
 
 use super::BestFit;
 use super::index::FreeIndex;
-use super::lines::LINE_GRANULES;
 use crate::base::error::VerifyError;
 use crate::base::extent::Extent;
-use crate::memory::mapping::page_bytes;
 
 /// Returns an error unless the two figures agree.
 fn same(what: &'static str, offset: u32, expected: u32, found: u32) -> Result<(), VerifyError> {
@@ -47,8 +45,8 @@ impl BestFit {
     /// INV-best_fit-1, INV-best_fit-4 and INV-best_fit.lines-2 of one extent.
     fn check_extent(&self, extent: Extent, used: bool, tally: &mut Tally) -> Result<(), VerifyError> {
         let Extent { offset, len } = extent;
-        let below = offset != 0 && offset < self.lowest;
-        same("an extent begins below the lowest", offset, 0, below.into())?;
+        let between = self.low < offset && offset < self.high;
+        same("an extent begins where none ever did", offset, 0, between.into())?;
         same(
             "the ends of an extent differ in use",
             offset,
@@ -85,33 +83,5 @@ impl BestFit {
         }
         same("the chains or the map of the bins", 0, 1, bins.has_no_more_than(binned, self.lines.occupied()).into())?;
         same("free extents in the index", 0, self.free_extents, binned + long)
-    }
-
-    /// Returns the bytes of address space reserved for metadata.
-    #[cfg(all(test, not(loom)))]
-    pub(crate) fn metadata_reserved(&self) -> usize {
-        let lines = self.lines.line_bytes() + self.lines.summary_bytes();
-        lines + self.index.bins.node_bytes().0 + self.index.bins.head_bytes() + self.index.long.bytes(0).0
-    }
-
-    /// Returns the bytes of metadata that can have been touched so far: whole pages from the lowest line in use up,
-    /// never less than the truth.
-    pub(crate) fn metadata_touched(&self) -> usize {
-        let page = page_bytes();
-        let lowest_line = (self.lowest / LINE_GRANULES) as usize;
-        // INV-best_fit-4: below `lowest` only the first page of a table holds anything, besides what is counted from
-        // the top.
-        let above = |bytes: usize| {
-            let untouched = (bytes as u64 * lowest_line as u64 / self.lines.count() as u64) as usize / page * page;
-            (bytes - untouched.saturating_sub(page)).next_multiple_of(page).min(bytes)
-        };
-        let (nodes, nodes_touched) = self.index.bins.node_bytes();
-        let (slots, slots_touched) = self.index.long.bytes(self.lowest);
-        let slots_touched = (slots_touched + page).next_multiple_of(page);
-        above(self.lines.line_bytes())
-            + above(self.index.bins.head_bytes())
-            + self.lines.summary_bytes()
-            + nodes_touched.next_multiple_of(page).min(nodes)
-            + slots_touched.min(slots)
     }
 }

@@ -172,7 +172,7 @@ downcast! { Arc, "Arc", dyn Any + Send + Sync, [+ Send + Sync], Allocator + Clon
 macro_rules! unsize {
     ($owner:expr, $target:ty $(,)?) => {
         // A `match`, so that what the owner's expression borrows from its own temporaries lives as long as they do.
-        match $crate::boxed::Rest::of($owner) {
+        match $crate::__private::Rest::of($owner) {
             (raw, rest) => {
                 // An unsizing coercion, or the compiler's error: nothing else turns one `*mut` into another here.
                 let coerced: *mut $target = raw;

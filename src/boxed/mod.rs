@@ -13,17 +13,13 @@
 #![expect(unsafe_code, reason = "owns a value in a block of an allocator")]
 
 mod arc;
-mod cast;
-mod error;
+pub(crate) mod cast;
 mod slice;
 mod source;
 mod text;
 mod traits;
 
 pub use arc::Arc;
-#[doc(hidden)]
-pub use cast::{Owner, Rest};
-pub use error::{BlockError, FromUtf8Error, TryNewError};
 
 use core::alloc::Layout;
 use core::marker::PhantomData;
@@ -34,6 +30,23 @@ use core::ptr::NonNull;
 use allocator_api2::alloc::Allocator;
 
 use crate::alloc::block::{Block, Plain};
+pub use crate::base::refusal::FromUtf8Error;
+use crate::base::refusal::{AllocValueError, ReserveError};
+
+/// A value that a box found no memory for, and which comes back.
+///
+/// ```
+/// use sharded_arena::{Heap, boxed::Box};
+/// let heap = Heap::with_capacity(4096)?;
+/// let refused = Box::try_new_in([7u8; 5000], &heap).unwrap_err();
+/// assert_eq!((refused.error.requested(), refused.into_value()), (5000, [7; 5000]));
+/// # Ok::<(), sharded_arena::RegionError>(())
+/// ```
+pub type TryNewError<T> = AllocValueError<T, ReserveError>;
+
+/// The former name of [`ReserveError`].
+#[deprecated(since = "0.1.0", note = "`ReserveError` is the error of boxes and collections")]
+pub type BlockError = ReserveError;
 
 /// A value in a block of `A`, dropped and freed with the box.
 ///

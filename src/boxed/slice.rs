@@ -9,7 +9,7 @@ use allocator_api2::vec::Vec;
 
 use super::arc::Counted;
 use super::source::place;
-use super::{Arc, BlockError, Box, TryNewError};
+use super::{Arc, Box, ReserveError, TryNewError};
 use crate::alloc::block::Plain;
 use crate::alloc::making::{Made, Making};
 use crate::alloc::slice::{collected, copied, filled, room};
@@ -58,7 +58,7 @@ macro_rules! slice_methods {
             /// # Errors
             /// If the allocator refuses.
             #[inline]
-            pub fn try_new_uninit_in(alloc: A) -> Result<$owner<MaybeUninit<T>, A>, BlockError> {
+            pub fn try_new_uninit_in(alloc: A) -> Result<$owner<MaybeUninit<T>, A>, ReserveError> {
                 $owner::try_new_in(MaybeUninit::uninit(), alloc).map_err(|refusal| refusal.error)
             }
         }
@@ -120,7 +120,7 @@ macro_rules! slice_methods {
             ///
             /// # Errors
             /// If the allocator refuses.
-            pub fn try_copy_from_slice_in(source: &[T], alloc: A) -> Result<Self, BlockError>
+            pub fn try_copy_from_slice_in(source: &[T], alloc: A) -> Result<Self, ReserveError>
             where
                 T: Copy,
             {
@@ -143,7 +143,7 @@ macro_rules! slice_methods {
             ///
             /// # Errors
             /// If the allocator refuses; nothing is cloned then.
-            pub fn try_clone_from_slice_in(source: &[T], alloc: A) -> Result<Self, BlockError>
+            pub fn try_clone_from_slice_in(source: &[T], alloc: A) -> Result<Self, ReserveError>
             where
                 T: Clone,
             {
@@ -163,7 +163,7 @@ macro_rules! slice_methods {
             ///
             /// # Errors
             /// If the allocator refuses; `make` is not called then.
-            pub fn try_from_fn_in(len: usize, mut make: impl FnMut(usize) -> T, alloc: A) -> Result<Self, BlockError> {
+            pub fn try_from_fn_in(len: usize, mut make: impl FnMut(usize) -> T, alloc: A) -> Result<Self, ReserveError> {
                 filled::<$head, T, A, _>(len, move |index| Ok(make(index)), alloc).map(Self::from_made)
             }
 
@@ -180,7 +180,7 @@ macro_rules! slice_methods {
             ///
             /// # Errors
             /// If the allocator refuses; the values are dropped.
-            pub fn try_from_iter_in(values: impl IntoIterator<Item = T>, alloc: A) -> Result<Self, BlockError> {
+            pub fn try_from_iter_in(values: impl IntoIterator<Item = T>, alloc: A) -> Result<Self, ReserveError> {
                 collected::<$head, T, A>(values.into_iter(), alloc).map(Self::from_made)
             }
 
@@ -197,7 +197,7 @@ macro_rules! slice_methods {
             ///
             /// # Errors
             /// If the allocator refuses.
-            pub fn try_new_uninit_slice_in(len: usize, alloc: A) -> Result<$owner<[MaybeUninit<T>], A>, BlockError> {
+            pub fn try_new_uninit_slice_in(len: usize, alloc: A) -> Result<$owner<[MaybeUninit<T>], A>, ReserveError> {
                 room::<$head, T, A>(len, alloc).map($owner::from_made)
             }
 

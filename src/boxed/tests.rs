@@ -7,8 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use allocator_api2::alloc::{AllocError, Allocator, Global};
 
-use super::Arc;
 use super::arc::Counted;
+use super::{Arc, ReserveError};
 use crate::alloc::block::{Header, Plain};
 use crate::alloc::making::Making;
 use crate::sync::Relaxed;
@@ -65,7 +65,7 @@ fn more_values_of_no_size_than_can_be_counted() {
         unsafe { making.claim(usize::MAX - 1) };
         assert!(making.push(()).is_ok());
         let refused = making.push(()).expect_err("the count is at its end");
-        assert_eq!((refused.requested, refused.align), (usize::MAX, 1));
+        assert_eq!((refused, refused.requested()), (ReserveError::CapacityOverflow, usize::MAX));
         assert_eq!(making.finish().map(|made| made.into_parts().0.len()), Ok(usize::MAX));
     }
     one_too_many::<Plain>();

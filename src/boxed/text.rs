@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 
 use allocator_api2::alloc::Allocator;
 
-use super::{Arc, BlockError, Box, FromUtf8Error};
+use super::{Arc, Box, FromUtf8Error, ReserveError};
 use crate::base::error::granted;
 
 macro_rules! text_methods {
@@ -34,7 +34,7 @@ macro_rules! text_methods {
             ///
             /// # Errors
             /// If the allocator refuses.
-            pub fn try_from_str_in(text: &str, alloc: A) -> Result<Self, BlockError> {
+            pub fn try_from_str_in(text: &str, alloc: A) -> Result<Self, ReserveError> {
                 let bytes = $owner::try_copy_from_slice_in(text.as_bytes(), alloc)?;
                 // SAFETY: a text's bytes.
                 Ok(unsafe { Self::from_utf8_unchecked(bytes) })

@@ -1,7 +1,8 @@
 //! `Blocks`: whoever hands out blocks by moving a cursor down, and what can be done with a block by its holder.
 //!
 //! The last block handed out begins at the cursor: it changes its length in place, moving its bytes, for its end stays.
-//! Every other one moves when it grows, and its room stays in use until everything is freed.
+//! Every other one moves when it grows, and its room stays in use until everything is freed, unless it has an extent to
+//! itself.
 //!
 //! The typed methods stand on this; below it are the fixed region (`bump/mod.rs`), the arenas and scratch stacks
 //! (`arena/`).

@@ -17,6 +17,7 @@
 //! Deliberately absent: growth, headers, a region's limit. See [`Arena`](crate::Arena) for those.
 #![expect(unsafe_code, reason = "derives blocks from the memory's base")]
 
+mod allocator;
 pub(crate) mod blocks;
 
 use core::alloc::Layout;
@@ -24,7 +25,7 @@ use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
 use crate::base::debug::debug_figures;
-use crate::base::error::{AllocError, AllocErrorKind, RegionError};
+use crate::base::error::{AllocError, AllocErrorKind, LimitOwner, RegionError};
 use crate::base::layout::bump_down;
 use crate::memory::mapping::{Advice, HUGE_FROM_BYTES, Mapping};
 use crate::sync::{AcqRel, Acquire, AtomicUsize, CachePadded, Relaxed};
@@ -85,8 +86,11 @@ impl SharedCursor for SharedBump {
 /// Memory of fixed size that any thread allocates from without a lock: one exchange of one word a request.
 ///
 /// Every byte is usable: there is no header. Nothing is dropped and nothing is freed alone, except the last block; all
-/// of it is freed by [`reset`](Self::reset). For memory that grows, and scales across threads, see
-/// [`Arena`](crate::Arena).
+/// of it is freed by [`reset`](Self::reset). `&BumpRegion` is an [`Allocator`](allocator_api2::alloc::Allocator). For
+/// memory that grows, and scales across threads, see [`Arena`](crate::Arena).
+///
+/// It is its memory and one word, so it has no builder, no limit beside its [`capacity`](Self::capacity), and no figure
+/// beside [`remaining`](Self::remaining).
 ///
 /// ```
 /// use sharded_arena::BumpRegion;
@@ -121,11 +125,11 @@ impl BumpRegion {
     /// Reserves `bytes` bytes, all of which can be handed out. A page becomes memory when it is first touched.
     ///
     /// # Errors
-    /// `ZeroCapacity` below 16 bytes, `Overflow` if they pass the end of the address space, `System` if the operating
-    /// system refuses.
+    /// `ZeroCapacity` for 0, `BelowLeast` below 16 bytes, `Overflow` if they pass the end of the address space,
+    /// `System` if the operating system refuses.
     pub fn with_capacity(bytes: usize) -> Result<BumpRegion, RegionError> {
         if bytes < Self::LEAST_BYTES {
-            return Err(RegionError::ZeroCapacity);
+            return Err(RegionError::below(bytes, Self::LEAST_BYTES));
         }
         let huge_pages = bytes >= HUGE_FROM_BYTES;
         Self::on(Mapping::reserve(bytes, Advice { huge_pages, ..Advice::default() })?, bytes)
@@ -134,7 +138,7 @@ impl BumpRegion {
     /// A bump region over the caller's memory, of any alignment.
     ///
     /// # Errors
-    /// `ZeroCapacity` below 16 bytes.
+    /// `ZeroCapacity` for 0, `BelowLeast` below 16 bytes.
     pub fn over(memory: &'static mut [MaybeUninit<u8>]) -> Result<BumpRegion, RegionError> {
         let (base, len) = (NonNull::from(&mut *memory).cast::<u8>(), memory.len());
         // SAFETY: a static exclusive borrow: valid for ever, and nobody else's.
@@ -144,7 +148,8 @@ impl BumpRegion {
     /// A bump region over memory that the caller answers for.
     ///
     /// # Errors
-    /// `ZeroCapacity` below 16 bytes, `Overflow` if `base + len` passes the end of the address space.
+    /// `ZeroCapacity` for 0, `BelowLeast` below 16 bytes, `Overflow` if `base + len` passes the end of the address
+    /// space.
     ///
     /// # Safety
     /// `[base, base + len)` is one allocated object, readable and writable, and used by nobody else as long as the
@@ -152,7 +157,7 @@ impl BumpRegion {
     pub unsafe fn from_raw_parts(base: NonNull<u8>, len: usize) -> Result<BumpRegion, RegionError> {
         base.addr().get().checked_add(len).ok_or(RegionError::Overflow)?;
         if len < Self::LEAST_BYTES {
-            return Err(RegionError::ZeroCapacity);
+            return Err(RegionError::below(len, Self::LEAST_BYTES));
         }
         // SAFETY: this function's contract is the mapping's.
         Self::on(unsafe { Mapping::from_caller(base, len) }, len)
@@ -227,7 +232,7 @@ unsafe impl Blocks for &BumpRegion {
 
     #[cold]
     fn refusal(self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
-        let (limit, largest_free) = (self.capacity, self.remaining());
-        AllocError { requested, align, usage: limit - largest_free, limit, largest_free, kind }
+        let (limit, largest_free, limit_owner) = (self.capacity, self.remaining(), LimitOwner::Region);
+        AllocError { requested, align, usage: limit - largest_free, limit, largest_free, kind, limit_owner }
     }
 }

@@ -2,7 +2,7 @@
 
 use allocator_api2::alloc::Allocator;
 
-use super::reserve::reserve;
+use super::reserve::{reserve, reserve_exact};
 use super::{ReserveError, Vec};
 use crate::base::error::granted;
 
@@ -42,6 +42,37 @@ pub fn try_collect_in<T, A: Allocator>(
     Ok(collected)
 }
 
+/// [`collect_in`] and [`try_collect_in`] as methods of every iterator.
+///
+/// ```
+/// use sharded_arena::{Arena, collections::CollectIn};
+/// let arena = Arena::with_capacity(1 << 20)?;
+/// let odd = (0..100).filter(|n| n % 2 == 1).collect_in(&arena);
+/// assert_eq!((odd.len(), odd[49]), (50, 99));
+/// assert!((0u64..).try_collect_in(&arena).is_err());
+/// # Ok::<(), sharded_arena::RegionError>(())
+/// ```
+pub trait CollectIn: Iterator + Sized {
+    /// Collects the rest of the iterator into a vector in `alloc`, as [`collect_in`] does.
+    ///
+    /// # Panics
+    /// If the allocator refuses, or the iterator panics; what was collected is dropped then.
+    #[track_caller]
+    fn collect_in<A: Allocator>(self, alloc: A) -> Vec<Self::Item, A> {
+        collect_in(self, alloc)
+    }
+
+    /// Collects the rest of the iterator into a vector in `alloc`, as [`try_collect_in`] does.
+    ///
+    /// # Errors
+    /// If the allocator refuses; what was collected is dropped.
+    fn try_collect_in<A: Allocator>(self, alloc: A) -> Result<Vec<Self::Item, A>, ReserveError> {
+        try_collect_in(self, alloc)
+    }
+}
+
+impl<I: Iterator> CollectIn for I {}
+
 /// Adds what `values` yields at the end of `target`.
 ///
 /// # Panics
@@ -67,7 +98,7 @@ fn add<T, A: Allocator>(target: &mut Vec<T, A>, values: impl Iterator<Item = T>)
     // A hint that is refused may be a lie. What is empty gets as much as it says, for it may be all.
     let hint = if size_of::<T>() == 0 { 0 } else { values.size_hint().0 };
     let _believed = match target.capacity() {
-        0 => target.try_reserve_exact(hint).is_ok(),
+        0 => reserve_exact(target, hint).is_ok(),
         _ => reserve(target, hint).is_ok(),
     };
     for value in values {

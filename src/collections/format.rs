@@ -9,14 +9,15 @@ use crate::alloc::write_text;
 use crate::base::error::granted;
 
 /// What [`format_in!`](crate::format_in) calls.
-#[doc(hidden)]
 #[track_caller]
 pub fn format_in<A: Allocator>(alloc: A, args: fmt::Arguments<'_>) -> String<A> {
     granted(try_format_in(alloc, args))
 }
 
 /// What [`try_format_in!`](crate::try_format_in) calls.
-#[doc(hidden)]
+///
+/// # Errors
+/// If the allocator refuses.
 #[track_caller]
 pub fn try_format_in<A: Allocator>(alloc: A, args: fmt::Arguments<'_>) -> Result<String<A>, ReserveError> {
     if let Some(text) = args.as_str() {
@@ -42,7 +43,7 @@ pub fn try_format_in<A: Allocator>(alloc: A, args: fmt::Arguments<'_>) -> Result
 #[macro_export]
 macro_rules! format_in {
     ($alloc:expr, $($args:tt)+) => {
-        $crate::collections::format_in($alloc, ::core::format_args!($($args)+))
+        $crate::__private::format_in($alloc, ::core::format_args!($($args)+))
     };
 }
 
@@ -61,6 +62,6 @@ macro_rules! format_in {
 #[macro_export]
 macro_rules! try_format_in {
     ($alloc:expr, $($args:tt)+) => {
-        $crate::collections::try_format_in($alloc, ::core::format_args!($($args)+))
+        $crate::__private::try_format_in($alloc, ::core::format_args!($($args)+))
     };
 }

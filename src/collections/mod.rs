@@ -11,8 +11,12 @@
 //!
 //! Here what is refused is a [`ReserveError`] of a function with `try_`, or a panic with its text, and changes nothing.
 //! **`Vec` and the tables are other crates'**: where one of *their* methods is refused (`push`, `extend`, `insert`), it
-//! ends the process, as std's do. Near a limit call `try_reserve` first, or [`try_collect_in`], [`try_extend`] and
+//! ends the process, as std's do. Near a limit call [`try_reserve`] first, or [`try_collect_in`], [`try_extend`] and
 //! [`String`], which do.
+//!
+//! That includes an `insert` that only **replaces the value of a key** that is there: a table without room makes some
+//! before it looks for the key. Call [`try_reserve`] before it too, or replace through `get_mut` or `entry`, which look
+//! first.
 //!
 //! A table whose key or value panics in its destructor keeps its memory until the heap or arena goes: hashbrown forgets
 //! it. A `Vec` drops its other values, and its memory comes back.
@@ -36,7 +40,7 @@
 //! ```
 
 mod collect;
-mod format;
+pub(crate) mod format;
 #[cfg(feature = "rayon")]
 mod parallel;
 mod reserve;
@@ -50,13 +54,12 @@ use allocator_api2::alloc::Allocator;
 
 use crate::base::error::granted;
 
-pub use collect::{collect_in, extend, repeat_in, try_collect_in, try_extend};
-#[doc(hidden)]
-pub use format::{format_in, try_format_in};
+pub use crate::base::refusal::ReserveError;
+pub use collect::{CollectIn, collect_in, extend, repeat_in, try_collect_in, try_extend};
 pub use hashbrown::DefaultHashBuilder;
 #[cfg(feature = "rayon")]
 pub use parallel::{par_collect_in, par_extend, try_par_collect_in, try_par_extend};
-pub use reserve::ReserveError;
+pub use reserve::try_reserve;
 pub use string::{Drain, FromUtf8Error, String};
 
 /// A vector in `A`: allocator-api2's, with all its methods.
@@ -79,8 +82,10 @@ pub type Vec<T, A> = allocator_api2::vec::Vec<T, A>;
 ///
 /// The default hasher is fast and seeded for each process, but does not withstand an attacker as std's does.
 ///
+/// Where memory is refused, `insert` ends the process, also of a key that is there; see the [module](self).
+///
 /// ```
-/// use sharded_arena::{Heap, collections::{HashMap, String}};
+/// use sharded_arena::{Heap, collections::{self, HashMap, String}};
 /// let heap = Heap::with_capacity(1 << 20)?;
 /// let mut ages: HashMap<String<&Heap>, u32, &Heap> = HashMap::new_in(&heap);
 /// ages.insert(String::from_str_in("Ada", &heap), 36);
@@ -88,10 +93,9 @@ pub type Vec<T, A> = allocator_api2::vec::Vec<T, A>;
 ///
 /// use std::hash::RandomState;
 /// let mut safe: HashMap<u32, u32, &Heap, RandomState> = HashMap::with_hasher_in(RandomState::new(), &heap);
-/// if safe.try_reserve(100).is_ok() {
-///     safe.insert(1, 2); // nor can the next 99 be refused
-/// }
-/// # Ok::<(), sharded_arena::RegionError>(())
+/// collections::try_reserve(&mut safe, 100)?;
+/// safe.insert(1, 2); // nor can the next 99 be refused
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub type HashMap<K, V, A, S = DefaultHashBuilder> = hashbrown::HashMap<K, V, S, A>;
 
@@ -130,7 +134,7 @@ pub fn vec_with_capacity_in<T, A: Allocator>(capacity: usize, alloc: A) -> Vec<T
 /// If the allocator refuses.
 pub fn try_vec_with_capacity_in<T, A: Allocator>(capacity: usize, alloc: A) -> Result<Vec<T, A>, ReserveError> {
     let mut values = Vec::new_in(alloc);
-    values.try_reserve_exact(capacity)?;
+    reserve::reserve_exact(&mut values, capacity)?;
     Ok(values)
 }
 

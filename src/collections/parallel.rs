@@ -21,7 +21,7 @@ use allocator_api2::alloc::Allocator;
 use rayon::iter::plumbing::{Consumer, Folder, Reducer, UnindexedConsumer};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use super::reserve::reserve;
+use super::reserve::{reserve, reserve_exact};
 use super::{ReserveError, Vec};
 use crate::base::error::granted;
 
@@ -102,7 +102,7 @@ pub fn try_par_extend<T: Send, A: Allocator>(
 /// Room for exactly `more` values in an empty vector, which are often all.
 fn room<T, A: Allocator>(target: &mut Vec<T, A>, more: usize) -> Result<(), ReserveError> {
     match target.capacity() {
-        0 => Ok(target.try_reserve_exact(more)?),
+        0 => reserve_exact(target, more),
         _ => reserve(target, more),
     }
 }

@@ -30,7 +30,7 @@ use allocator_api2::alloc::Allocator;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
 
 use super::reserve::reserve;
-use super::{HashMap, HashSet, ReserveError, String, Vec};
+use super::{HashMap, HashSet, String, Vec, try_reserve};
 use crate::boxed::Box;
 
 /// How much room is made for what the input says of its length, in bytes of values.
@@ -76,7 +76,7 @@ pub struct BoxIn<S, A>(pub S, pub A);
 /// let read = |json: &str| numbers.deserialize(&mut serde_json::Deserializer::from_str(json));
 /// assert_eq!(read("[1, 2, 3]")?, [1, 2, 3]);
 /// let refused = read(&format!("{:?}", vec![0; 1000])).unwrap_err();
-/// assert!(refused.to_string().starts_with("the allocator refused"));
+/// assert!(refused.to_string().starts_with("limit reached"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy)]
@@ -191,11 +191,10 @@ where
     }
 
     fn visit_map<Q: MapAccess<'de>>(self, mut input: Q) -> Result<Self::Value, Q::Error> {
-        let refused = |error| Q::Error::custom(ReserveError::from(error));
         let mut table = super::hash_map_in(self.2);
-        let _believed = table.try_reserve(believed::<(K::Value, V::Value)>(input.size_hint()));
+        let _believed = try_reserve(&mut table, believed::<(K::Value, V::Value)>(input.size_hint()));
         while let Some((key, value)) = input.next_entry_seed(self.0.clone(), self.1.clone())? {
-            table.try_reserve(1).map_err(refused)?;
+            try_reserve(&mut table, 1).map_err(Q::Error::custom)?;
             table.insert(key, value);
         }
         Ok(table)
@@ -226,11 +225,10 @@ where
     }
 
     fn visit_seq<Q: SeqAccess<'de>>(self, mut input: Q) -> Result<Self::Value, Q::Error> {
-        let refused = |error| Q::Error::custom(ReserveError::from(error));
         let mut set = super::hash_set_in(self.1);
-        let _believed = set.try_reserve(believed::<S::Value>(input.size_hint()));
+        let _believed = try_reserve(&mut set, believed::<S::Value>(input.size_hint()));
         while let Some(value) = input.next_element_seed(self.0.clone())? {
-            set.try_reserve(1).map_err(refused)?;
+            try_reserve(&mut set, 1).map_err(Q::Error::custom)?;
             set.insert(value);
         }
         Ok(set)

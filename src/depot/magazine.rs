@@ -10,8 +10,8 @@
 //!
 //! `next` is written by the pusher before its exchange; the rest by the holder. Synchronised by the heads (see depot).
 
-use crate::base::error::RegionError;
 use crate::base::size_class::{Class, LARGE_SLOTS, SMALL_SLOTS};
+use crate::base::system::SystemRefusal;
 use crate::memory::table::{Table, Zeroable};
 use crate::sync::{AtomicU32, Ghost, Owned32, Relaxed};
 
@@ -183,7 +183,7 @@ impl Nodes {
     ///
     /// # Errors
     /// The operating system's or the global allocator's refusal.
-    pub(crate) fn reserve(slack: usize) -> Result<Self, RegionError> {
+    pub(crate) fn reserve(slack: usize) -> Result<Self, SystemRefusal> {
         /// A depot's nodes of one size take at most this much address space; beyond it classes run uncached.
         const MOST_BYTES: usize = 256 << 20;
         let bytes = slack.min(MOST_BYTES);
@@ -224,9 +224,9 @@ impl Nodes {
         }
     }
 
-    /// Bytes of nodes that were ever used.
-    pub(crate) fn touched_bytes(&self) -> usize {
+    /// Bytes of nodes in memory.
+    pub(crate) fn used_bytes(&self) -> usize {
         let count = |size: NodeSize| self.fresh[size as usize].load(Relaxed) as usize;
-        count(NodeSize::Small) * NodeSize::Small.bytes() + count(NodeSize::Large) * NodeSize::Large.bytes()
+        self.small.used_bytes(count(NodeSize::Small)) + self.large.used_bytes(count(NodeSize::Large))
     }
 }

@@ -13,8 +13,8 @@
 
 pub(crate) mod magazine;
 
-use crate::base::error::RegionError;
 use crate::base::size_class::{COUNT, Class};
+use crate::base::system::SystemRefusal;
 use crate::sync::{Acquire, AtomicU64, AtomicUsize, CachePadded, Relaxed, Release};
 
 use magazine::{Node, NodeRef, NodeSize, Nodes};
@@ -93,7 +93,7 @@ impl Depot {
     ///
     /// # Errors
     /// The operating system's or the global allocator's refusal.
-    pub(crate) fn reserve(slack: usize) -> Result<Self, RegionError> {
+    pub(crate) fn reserve(slack: usize) -> Result<Self, SystemRefusal> {
         Ok(Self {
             nodes: Nodes::reserve(slack)?,
             full: core::array::from_fn(|_| Head::default()),

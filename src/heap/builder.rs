@@ -22,6 +22,7 @@ pub struct HeapBuilder {
     region: Option<Region>,
     capacity: usize,
     limit: Option<usize>,
+    shards: Option<usize>,
     checked: bool,
     quarantine: Option<usize>,
 }
@@ -43,6 +44,14 @@ impl HeapBuilder {
     /// Bytes the heap may take from its region; only the region's limit holds unless set.
     pub fn limit(mut self, bytes: usize) -> Self {
         self.limit = Some(bytes);
+        self
+    }
+
+    /// Sets how many threads may have magazines of their own at the same time, at least one; those beyond take the lock
+    /// for each call. The lesser of four times the processors and one for 64 KiB of capacity unless set. Ignored in a
+    /// heap that caches nothing.
+    pub fn max_shards(mut self, threads: usize) -> Self {
+        self.shards = Some(threads.max(1));
         self
     }
 
@@ -72,6 +81,6 @@ impl HeapBuilder {
         };
         let length = self.quarantine.unwrap_or(quarantine::LENGTH);
         let quarantine = self.checked.then(|| WaitingBlocks::reserve(length)).transpose()?;
-        Ok(Heap { inner: Arc::new(Inner::new(region, self.limit.unwrap_or(usize::MAX), quarantine)) })
+        Ok(Heap { inner: Arc::new(Inner::new(region, self.limit.unwrap_or(usize::MAX), self.shards, quarantine)) })
     }
 }

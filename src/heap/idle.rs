@@ -1,5 +1,6 @@
 //! The heap as its region sees it: what it has cached can be given back by whoever holds the lock.
 
+use crate::base::error::LimitOwner;
 use crate::base::extent::Extent;
 use crate::base::size_class::Class;
 use crate::depot::magazine::NodeRef;
@@ -9,6 +10,7 @@ use crate::region::{Links, Section, ShardSet, Sweep};
 use crate::thread::Token;
 
 use super::inner::{Caches, Inner};
+use super::quarantine::WaitingBlocks;
 
 impl ShardSet for Inner {
     fn budget(&self) -> &Budget {
@@ -17,6 +19,10 @@ impl ShardSet for Inner {
 
     fn links(&self) -> &Links {
         &self.links
+    }
+
+    fn limit_owner(&self) -> LimitOwner {
+        LimitOwner::Heap
     }
 
     fn drain_one(&self, section: &mut Section<'_>) -> bool {
@@ -62,7 +68,8 @@ impl ShardSet for Inner {
     }
 
     fn metadata_bytes(&self) -> usize {
-        size_of::<Inner>() + self.made().map_or(0, Caches::metadata_bytes)
+        let waiting = self.quarantine.as_ref().map_or(0, WaitingBlocks::metadata_bytes);
+        size_of::<Inner>() + waiting + self.made().map_or(0, Caches::metadata_bytes)
     }
 }
 

@@ -9,13 +9,13 @@
 
 use core::ptr::NonNull;
 
-use crate::base::error::RegionError;
-use crate::base::size_class::{COUNT, longest_bytes};
+use crate::base::size_class::longest_bytes;
+use crate::base::system::SystemRefusal;
 use crate::depot::Depot;
 use crate::memory::table::try_box;
 use crate::region::budget::Budget;
 use crate::region::shards::{Id, OwnedShard, Shards, default_count};
-use crate::region::{Links, Memory, Region, ShardSet};
+use crate::region::{Client, Links, Memory, Region, ShardSet};
 use crate::sync::{CachePadded, Figure, OnceLock};
 
 use super::quarantine::WaitingBlocks;
@@ -33,6 +33,8 @@ pub(crate) struct Inner {
     /// On lines of their own, away from what every call reads.
     pub(super) outside: CachePadded<Outside>,
     pub(super) quarantine: Option<WaitingBlocks>,
+    /// Shards to make, if the builder was told.
+    most_shards: Option<usize>,
     /// Boxed, so that a heap that was never used is small.
     caches: OnceLock<Option<Box<Caches>>>,
     pub(super) links: Links,
@@ -58,9 +60,24 @@ unsafe impl Send for Inner {}
 // SAFETY: as for Send.
 unsafe impl Sync for Inner {}
 
+impl Client for Inner {
+    fn region(&self) -> &Region {
+        &self.region
+    }
+
+    fn set(&self) -> &dyn ShardSet {
+        self
+    }
+}
+
 impl Inner {
-    /// A heap in `region` with a limit of its own; with a quarantine it is checked.
-    pub(super) fn new(region: Region, limit: usize, quarantine: Option<WaitingBlocks>) -> Self {
+    /// A heap in `region` with a limit of its own and so many shards; with a quarantine it is checked.
+    pub(super) fn new(
+        region: Region,
+        limit: usize,
+        most_shards: Option<usize>,
+        quarantine: Option<WaitingBlocks>,
+    ) -> Self {
         Self {
             id: Id::new(),
             memory: region.memory(),
@@ -68,6 +85,7 @@ impl Inner {
             budget: Budget::new(limit, region.capacity(), region.slack_divisor()),
             outside: CachePadded::default(),
             quarantine,
+            most_shards,
             caches: OnceLock::new(),
             links: Links::default(),
             region,
@@ -76,7 +94,7 @@ impl Inner {
 
     /// The caches, made at the first call; none if the heap caches nothing.
     pub(crate) fn caches(&self) -> Option<&Caches> {
-        self.body_with(|| default_count(self.region.capacity()))
+        self.body_with(|| self.most_shards.unwrap_or_else(|| default_count(self.region.capacity())))
     }
 
     /// As [`Inner::caches`], with as many shards as `count` says.
@@ -129,7 +147,7 @@ impl Inner {
     #[cold]
     #[inline(never)]
     fn shard_cold(&self) -> &Shard {
-        self.caches().map_or(Shard::none(), |caches| caches.shards.find(&self.region, self.id))
+        self.caches().map_or(Shard::none(), |caches| caches.shards.find(&self.region, self.id, |_| ()))
     }
 
     /// The slow path of a thread without a shard: threads may have ended since it looked for one.
@@ -181,13 +199,13 @@ impl Inner {
 }
 
 impl Caches {
-    fn make(region: &Region, shards: usize) -> Result<Box<Self>, RegionError> {
+    fn make(region: &Region, shards: usize) -> Result<Box<Self>, SystemRefusal> {
         let slack = region.capacity() / region.slack_divisor().max(1);
         try_box(Self { shards: Shards::reserve(shards)?, depot: Depot::reserve(slack)? })
     }
 
     /// Bytes of nodes, shards and owner words.
     pub(super) fn metadata_bytes(&self) -> usize {
-        self.shards.metadata_bytes() + self.depot.nodes.touched_bytes() + COUNT * 8
+        size_of::<Self>() + self.shards.metadata_bytes() + self.depot.nodes.used_bytes()
     }
 }

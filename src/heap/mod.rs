@@ -13,11 +13,11 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 
 use crate::base::debug::debug_figures;
-use crate::base::error::{AllocError, FreeError, RegionError};
+use crate::base::error::{AllocError, FreeError, RegionError, VerifyError};
 use crate::base::layout::dangling;
 use crate::base::stats::HeapStats;
 use crate::region::shards::OwnedShard;
-use crate::region::{Region, RegionReservation};
+use crate::region::{Client, Region, RegionReservation};
 use crate::sync::Arc;
 
 mod allocator;
@@ -44,6 +44,9 @@ pub(crate) use shard::Shard;
 ///
 /// A call that finds a block in its thread's magazines takes no lock and no atomic read-modify-write. The heap's memory
 /// stands as long as one handle does: a block may outlive the name of the handle it came from, not the last handle.
+///
+/// There is no `Heap::new` and no `Default`: every call reads where the heap's memory is, so the region is made with
+/// the heap, not at its first use, and making it can fail.
 ///
 /// ```
 /// use sharded_arena::Heap;
@@ -72,7 +75,8 @@ impl Heap {
     /// A heap with a region of its own, whose capacity and limit is `bytes`. Dropping the last handle frees everything.
     ///
     /// # Errors
-    /// `ZeroCapacity` below 4 KiB, `TooLarge` above 64 GiB − 4 KiB, `System` if the operating system refuses.
+    /// `ZeroCapacity` for 0, `BelowLeast` below 4 KiB, `AboveGreatest` above 64 GiB − 4 KiB, `System` if the operating
+    /// system refuses.
     pub fn with_capacity(bytes: usize) -> Result<Heap, RegionError> {
         Heap::builder().capacity(bytes).build()
     }
@@ -80,7 +84,7 @@ impl Heap {
     /// A heap that shares `region`. Reserves nothing until used; what callers leak stays charged until the region goes.
     #[must_use]
     pub fn in_region(region: &Region) -> Heap {
-        Heap { inner: Arc::new(Inner::new(region.clone(), usize::MAX, None)) }
+        Heap { inner: Arc::new(Inner::new(region.clone(), usize::MAX, None, None)) }
     }
 
     /// A heap with options.
@@ -93,8 +97,12 @@ impl Heap {
     /// No lock while the thread has a free block of the size class; else one lock for several blocks. Never allocates
     /// from the global allocator, except for the heap's own tables at its first use.
     ///
+    /// An alignment above 16 bytes may be searched for in many free ranges, at most 60 of them under one hold of the
+    /// lock. A place that is free from the beginning of the call to its end is found.
+    ///
     /// # Errors
     /// [`AllocError`] with the figures of the refusal; nothing was changed.
+    #[doc(alias = "malloc")]
     #[inline]
     pub fn alloc(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
         self.alloc_on(self.inner.shard(), layout)
@@ -110,6 +118,7 @@ impl Heap {
     ///
     /// # Errors
     /// As for [`Heap::alloc`].
+    #[doc(alias = "calloc")]
     #[inline]
     pub fn alloc_zeroed(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
         self.alloc(layout).map(zeroed)
@@ -148,6 +157,7 @@ impl Heap {
     /// # Safety
     /// `ptr` is a live block of this heap, and `layout` has its alignment and a size between what was asked for and
     /// what is usable. Nobody uses the block afterwards.
+    #[doc(alias = "dealloc")]
     #[inline]
     #[track_caller]
     pub unsafe fn free(&self, ptr: NonNull<u8>, layout: Layout) {
@@ -174,14 +184,45 @@ impl Heap {
         Ok(())
     }
 
-    /// Lengthens a block, in place where its class or its free neighbours allow it; a large block may move down into
-    /// free memory below it, charged with the difference only.
+    /// Returns the bytes that are usable in the live block at `ptr`: those asked for, rounded up to the size class or
+    /// to 16. Takes the lock.
+    ///
+    /// A block that an earlier, invalid free put into a thread's magazine still counts as live. The address is looked
+    /// up, never read.
+    ///
+    /// ```
+    /// use sharded_arena::{FreeError, Heap};
+    /// use std::alloc::Layout;
+    /// let heap = Heap::with_capacity(1 << 20)?;
+    /// let (layout, wrong) = (Layout::new::<[u8; 100]>(), Layout::new::<[u8; 500]>());
+    /// let block = heap.alloc(layout)?.cast();
+    /// // SAFETY: the block is this call's to free, if the layout is right.
+    /// assert_eq!(unsafe { heap.try_free(block, wrong) }, Err(FreeError::WrongLayout));
+    /// assert_eq!(heap.usable_size(block), Ok(112));
+    /// // SAFETY: as above.
+    /// unsafe { heap.try_free(block, layout) }?;
+    /// assert_eq!(heap.usable_size(block), Err(FreeError::NotLive));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Why no live block begins there.
+    #[doc(alias = "malloc_usable_size")]
+    pub fn usable_size(&self, ptr: NonNull<u8>) -> Result<usize, FreeError> {
+        self.inner.usable_size(ptr)
+    }
+
+    /// Lengthens a block, in place where its class or the free memory behind it allows that. A large block is placed
+    /// with free memory behind it, and one that has none left moves to where it has as much room again, if there is
+    /// such a place: the old and the new block are both charged until the bytes are copied. Otherwise it moves down
+    /// into free memory before it, charged with the difference only.
     ///
     /// # Errors
     /// As for [`Heap::alloc`]; the old block is then untouched.
     ///
     /// # Safety
     /// As for [`Heap::free`]; `new.size() >= old.size()`. On success only the new block may be used.
+    #[doc(alias = "realloc")]
     pub unsafe fn grow(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
         debug_assert!(new.size() >= old.size(), "grow from {} to {} bytes", old.size(), new.size());
         // SAFETY: this function's contract.
@@ -195,6 +236,7 @@ impl Heap {
     ///
     /// # Safety
     /// As for [`Heap::free`]; `new.size() <= old.size()`. On success only the new block may be used.
+    #[doc(alias = "realloc")]
     pub unsafe fn shrink(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
         debug_assert!(new.size() <= old.size(), "shrink from {} to {} bytes", old.size(), new.size());
         // SAFETY: this function's contract.
@@ -253,6 +295,9 @@ impl Heap {
 
     /// Gives back what the calling thread, the depot and ended threads have cached; other threads give back at their
     /// next slow path.
+    ///
+    /// A thread has ended once its handle was joined. `std::thread::scope` returns earlier, when the closures of its
+    /// threads have: what a thread holds whose handle was not joined may not be found right after it.
     pub fn flush(&self) {
         self.inner.flush();
     }
@@ -266,15 +311,20 @@ impl Heap {
     /// The heap's own limit, or the region's if that is lower, in bytes.
     #[must_use]
     pub fn limit(&self) -> usize {
-        self.inner.budget.limit().min(self.region().limit())
+        Client::limit(&*self.inner)
     }
 
     /// Sets the heap's own limit. Takes the lock. For usage above a lowered limit see [`Region::set_limit`].
     pub fn set_limit(&self, bytes: usize) {
-        self.region().section(|_locked| self.inner.budget.set_limit(bytes));
+        Client::set_limit(&*self.inner, bytes);
     }
 
     /// Bytes the heap has taken from its region: live blocks, their rounding, and what its shards hold idle. One load.
+    ///
+    /// So it is seldom 0 when every block was freed; after [`flush`](Self::flush) it is, if no other thread holds
+    /// blocks idle. Right after a `std::thread::scope` those may be its threads, which have not ended: join their
+    /// handles.
+    #[doc(alias = "allocated_bytes")]
     #[must_use]
     pub fn memory_usage(&self) -> usize {
         self.inner.budget.usage()
@@ -309,6 +359,15 @@ impl Heap {
             shards: caches.map_or(0, |caches| caches.shards.count()),
             invalid_frees: self.inner.outside.invalid_frees.get(),
         }
+    }
+
+    /// Proves that every byte of the heap's region is in exactly one place, as [`Region::verify`] does: what this heap
+    /// has cached, and what its region's other heaps have.
+    ///
+    /// # Errors
+    /// The first thing found that does not hold, with its figures.
+    pub fn verify(&self) -> Result<(), VerifyError> {
+        self.region().verify()
     }
 }
 

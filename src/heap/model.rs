@@ -10,7 +10,7 @@ impl Inner {
     /// The shard of the thread that has `cache` and `end`.
     pub(crate) fn shard_of(&self, cache: &Cache, end: &EndOfThread) -> &Shard {
         let caches = self.caches().expect("a heap that caches");
-        caches.shards.find_for(&self.region, self.id, cache, Some(end))
+        caches.shards.find_for(&self.region, self.id, cache, Some(end), |_| ())
     }
 }
 

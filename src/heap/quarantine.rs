@@ -70,6 +70,11 @@ impl WaitingBlocks {
         (self.first.get() as usize + step as usize) % self.places.len()
     }
 
+    /// Bytes of the places, as if all had been used.
+    pub(super) fn metadata_bytes(&self) -> usize {
+        self.places.used_bytes(self.places.len())
+    }
+
     fn place(&self, step: u32) -> &WaitingBlock {
         &self.places[self.index(step)]
     }

@@ -40,9 +40,7 @@ impl Inner {
         let freed = self.give_back(ptr, layout);
         match freed {
             Ok(()) => self.count_free(shard, layout.size()),
-            Err(error) if self.quarantine.is_some() => {
-                panic!("{error}: free of {} bytes (alignment {}) at {ptr:p}", layout.size(), layout.align())
-            }
+            Err(error) if self.quarantine.is_some() => self.report(error, "free", ptr, layout),
             Err(_) => self.count_invalid(),
         }
     }
@@ -98,6 +96,23 @@ impl Inner {
         })
     }
 
+    /// Panics over a wrong free, grow or shrink: with what is wrong, and what was asked for.
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    pub(super) fn report(&self, error: FreeError, what: &str, ptr: NonNull<u8>, layout: Layout) -> ! {
+        let there = self.usable_size(ptr).ok().filter(|_| error == FreeError::WrongLayout);
+        let there = there.map_or_else(String::new, |bytes| format!(", where the block has {bytes} bytes"));
+        panic!("{error}: {what} of {} bytes (alignment {}) at {ptr:p}{there}", layout.size(), layout.align())
+    }
+
+    /// Bytes of the live block that begins at `ptr`. Takes the lock.
+    pub(super) fn usable_size(&self, ptr: NonNull<u8>) -> Result<usize, FreeError> {
+        let granule = self.checked_granule(ptr)?;
+        let len = self.region.section(|section| self.live_len(section, granule))?;
+        Ok(len as usize * GRANULE_BYTES)
+    }
+
     /// Whether a live block for `layout` begins at `ptr`. Takes the lock.
     pub(super) fn check_block(&self, ptr: NonNull<u8>, layout: Layout) -> Result<(), FreeError> {
         let granule = self.checked_granule(ptr)?;
@@ -105,12 +120,17 @@ impl Inner {
         self.region.section(|section| self.check_live(section, Extent::new(granule, len)))
     }
 
-    /// Whether `block` is live, has that length, and does not wait in the quarantine.
-    fn check_live(&self, section: &Section<'_>, block: Extent) -> Result<(), FreeError> {
-        if self.quarantine.as_ref().is_some_and(|quarantine| quarantine.contains(section, block.offset)) {
+    /// Granules of the live block that begins at `offset`, and does not wait in the quarantine.
+    fn live_len(&self, section: &Section<'_>, offset: u32) -> Result<u32, FreeError> {
+        if self.quarantine.as_ref().is_some_and(|quarantine| quarantine.contains(section, offset)) {
             return Err(FreeError::NotLive);
         }
-        if section.len_of(block.offset)? == block.len { Ok(()) } else { Err(FreeError::WrongLayout) }
+        section.len_of(offset)
+    }
+
+    /// Whether `block` is live, has that length, and does not wait in the quarantine.
+    fn check_live(&self, section: &Section<'_>, block: Extent) -> Result<(), FreeError> {
+        if self.live_len(section, block.offset)? == block.len { Ok(()) } else { Err(FreeError::WrongLayout) }
     }
 
     // ---- many blocks ----------------------------------------------------------------------------------------------

@@ -72,7 +72,7 @@ impl Inner {
     /// As [`Inner::take_or_refuse`], for a request of which `drawn` bytes are charged to a reservation.
     fn take_wanted(&self, own: Option<(&Caches, &Shard)>, layout: Layout, drawn: usize) -> Result<u32, AllocError> {
         let Some(wanted) = self.wanted(layout) else {
-            return Err(self.region.section(|section| section.refuse_outright(&self.budget, layout)));
+            return Err(self.region.section(|section| section.refuse_outright(self, layout)));
         };
         let wanted = Wanted { drawn, ..wanted };
         let mut give_back_own = |section: &mut Section<'_>| self.give_back_own(section, own);

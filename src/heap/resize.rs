@@ -7,9 +7,20 @@ use core::ptr::NonNull;
 use crate::base::error::AllocError;
 use crate::base::extent::Extent;
 use crate::base::size_class::{Class, GRANULE_BYTES};
+use crate::region::Section;
 
 use super::inner::Inner;
 use super::shard::Shard;
+
+/// Where a block that has grown lies.
+enum Grown {
+    /// Where it was.
+    InPlace,
+    /// In this extent, which begins before it and may be longer than it needs.
+    Down(Extent),
+    /// At this granule; the old block is still there.
+    Elsewhere(u32),
+}
 
 impl Inner {
     /// Whether a block at `ptr` with `old` serves `new` as it is, or once its tail is cut off.
@@ -61,7 +72,7 @@ impl Inner {
         if self.quarantine.is_some()
             && let Err(error) = self.check_block(ptr, old)
         {
-            panic!("{error}: grow or shrink of {} bytes (alignment {}) at {ptr:p}", old.size(), old.align());
+            self.report(error, "grow or shrink", ptr, old);
         }
     }
 
@@ -117,35 +128,69 @@ impl Inner {
         }
     }
 
-    /// Lengthens a large block into its free neighbours: behind it first, then below it, moving the bytes down.
+    /// Lengthens a large block without a refusal: into what is free behind it; else to a place with as much room behind
+    /// it, so that a block which grows again and again seldom moves; else into what is free before it too.
     ///
     /// # Safety
     /// As for [`Inner::resize`].
     unsafe fn stretch(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
         let have = u32::try_from(self.usable(old) / GRANULE_BYTES).ok()?;
-        let more = self.wanted(new)?.len.checked_sub(have)?;
-        if !ptr.addr().get().is_multiple_of(new.align()) {
-            return None;
-        }
+        let len = self.wanted(new)?.len;
         let block = Extent::new(self.granule(ptr), have);
-        // Below is of use only where every granule is aligned enough.
-        let may_move = new.align() <= GRANULE_BYTES;
-        let left = self.region.section(|section| {
-            if section.extend(&self.budget, block, more).ok()? {
-                return Some(0);
+        let grown = self.region.section(|section| self.grow(section, block, len, new.align()))?;
+        match grown {
+            Grown::InPlace => Some(self.address(block.offset)),
+            Grown::Down(longer) => {
+                let start = self.address(longer.offset);
+                // SAFETY: both ranges lie in the lengthened block, which is the caller's alone; they may overlap.
+                unsafe { core::ptr::copy(ptr.as_ptr(), start.as_ptr(), old.size()) };
+                if longer.len > len {
+                    self.wipe_block(longer.from(longer.offset + len));
+                    let split = self.region.section(|section| section.split(&self.budget, longer, len));
+                    debug_assert!(split.is_ok(), "the lengthened block is live");
+                }
+                Some(start)
             }
-            let right = section.free_right(block).min(more);
-            let left = more - right;
-            let stretched = may_move && section.extend_both(&self.budget, block, left, right).ok()?;
-            stretched.then_some(left)
-        })?;
-        if left == 0 {
-            return Some(self.address(block.offset));
+            Grown::Elsewhere(granule) => {
+                let moved = self.address(granule);
+                // SAFETY: the old block is live and as long as `old`, the new one is fresh and longer.
+                unsafe { core::ptr::copy_nonoverlapping(ptr.as_ptr(), moved.as_ptr(), old.size()) };
+                let given_back = self.give_back(ptr, old);
+                if given_back.is_err() {
+                    self.count_invalid();
+                }
+                Some(moved)
+            }
         }
-        let start = self.address(block.offset - left);
-        // SAFETY: both ranges lie in the lengthened block, which is the caller's alone; they may overlap.
-        unsafe { core::ptr::copy(ptr.as_ptr(), start.as_ptr(), old.size()) };
-        Some(start)
+    }
+
+    /// Takes what `block` needs to become `len` granules long, at an address of `align` bytes.
+    fn grow(&self, section: &mut Section<'_>, block: Extent, len: u32, align: usize) -> Option<Grown> {
+        let own = &self.budget;
+        let more = len.checked_sub(block.len)?;
+        // What the index does not know is left to the free that reports it.
+        section.len_of(block.offset).ok().filter(|len| *len == block.len)?;
+        if self.address(block.offset).addr().get().is_multiple_of(align) && section.extend(own, block, more).ok()? {
+            return Some(Grown::InPlace);
+        }
+        let (left, right) = section.free_beside(block);
+        // Down is of use only where every granule is aligned enough.
+        let joined = if align <= GRANULE_BYTES { left.saturating_add(block.len).saturating_add(right) } else { 0 };
+        let down = |section: &mut Section<'_>, left: u32| {
+            let right = more.saturating_sub(left);
+            let extended = section.extend_both(own, block, left, right).ok()?;
+            extended.then(|| Grown::Down(Extent::new(block.offset - left, left + block.len + right)))
+        };
+        if joined / 2 >= len
+            && let Some(grown) = down(section, left.min(len))
+        {
+            return Some(grown);
+        }
+        let granules = u32::try_from(align.div_ceil(GRANULE_BYTES)).ok()?;
+        if let Some(granule) = section.take_roomy(own, len, granules) {
+            return Some(Grown::Elsewhere(granule));
+        }
+        if joined >= len { down(section, more - right.min(more)) } else { None }
     }
 
     /// Fills a live block that its holder gives back, or the tail of one, if the region asks for that.

@@ -2,7 +2,7 @@
 
 use super::Inner;
 use super::read::reading_methods;
-use crate::region::FirstUse;
+use crate::region::{FirstUse, client_limits};
 use crate::sync::Arc;
 
 /// The strings of an [`Interner`](crate::Interner) that was [frozen](crate::Interner::freeze): read by any thread,
@@ -39,3 +39,4 @@ impl FrozenInterner {
 }
 
 reading_methods! { FrozenInterner }
+client_limits! { read [] FrozenInterner: |strings| strings.inner }

@@ -19,7 +19,7 @@ use core::alloc::Layout;
 use super::text::{RECORD_ALIGN, RecordAt};
 use crate::base::error::{AllocError, AllocErrorKind};
 use crate::base::extent::Extent;
-use crate::region::{Account, Memory};
+use crate::region::{Account, Client, Memory};
 use crate::sync::{Acquire, AtomicU64, Ghost, Relaxed, Release};
 
 /// Bits of a hash in an entry.
@@ -232,7 +232,7 @@ impl Index {
         let bits = old.map_or(FIRST_BITS, |old| old.len().ilog2() + 1);
         let count = 1usize.checked_shl(bits).filter(|_| bits <= LAST_BITS);
         let Some(bytes) = count.and_then(|count| count.checked_mul(size_of::<u64>())) else {
-            return Err(account.region().refusal(layout.size(), layout.align(), AllocErrorKind::LimitReached));
+            return Err(account.refusal(layout.size(), layout.align(), AllocErrorKind::LimitReached));
         };
         let layout = Layout::from_size_align(bytes, align_of::<u64>()).unwrap_or(layout);
         let (extent, _) = account.take(bytes, layout)?;

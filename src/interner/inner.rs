@@ -29,10 +29,11 @@ use super::index::{Hash, Index, Lookup};
 use super::shard::{NewString, Shard};
 use super::symbol::Symbol;
 use super::text::{RecordAt, record_bytes};
-use crate::base::error::{AllocError, AllocErrorKind, RegionError};
+use crate::base::error::{AllocError, AllocErrorKind};
+use crate::base::system::SystemRefusal;
 use crate::memory::table::Zeroable;
 use crate::region::segments::{NoGrowth, Segments};
-use crate::region::{Account, Memory, Region};
+use crate::region::{Account, Client, Memory, Region, ShardSet};
 use crate::sync::{Acquire, AtomicU32, AtomicU64, CachePadded, Ghost, ListedMutex, Relaxed, Release, parallelism};
 
 /// Shards that an interner may have: a power of two.
@@ -74,12 +75,22 @@ pub(crate) struct Inner {
     count: CachePadded<AtomicU32>,
 }
 
+impl Client for Inner {
+    fn region(&self) -> &Region {
+        self.account.region()
+    }
+
+    fn set(&self) -> &dyn ShardSet {
+        self.account.set()
+    }
+}
+
 impl Inner {
     /// An interner in `region`, at its first use.
     ///
     /// # Errors
     /// The system's, or the global allocator's, refusal.
-    pub(crate) fn open(region: Region) -> Result<Self, RegionError> {
+    pub(crate) fn open(region: Region) -> Result<Self, SystemRefusal> {
         let most = (region.capacity() / SHARD_BYTES).clamp(1, MOST_SHARDS);
         // Rounded down: within what the capacity allows.
         let shards = (SHARDS_EACH * parallelism()).next_power_of_two().min(1 << most.ilog2());
@@ -87,32 +98,29 @@ impl Inner {
     }
 
     /// As [`Inner::open`], with `count` shards, a power of two.
-    pub(crate) fn with_shards(region: Region, count: usize) -> Result<Self, RegionError> {
+    pub(crate) fn with_shards(region: Region, count: usize) -> Result<Self, SystemRefusal> {
         debug_assert!(count.is_power_of_two() && count <= MOST_SHARDS);
         let mut shards = Vec::new();
         let reserved = shards.try_reserve_exact(count);
-        reserved.map_err(|_| std::io::Error::from(std::io::ErrorKind::OutOfMemory))?;
+        reserved.map_err(|_| SystemRefusal::of_allocator(count * size_of::<CachePadded<ShardLock>>()))?;
         shards.resize_with(count, || CachePadded::new(ShardLock::new(Shard::default())));
         let shards = shards.into_boxed_slice();
         for shard in &shards {
             // SAFETY: what is boxed does not move, and is dropped.
-            unsafe { shard.list() }?;
+            unsafe { shard.list() }.map_err(|error| SystemRefusal::of(0, &error))?;
         }
         let account = Account::open(region)?;
+        account.add_metadata_bytes(size_of::<Self>() + count * size_of::<CachePadded<ShardLock>>());
         let most = account.region().capacity() / LEAST_COST;
         Ok(Self {
             memory: account.region().memory(),
             shards,
             hasher: hashbrown::DefaultHashBuilder::default(),
-            slots: Segments::reserve(&account, most)?,
+            slots: Segments::new(&account, most),
             account,
             indexes: core::array::from_fn(|_| Index::default()),
             count: CachePadded::new(AtomicU32::new(0)),
         })
-    }
-
-    pub(crate) fn account(&self) -> &Account {
-        &self.account
     }
 
     /// Numbers taken.
@@ -181,12 +189,6 @@ impl Inner {
         }
     }
 
-    /// The strings whose numbers were taken before the call, and that can be resolved.
-    pub(crate) fn strings(&self) -> impl Iterator<Item = (Symbol, &str)> + '_ {
-        let symbols = (0..self.len()).filter_map(Symbol::from_index);
-        symbols.filter_map(|symbol| Some((symbol, self.resolve(symbol)?)))
-    }
-
     #[inline(always)]
     fn index(&self, hash: Hash) -> &Index {
         &self.indexes[hash.shard(self.shards.len()) & (MOST_SHARDS - 1)]
@@ -196,7 +198,7 @@ impl Inner {
     #[cold]
     #[inline(never)]
     fn insert(&self, hash: Hash, text: &str, ended: Option<(usize, usize)>) -> Result<Symbol, AllocError> {
-        let refusal = |kind| self.account.region().refusal(text.len(), 1, kind);
+        let refusal = |kind| self.account.refusal(text.len(), 1, kind);
         let (Some(bytes), Ok(layout)) = (record_bytes(text.len()), Layout::from_size_align(text.len(), 1)) else {
             return Err(refusal(AllocErrorKind::InvalidLayout));
         };
@@ -250,9 +252,7 @@ impl Inner {
             if self.slots.get(number as usize).is_none() {
                 self.slots.grow(&self.account, number as usize).map_err(|refused| match refused {
                     NoGrowth::Refused(error) => error,
-                    NoGrowth::Full => {
-                        self.account.region().refusal(layout.size(), layout.align(), AllocErrorKind::LimitReached)
-                    }
+                    NoGrowth::Full => self.account.refusal(layout.size(), layout.align(), AllocErrorKind::LimitReached),
                 })?;
             }
             if self.count.compare_exchange_weak(number, number + 1, Relaxed, Relaxed).is_ok() {

@@ -6,8 +6,9 @@
 //! both, and `serialize.rs` reads and writes them.
 
 use crate::base::error::{AllocError, AllocErrorKind, RegionError};
-use crate::region::{FirstUse, Region};
+use crate::region::{FirstUse, Region, client_limits};
 
+mod builder;
 mod frozen;
 mod index;
 mod inner;
@@ -20,10 +21,12 @@ mod symbol;
 mod tests;
 mod text;
 
+pub use builder::InternerBuilder;
 pub use frozen::FrozenInterner;
 #[cfg(all(test, loom))]
 pub(crate) use index::Hash;
 pub(crate) use inner::Inner;
+pub use read::InternerIter;
 use read::reading_methods;
 pub use symbol::Symbol;
 
@@ -33,6 +36,9 @@ pub use symbol::Symbol;
 /// already, [`get`](Self::get) and [`resolve`](Self::resolve) take no lock and no atomic read-modify-write; a new
 /// string takes the lock of one of several shards. Nothing is ever taken out. All memory is the region's: its limit
 /// holds over all threads, at every moment, and a refused string changes nothing.
+///
+/// It has no statistics beyond [`memory_usage`](Self::memory_usage) and [`len`](Self::len), and nothing of its own to
+/// verify: see [`Region::verify`].
 ///
 /// Hashes are seeded at random, for each interner; the hash function is fast, not cryptographic.
 ///
@@ -52,6 +58,7 @@ pub use symbol::Symbol;
 /// assert_eq!(names.get("gamma"), None);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[doc(alias = "Rodeo")]
 pub struct Interner {
     inner: FirstUse<Inner>,
 }
@@ -63,25 +70,35 @@ impl Default for Interner {
 }
 
 impl Interner {
-    /// An interner without a limit of its own. Reserves nothing until it is used; then as much address space as the
-    /// machine has memory (at most 64 GiB), of which a page becomes memory when it is first touched.
+    /// An interner that only its region's capacity bounds, which is made at its first use, as long as
+    /// [`Arena::new`](crate::Arena::new) says. A page of it becomes memory when it is first touched.
     #[must_use]
     pub fn new() -> Interner {
-        Interner { inner: FirstUse::new(None) }
+        Self::in_home(None, usize::MAX)
     }
 
     /// An interner that shares `region` and its limit with arenas, heaps and other interners. Takes nothing until used.
     #[must_use]
     pub fn in_region(region: &Region) -> Interner {
-        Interner { inner: FirstUse::new(Some(region.clone())) }
+        Self::in_home(Some(region.clone()), usize::MAX)
     }
 
     /// An interner with a region of its own, whose capacity and limit is `bytes`.
     ///
     /// # Errors
-    /// `ZeroCapacity` below 4 KiB, `TooLarge` above 64 GiB − 4 KiB, `System` if the operating system refuses.
+    /// `ZeroCapacity` for 0, `BelowLeast` below 4 KiB, `AboveGreatest` above 64 GiB − 4 KiB, `System` if the operating
+    /// system refuses.
     pub fn with_capacity(bytes: usize) -> Result<Interner, RegionError> {
-        Ok(Interner { inner: FirstUse::new(Some(Region::with_capacity(bytes)?)) })
+        Self::builder().capacity(bytes).build()
+    }
+
+    /// An interner with options.
+    pub fn builder() -> InternerBuilder {
+        InternerBuilder::default()
+    }
+
+    fn in_home(region: Option<Region>, limit: usize) -> Interner {
+        Interner { inner: FirstUse::new(region, limit) }
     }
 
     /// The symbol of `text`: the one it has, or else the next.
@@ -95,7 +112,9 @@ impl Interner {
     /// is still found. Where one piece of what is needed is refused, the others were taken for a moment. `LimitReached`
     /// or `Fragmented` when the region refuses what is needed, or when there are 2³² − 1 strings; the error names the
     /// bytes that were needed together: of the string's record, of 4 KiB of numbers, of a shard's longer table.
-    /// `InvalidLayout` for a string of 4 GiB or more.
+    /// `InvalidLayout` for a string of 4 GiB or more. `System` if the system refuses the addresses or tables of a first
+    /// use.
+    #[doc(alias = "get_or_intern")]
     #[inline(always)]
     pub fn intern(&self, text: &str) -> Result<Symbol, AllocError> {
         match self.inner.made() {
@@ -106,6 +125,7 @@ impl Interner {
 
     /// Ends the interning: a reader of the same strings by the same symbols, which may be cloned. Gives the
     /// tables back that had become too short, about a quarter of the memory.
+    #[doc(alias = "into_reader")]
     #[must_use]
     pub fn freeze(mut self) -> FrozenInterner {
         if let Some(inner) = self.inner.made_mut() {
@@ -118,13 +138,11 @@ impl Interner {
     #[cold]
     #[inline(never)]
     fn intern_first(&self, text: &str) -> Result<Symbol, AllocError> {
-        let refused = |kind| match self.region() {
-            Some(region) => region.refusal(text.len(), 1, kind),
-            None => AllocError { requested: text.len(), align: 1, usage: 0, limit: usize::MAX, largest_free: 0, kind },
-        };
-        let inner = self.inner.make(Inner::open, |_| ()).map_err(|_| refused(AllocErrorKind::LimitReached))?;
+        let refusal = |system| Region::refusal_of(self.region(), text.len(), 1, AllocErrorKind::System(system));
+        let inner = self.inner.make(Inner::open, |_| ()).map_err(refusal)?;
         inner.intern(inner.hash(text), text)
     }
 }
 
 reading_methods! { Interner }
+client_limits! { [] Interner: |strings| strings.inner }

@@ -1,4 +1,10 @@
-//! What an interner and its frozen form have in common: the methods that read.
+//! What an interner and its frozen form have in common: the methods that read, and the strings one by one.
+
+use core::fmt;
+use core::iter::FusedIterator;
+use core::ops::Range;
+
+use super::{Inner, Symbol};
 
 /// Implements `Debug` and the reading methods over the type's field `inner`.
 macro_rules! reading_methods {
@@ -57,26 +63,68 @@ macro_rules! reading_methods {
             ///
             /// A string that is interned after the iteration has begun is left out, and so is one that another thread
             /// is interning.
-            pub fn iter(&self) -> impl Iterator<Item = ($crate::Symbol, &str)> + '_ {
-                self.inner.made().into_iter().flat_map($crate::interner::Inner::strings)
+            pub fn iter(&self) -> $crate::InternerIter<'_> {
+                $crate::InternerIter::new(self.inner.made())
             }
 
             /// Returns the bytes taken from the region: text, tables, what is kept for the next strings. One load. The
             /// region counts the same.
             ///
             /// At most 2.2 times the bytes of text and 64 bytes a string, beside some KiB at the beginning.
+            #[doc(alias = "allocated_bytes")]
             #[must_use]
             pub fn memory_usage(&self) -> usize {
-                self.inner.made().map_or(0, |inner| inner.account().usage())
+                self.inner.usage()
             }
 
-            /// Returns the region of the strings, or `None` if [`Interner::new`](crate::Interner::new) has made the
-            /// interner and no string was interned.
+            /// Returns the greatest [`memory_usage`](Self::memory_usage) so far. One load.
             #[must_use]
-            pub fn region(&self) -> Option<$crate::Region> {
-                self.inner.region(|inner| inner.account().region().clone())
+            pub fn peak_memory_usage(&self) -> usize {
+                self.inner.peak()
+            }
+        }
+
+        impl<'a> IntoIterator for &'a $type {
+            type Item = ($crate::Symbol, &'a str);
+            type IntoIter = $crate::InternerIter<'a>;
+
+            fn into_iter(self) -> $crate::InternerIter<'a> {
+                self.iter()
             }
         }
     };
 }
 pub(super) use reading_methods;
+
+/// The strings of an interner with their symbols; see [`Interner::iter`](crate::Interner::iter).
+pub struct InternerIter<'a> {
+    inner: Option<&'a Inner>,
+    indexes: Range<usize>,
+}
+
+impl<'a> InternerIter<'a> {
+    /// The strings whose numbers were taken before the call.
+    pub(super) fn new(inner: Option<&'a Inner>) -> Self {
+        Self { inner, indexes: 0..inner.map_or(0, Inner::len) }
+    }
+}
+
+impl<'a> Iterator for InternerIter<'a> {
+    type Item = (Symbol, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let inner = self.inner?;
+        self.indexes.find_map(|index| {
+            let symbol = Symbol::from_index(index)?;
+            Some((symbol, inner.resolve(symbol)?))
+        })
+    }
+}
+
+impl FusedIterator for InternerIter<'_> {}
+
+impl fmt::Debug for InternerIter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InternerIter").field("indexes", &self.indexes).finish_non_exhaustive()
+    }
+}

@@ -14,7 +14,7 @@
 use core::ptr::NonNull;
 
 use super::system;
-use crate::base::error::RegionError;
+use crate::base::system::SystemRefusal;
 
 /// From this many bytes on huge pages are asked for unless the caller says otherwise.
 pub(crate) const HUGE_FROM_BYTES: usize = 4 << 20;
@@ -24,9 +24,14 @@ pub(crate) fn page_bytes() -> usize {
     system::page_bytes()
 }
 
-/// Memory of the machine, in bytes; a fixed figure where the system is not asked.
+/// Memory of the machine, in bytes; a fixed figure where the system is not asked, `usize::MAX` where it does not tell.
 pub(crate) fn machine_bytes() -> usize {
     system::machine_bytes()
+}
+
+/// Bytes of addresses that the process may map, if that is limited.
+pub(crate) fn address_limit() -> Option<u64> {
+    system::address_limit()
 }
 
 /// What to do with the memory of a new mapping.
@@ -83,10 +88,11 @@ impl Mapping {
     ///
     /// # Errors
     /// The operating system's.
-    pub(crate) fn reserve(len: usize, advice: Advice) -> Result<Self, RegionError> {
+    pub(crate) fn reserve(len: usize, advice: Advice) -> Result<Self, SystemRefusal> {
         let page = page_bytes();
-        let len = len.checked_next_multiple_of(page).ok_or(RegionError::Overflow)?;
-        let (reserved, base) = system::reserve(len, if advice.guard_pages { page } else { 0 })?;
+        let len = len.checked_next_multiple_of(page).ok_or(SystemRefusal::of_allocator(usize::MAX))?;
+        let refusal = |error| SystemRefusal::of(len, &error);
+        let (reserved, base) = system::reserve(len, if advice.guard_pages { page } else { 0 }).map_err(refusal)?;
         let mapping = Self {
             base,
             len,
@@ -95,7 +101,7 @@ impl Mapping {
         // Before the first page is touched.
         system::advise_huge(mapping.base, mapping.len, advice.huge_pages);
         if advice.lock_memory {
-            system::lock(mapping.base, mapping.len)?;
+            system::lock(mapping.base, mapping.len).map_err(refusal)?;
         } else if advice.prefault {
             system::prefault(mapping.base, mapping.len);
         }

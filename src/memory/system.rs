@@ -11,6 +11,7 @@ pub(super) use body::*;
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(miri)))]
 mod body {
     use core::ffi::c_void;
+    use core::mem::MaybeUninit;
     use core::ptr::NonNull;
     use std::io;
 
@@ -36,9 +37,28 @@ mod body {
             // The models' tables are built value by value.
             return 64 * 1024;
         }
-        let info = rustix::system::sysinfo();
+        let mut info = MaybeUninit::<libc::sysinfo>::zeroed();
+        // SAFETY: `sysinfo`: the pointer is valid for one such structure.
+        let told = unsafe { libc::sysinfo(info.as_mut_ptr()) };
+        if told != 0 {
+            // A filter of system calls may refuse it; then nothing was written.
+            return usize::MAX;
+        }
+        // SAFETY: zeroed integers, which the system has written.
+        let info = unsafe { info.assume_init() };
         let (units, unit_bytes) = (usize::try_from(info.totalram), usize::try_from(info.mem_unit));
         units.unwrap_or(usize::MAX).saturating_mul(unit_bytes.unwrap_or(1))
+    }
+
+    /// The lower one of `ulimit -v` and `ulimit -d`: private mappings count for both.
+    pub(in crate::memory) fn address_limit() -> Option<u64> {
+        let bound = |which| {
+            let mut limit = libc::rlimit64 { rlim_cur: u64::MAX, rlim_max: u64::MAX };
+            // SAFETY: `getrlimit64`: the pointer is valid for one such structure. A refusal leaves it as it is.
+            unsafe { libc::getrlimit64(which, &raw mut limit) };
+            Some(limit.rlim_cur).filter(|bytes| *bytes != u64::MAX)
+        };
+        [bound(libc::RLIMIT_AS), bound(libc::RLIMIT_DATA)].into_iter().flatten().min()
     }
 
     pub(in crate::memory) fn reserve(len: usize, guard: usize) -> io::Result<(Reserved, NonNull<u8>)> {
@@ -158,6 +178,10 @@ mod body {
     /// What is reserved here is allocated, under Miri for good.
     pub(in crate::memory) fn machine_bytes() -> usize {
         if cfg!(miri) { 4 << 20 } else { 1 << 30 }
+    }
+
+    pub(in crate::memory) fn address_limit() -> Option<u64> {
+        None
     }
 
     pub(in crate::memory) fn reserve(len: usize, _guard: usize) -> io::Result<(Reserved, NonNull<u8>)> {

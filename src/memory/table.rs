@@ -12,7 +12,7 @@
 use core::ops::{Deref, DerefMut};
 use std::alloc::{Layout, alloc_zeroed};
 
-use crate::base::error::RegionError;
+use crate::base::system::SystemRefusal;
 
 /// Types for which zero bytes are a valid value, without a destructor.
 ///
@@ -58,7 +58,7 @@ unsafe impl<T: Zeroable, const N: usize> Zeroable for [T; N] {
 pub(crate) use body::Table;
 
 /// `Box::new` that gives an error where the global allocator has no memory.
-pub(crate) fn try_box<T>(value: T) -> Result<Box<T>, RegionError> {
+pub(crate) fn try_box<T>(value: T) -> Result<Box<T>, SystemRefusal> {
     let layout = Layout::new::<T>();
     if layout.size() == 0 {
         return Ok(Box::new(value));
@@ -67,7 +67,7 @@ pub(crate) fn try_box<T>(value: T) -> Result<Box<T>, RegionError> {
     // SAFETY: the layout's size is not zero.
     let memory = unsafe { alloc_zeroed(layout) }.cast::<T>();
     if memory.is_null() {
-        return Err(std::io::Error::from(std::io::ErrorKind::OutOfMemory).into());
+        return Err(SystemRefusal::of_allocator(layout.size()));
     }
     // SAFETY: fresh memory for a `T`.
     unsafe { memory.write(value) };
@@ -96,12 +96,14 @@ mod body {
     use core::ptr::NonNull;
     use std::alloc::{Layout, alloc_zeroed, dealloc};
 
-    use super::super::mapping::{Advice, Mapping};
+    use super::super::mapping::{Advice, Mapping, page_bytes};
+    use super::super::span::Span;
     use super::Zeroable;
-    use crate::base::error::RegionError;
+    use crate::base::system::SystemRefusal;
 
-    /// Tables up to this many bytes come from the global allocator; longer ones are mappings of their own.
-    const SMALL_BYTES: usize = 64 * 1024;
+    /// Tables up to this many bytes come from the global allocator, which zeroes and so touches all of them; longer
+    /// ones are mappings of their own.
+    const SMALL_BYTES: usize = 16 * 1024;
 
     /// Every table begins on a cache line, so that values of 16, 32 or 64 bytes do not straddle two.
     const LINE_BYTES: usize = 64;
@@ -119,7 +121,7 @@ mod body {
     enum Backing {
         Empty,
         Allocator(Layout),
-        Mapping(#[expect(dead_code, reason = "held for its drop")] Mapping),
+        Mapping(Mapping),
     }
 
     // SAFETY: a table owns its values like a boxed slice.
@@ -136,24 +138,42 @@ mod body {
         /// Reserves `len` zeroed values.
         ///
         /// # Errors
-        /// `Overflow` when the length is no layout, else the operating system's or the global allocator's refusal.
-        pub(crate) fn reserve(len: usize) -> Result<Self, RegionError> {
+        /// The operating system's or the global allocator's refusal.
+        pub(crate) fn reserve(len: usize) -> Result<Self, SystemRefusal> {
             let layout = Layout::array::<T>(len).and_then(|layout| layout.align_to(LINE_BYTES));
-            let layout = layout.map_err(|_| RegionError::Overflow)?;
+            let layout = layout.map_err(|_| SystemRefusal::of_allocator(usize::MAX))?;
             if layout.size() == 0 {
                 return Ok(Self::empty());
             }
             if layout.size() <= SMALL_BYTES {
                 // SAFETY: the layout's size is not zero.
                 let memory = unsafe { alloc_zeroed(layout) };
-                let base =
-                    NonNull::new(memory.cast::<T>()).ok_or(std::io::Error::from(std::io::ErrorKind::OutOfMemory))?;
+                let base = NonNull::new(memory.cast::<T>()).ok_or(SystemRefusal::of_allocator(layout.size()))?;
                 return Ok(Self { base, len, owner: Backing::Allocator(layout), values: PhantomData });
             }
             let mapping = Mapping::reserve(layout.size(), Advice::default())?;
             // A page is aligned for every `T` of this crate: no type here asks for more.
             debug_assert!(mapping.base().cast::<T>().is_aligned());
             Ok(Self { base: mapping.base().cast(), len, owner: Backing::Mapping(mapping), values: PhantomData })
+        }
+
+        /// Where the bytes are.
+        pub(crate) fn span(&self) -> Span {
+            match &self.owner {
+                Backing::Empty => Span::empty(),
+                Backing::Allocator(layout) => Span::new(self.base.cast(), layout.size(), false),
+                Backing::Mapping(mapping) => Span::new(mapping.base(), mapping.len(), true),
+            }
+        }
+
+        /// Bytes in memory when the first `used` values were used: whole pages, or all that the global allocator gave.
+        pub(crate) fn used_bytes(&self, used: usize) -> usize {
+            let touched = used.saturating_mul(size_of::<T>());
+            match &self.owner {
+                Backing::Empty => 0,
+                Backing::Allocator(layout) => layout.size(),
+                Backing::Mapping(mapping) => touched.next_multiple_of(page_bytes()).min(mapping.len()),
+            }
         }
 
         #[inline(always)]
@@ -183,7 +203,7 @@ mod body {
 #[cfg(all(test, loom))]
 mod body {
     use super::Zeroable;
-    use crate::base::error::RegionError;
+    use crate::base::system::SystemRefusal;
 
     /// Loom's atomics are not zero bytes, so its tables are built value by value.
     #[derive(Debug)]
@@ -194,8 +214,14 @@ mod body {
             Self(Vec::new())
         }
         #[expect(clippy::unnecessary_wraps, reason = "the other body can fail")]
-        pub(crate) fn reserve(len: usize) -> Result<Self, RegionError> {
+        pub(crate) fn reserve(len: usize) -> Result<Self, SystemRefusal> {
             Ok(Self((0..len).map(|_| T::zeroed()).collect()))
+        }
+        pub(crate) fn span(&self) -> super::super::span::Span {
+            super::super::span::Span::empty()
+        }
+        pub(crate) fn used_bytes(&self, used: usize) -> usize {
+            used * size_of::<T>()
         }
         pub(super) fn as_slice(&self) -> &[T] {
             &self.0

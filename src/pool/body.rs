@@ -13,17 +13,19 @@
 //! their own word.
 #![expect(unsafe_code, reason = "fills what freed values were")]
 
-use crate::base::error::RegionError;
+use crate::base::error::AllocError;
 use crate::base::size_class::Class;
+use crate::base::system::SystemRefusal;
 use crate::depot::Depot;
-use crate::memory::table::Zeroable;
+use crate::memory::table::{Zeroable, try_box};
 use crate::region::segments::{NoGrowth, Segments};
-use crate::region::shards::{OwnedShard, Shards};
-use crate::region::{Account, Region, Wipe};
-use crate::sync::{AtomicU32, AtomicUsize, Mutex, Relaxed, wrapped_difference, yield_now};
+use crate::region::shards::{Id, OwnedShard, Shards};
+use crate::region::{Account, Client, Region, ShardSet, Wipe};
+use crate::sync::{AtomicU32, AtomicUsize, Mutex, OnceLock, Relaxed, wrapped_difference, yield_now};
 
 use super::shard::{BATCH, Counts, Shard, count};
 use super::slot::Slot;
+use super::word::Vacated;
 
 /// Threads that have hints of their own.
 const SHARDS: usize = if cfg!(all(test, loom)) { 2 } else { 64 };
@@ -46,7 +48,8 @@ pub(super) struct Body<T> {
     pub(super) shards: Shards<Shard>,
     /// What threads without a shard use, under its lock.
     outside: (Mutex<()>, Shard),
-    depot: Depot,
+    /// Made when a thread has too many hints.
+    depot: OnceLock<Box<Depot>>,
     /// Slots that were ever hinted at.
     fresh: AtomicUsize,
     /// Where the next look at the slots begins.
@@ -82,24 +85,56 @@ impl<'a, T> Claimed<'a, T> {
     }
 }
 
+impl<T> Client for Body<T> {
+    fn region(&self) -> &Region {
+        self.account.region()
+    }
+
+    fn set(&self) -> &dyn ShardSet {
+        self.account.set()
+    }
+}
+
 impl<T> Body<T> {
     /// A pool of at most `most` slots in `region`.
-    pub(super) fn make(region: Region, most: usize) -> Result<Self, RegionError> {
-        let account = Account::open(region)?;
-        let slots = Segments::<Slot<T>>::reserve(&account, most)?;
-        let nodes = slots.most().min(MOST_HINTED) / BATCH + 2 * SHARDS;
-        Ok(Self {
-            slots,
-            shards: Shards::reserve(SHARDS)?,
+    pub(super) fn make(region: Region, most: usize) -> Result<Self, SystemRefusal> {
+        let (account, shards) = (Account::open(region)?, Shards::reserve(SHARDS)?);
+        account.add_metadata_bytes(size_of::<Self>() + shards.metadata_bytes());
+        let body = Self {
+            slots: Segments::new(&account, most),
+            shards,
             outside: (Mutex::new(()), Shard::zeroed()),
-            depot: Depot::reserve(nodes * NODE_BYTES)?,
+            depot: OnceLock::new(),
             fresh: AtomicUsize::new(0),
             scan_at: AtomicUsize::new(0),
             many: Mutex::new(()),
             wipe: account.region().wipe(),
             reserve_many_used: AtomicU32::new(0),
             account,
-        })
+        };
+        if cfg!(all(test, loom)) {
+            // The model checker does not see who makes it.
+            body.make_depot();
+        }
+        Ok(body)
+    }
+
+    /// The depot, if there is memory for it. What is lost where two threads make it is empty.
+    #[cold]
+    fn make_depot(&self) -> Option<&Depot> {
+        if self.depot.get().is_none() {
+            let nodes = self.slots.most().min(MOST_HINTED) / BATCH + 2 * SHARDS;
+            let depot = try_box(Depot::reserve(nodes * NODE_BYTES).ok()?).ok()?;
+            if self.depot.set(depot).is_ok() {
+                self.account.add_metadata_bytes(size_of::<Depot>());
+            }
+        }
+        self.depot.get().map(|depot| &**depot)
+    }
+
+    /// The calling thread's shard, adopted if need be, in the pool of `id`.
+    pub(super) fn find_shard(&self, id: Id<Shard>) -> &Shard {
+        self.shards.find(self.account.region(), id, |bytes| self.account.add_metadata_bytes(bytes))
     }
 
     /// Runs `with` on the shard of all threads without one.
@@ -141,15 +176,25 @@ impl<T> Body<T> {
         }
     }
 
+    /// Makes a segment more; what refuses it, if it is the region.
+    pub(super) fn why_no_growth(&self) -> Option<AllocError> {
+        match self.slots.grow(&self.account, self.slots.len()) {
+            Err(NoGrowth::Refused(error)) => Some(error),
+            Ok(_) | Err(NoGrowth::Full) => None,
+        }
+    }
+
     /// Takes a batch of hints from the depot.
     fn take_batch(&self, shard: &Shard) -> bool {
-        let Some(node) = self.depot.pop_full(class()) else { return false };
-        let at = self.depot.nodes.get(node);
+        let Some((depot, node)) = self.depot.get().and_then(|depot| Some((depot, depot.pop_full(class())?))) else {
+            return false;
+        };
+        let at = depot.nodes.get(node);
         for hint in &at.slots[..at.len() as usize] {
             let kept = shard.push(hint.get());
             debug_assert!(kept, "a shard without hints has room for a batch");
         }
-        self.depot.give_node(node);
+        depot.give_node(node);
         true
     }
 
@@ -211,7 +256,7 @@ impl<T> Body<T> {
                 found += 1;
             }
             if found == BATCH {
-                self.scan_at.store(index, Relaxed);
+                self.scan_at.store(index + 1, Relaxed);
                 break;
             }
         }
@@ -241,15 +286,29 @@ impl<T> Body<T> {
         }
         let counts = &shard.counts;
         counts.count_releasing();
-        let free = slot.word.vacate(generation);
+        let vacated = slot.word.vacate(generation);
         counts.count_released();
-        if !free {
-            // Released to nobody: as if it had been claimed at once, for good.
-            counts.count_claimed();
-            count(&counts.retired);
+        if vacated != Vacated::Free {
+            self.set_aside(shard, index, vacated);
         } else if !shard.push(index) {
             self.spill(shard);
             shard.push(index);
+        }
+    }
+
+    /// A slot that was used often is used after others, so that all of them wear alike. Where no slot can be made its
+    /// hint is forgotten: a scan finds it, after all others. Otherwise a slot would be made in its place, so the thread
+    /// keeps a hint at it, behind those it has.
+    #[cold]
+    #[inline(never)]
+    fn set_aside(&self, shard: &Shard, index: u32, vacated: Vacated) {
+        if vacated == Vacated::Retired {
+            // As if it had been claimed at once.
+            shard.counts.count_claimed();
+            count(&shard.counts.retired);
+        } else if self.slots.len() < self.slots.most() && !shard.push_last(index) {
+            self.spill(shard);
+            shard.push_last(index);
         }
     }
 
@@ -258,12 +317,15 @@ impl<T> Body<T> {
     #[inline(never)]
     #[expect(clippy::cast_possible_truncation, reason = "a batch is short")]
     fn spill(&self, shard: &Shard) {
-        let Some(node) = self.depot.take_node(BATCH as u32) else { return shard.unload(|_, _| {}) };
-        let at = self.depot.nodes.get(node);
+        let depot = self.make_depot();
+        let Some((depot, node)) = depot.and_then(|depot| Some((depot, depot.take_node(BATCH as u32)?))) else {
+            return shard.unload(|_, _| {});
+        };
+        let at = depot.nodes.get(node);
         at.open(class(), BATCH as u32);
         shard.unload(|place, hint| at.slots[place].set(hint));
         at.set_len(BATCH as u32);
-        self.depot.push_full(class(), node);
+        depot.push_full(class(), node);
     }
 
     // ---- figures --------------------------------------------------------------------------------------------------
@@ -275,6 +337,11 @@ impl<T> Body<T> {
 
     fn all_shards(&self) -> impl Iterator<Item = &Shard> {
         self.shards.iter().chain([&self.outside.1])
+    }
+
+    /// Slots whose generations are spent. Exact when quiet.
+    pub(super) fn retired(&self) -> usize {
+        usize::try_from(self.sum(|counts| counts.retired.get())).unwrap_or(usize::MAX)
     }
 
     /// Values in the pool. Exact when quiet.
@@ -293,22 +360,26 @@ impl<T> Body<T> {
     /// Whether a batch of hints waits in the depot. No role of a model runs.
     #[cfg(all(test, loom))]
     pub(super) fn has_batch(&self) -> bool {
-        self.depot.pop_full(class()).map(|node| self.depot.push_full(class(), node)).is_some()
+        let depot = self.depot.get().expect("made with the body");
+        depot.pop_full(class()).map(|node| depot.push_full(class(), node)).is_some()
     }
 
     // ---- by whoever has the pool exclusively ------------------------------------------------------------------------
 
-    /// Forgets every hint and every count: all slots but the retired are free, as if nobody had had one yet.
-    pub(super) fn start_afresh(&mut self, retired: u64) {
-        while let Some(node) = self.depot.pop_full(class()) {
-            self.depot.give_node(node);
+    /// Makes all slots free, with all their generations, and forgets every hint and every count, as if no slot had been
+    /// used yet. Every value is gone.
+    pub(super) fn start_afresh(&mut self) {
+        (0..self.slots.len()).filter_map(|index| self.slots.get(index)).for_each(|slot| slot.word.restart());
+        if let Some(depot) = self.depot.get() {
+            while let Some(node) = depot.pop_full(class()) {
+                depot.give_node(node);
+            }
         }
         for shard in self.all_shards() {
             shard.enter();
             shard.forget(0);
-            shard.counts.restart(0);
+            shard.counts.restart();
         }
-        self.outside.1.counts.restart(retired);
         self.fresh.store(0, Relaxed);
     }
 }

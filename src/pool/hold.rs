@@ -88,7 +88,7 @@ impl<T> Pool<T> {
     #[cold]
     #[inline(never)]
     pub(super) fn shard_cold<'a>(&self, body: &'a Body<T>) -> &'a Shard {
-        body.shards.find(body.account.region(), self.id)
+        body.find_shard(self.id)
     }
 }
 

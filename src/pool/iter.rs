@@ -7,15 +7,22 @@
 use core::fmt;
 use core::iter::FusedIterator;
 use core::marker::PhantomData;
+use core::ops::Range;
 
 use crate::base::unwind::{Then, run_all};
+use crate::region::shards::Id;
 
 use super::Pool;
-use super::body::Body;
 use super::guard::Ref;
 use super::hold::Held;
 use super::key::Key;
 use super::shard::count;
+
+/// The values of a pool with their keys, each under a guard; see [`Pool::iter`].
+pub struct PoolIter<'a, T> {
+    pool: &'a Pool<T>,
+    slots: Range<usize>,
+}
 
 /// The values of a pool with their keys, exclusively; see [`Pool::iter_mut`].
 pub struct PoolIterMut<'a, T> {
@@ -34,13 +41,8 @@ pub struct PoolDrain<'a, T> {
 impl<T> Pool<T> {
     /// The values that are there when the iterator comes by, each under a guard, with their keys, by slot. What is
     /// inserted or removed meanwhile may be seen or not.
-    pub fn iter(&self) -> impl Iterator<Item = (Key<T>, Ref<'_, T>)> {
-        let body = self.body.made();
-        let slots = move |body: &Body<T>| body.slots.len();
-        (0..body.map_or(0, slots)).filter_map(move |index| {
-            let key = self.key_at(index)?;
-            Some((key, self.get(key)?))
-        })
+    pub fn iter(&self) -> PoolIter<'_, T> {
+        PoolIter { pool: self, slots: 0..self.body.made().map_or(0, |body| body.slots.len()) }
     }
 
     /// The values with their keys, by slot. A value that was removed while a guard of it was leaked is none of them.
@@ -49,14 +51,15 @@ impl<T> Pool<T> {
     }
 
     /// Takes all values out, with the keys they had, by slot; those too that were removed while a guard of them was
-    /// leaked. Those that the iterator has not come to when it is dropped are dropped with it; if it is leaked they
-    /// stay.
+    /// leaked. Those that the iterator has not come to when it is dropped are dropped with it, and all slots are free
+    /// then, as after [`clear`](Self::clear); if it is leaked they stay.
     pub fn drain(&mut self) -> PoolDrain<'_, T> {
         PoolDrain { pool: self, next: 0 }
     }
 
-    /// Drops all values and makes all slots free, those of leaked guards and reservations too. No key names anything
-    /// any more. If destructors panic, the others still run, and the first panic goes on.
+    /// Drops all values and makes all slots free: those of leaked guards and reservations too, and those whose keys are
+    /// spent. No key from before names anything any more. If destructors panic, the others still run, and the first
+    /// panic goes on. Visits each slot; each thread's next call looks for its part of the pool anew.
     pub fn clear(&mut self) {
         drop(self.drain());
     }
@@ -89,12 +92,42 @@ impl<T> Pool<T> {
         None
     }
 
-    /// Every value is gone: frees all slots but those whose generations are spent.
+    /// Every value is gone: frees all slots, and takes another id, under which generations begin anew
+    /// (INV-pool.word-2).
     fn free_all(&mut self) {
-        let Some(body) = self.body.made_mut() else { return };
-        let slots = (0..body.slots.len()).filter_map(|index| body.slots.get(index));
-        let retired = slots.filter(|slot| !slot.word.vacate_leaked()).count();
-        body.start_afresh(retired as u64);
+        if let Some(body) = self.body.made_mut() {
+            body.start_afresh();
+            self.id = Id::new();
+        }
+    }
+}
+
+impl<'a, T> Iterator for PoolIter<'a, T> {
+    type Item = (Key<T>, Ref<'a, T>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let pool = self.pool;
+        self.slots.find_map(|index| {
+            let key = pool.key_at(index)?;
+            Some((key, pool.get(key)?))
+        })
+    }
+}
+
+impl<T> FusedIterator for PoolIter<'_, T> {}
+
+impl<'a, T> IntoIterator for &'a Pool<T> {
+    type Item = (Key<T>, Ref<'a, T>);
+    type IntoIter = PoolIter<'a, T>;
+
+    fn into_iter(self) -> PoolIter<'a, T> {
+        self.iter()
+    }
+}
+
+impl<T> fmt::Debug for PoolIter<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolIter").field("pool", &self.pool).finish_non_exhaustive()
     }
 }
 

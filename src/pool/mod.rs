@@ -5,7 +5,8 @@
 //! (`word.rs`), the value itself in `slot.rs`; a key names it (`key.rs`), a guard keeps it (`guard.rs`), a reservation
 //! comes before it (`reservation.rs`); `iter.rs` is for whoever has the pool alone.
 //!
-//! - INV-pool-1: a pool's id is never another's, so the slot that one of its keys names exists.
+//! - INV-pool-1: a pool's id is never another's, so the slot that one of its keys names exists. It has another one
+//!   after `clear` and `drain`, which have it exclusively.
 //!
 //! That threads keep free slots of their own and guards delay a removal is `sharded-slab`'s idea; batches of free slots
 //! change threads as magazines do in Bonwick and Adams' *Magazines and Vmem* (USENIX 2001).
@@ -15,13 +16,14 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use crate::base::debug::debug_figures;
-use crate::base::error::RegionError;
+use crate::base::error::{AllocError, AllocErrorKind, RegionError};
+use crate::base::stats::PoolStats;
 use crate::base::unwind::Then;
-use crate::region::segments::Segments;
 use crate::region::shards::Id;
-use crate::region::{FirstUse, Region};
+use crate::region::{FirstUse, Region, client_limits};
 
 mod body;
+mod builder;
 mod guard;
 mod hold;
 mod iter;
@@ -36,9 +38,10 @@ mod tests;
 mod word;
 
 use body::Body;
+pub use builder::PoolBuilder;
 pub use guard::Ref;
 use hold::Held;
-pub use iter::{PoolDrain, PoolIterMut};
+pub use iter::{PoolDrain, PoolIter, PoolIterMut};
 pub use key::Key;
 pub use reservation::Reservation;
 use shard::{Shard, count};
@@ -56,6 +59,14 @@ const ANY_NUMBER: usize = usize::MAX;
 /// Values lie in slots in a region's memory and never move. A key of a removed value, or of another pool, is no key:
 /// [`get`](Self::get) says `None`. A value that is removed while somebody looks at it is dropped by the last who does.
 /// Slots are reused, those a thread has freed by itself first; they go back to the region with the pool.
+///
+/// A slot issues 2^32 keys; then it is spent, and counts as in use until [`clear`](Self::clear) or
+/// [`drain`](Self::drain), which begin anew. So a pool of `n` slots issues `n` × 2^32 keys in between: at ten million a
+/// second that is 7 minutes a slot. One that can still grow makes a slot in the place of one that is spent. Slots wear
+/// alike: one that has issued another 2^20 keys rests until the pool's others were used (in a pool that can grow, until
+/// those that its thread has freed were).
+///
+/// What is live is [`len`](Self::len); there is nothing of its own to verify: see [`Region::verify`].
 ///
 /// `Sync` where `T: Send + Sync`, for a value may be looked at and dropped on any thread.
 ///
@@ -75,6 +86,8 @@ const ANY_NUMBER: usize = usize::MAX;
 /// assert!(pool.is_empty());
 /// # Ok::<(), sharded_arena::PoolFull<String>>(())
 /// ```
+#[doc(alias = "Slab")]
+#[doc(alias = "SlotMap")]
 pub struct Pool<T> {
     id: Id<Shard>,
     most: usize,
@@ -95,16 +108,19 @@ impl<T> Default for Pool<T> {
 }
 
 debug_figures! { [<T>] Pool<T>: len, capacity, memory_usage }
+client_limits! { [<T>] Pool<T>: |pool| pool.body }
 
 impl<T> Pool<T> {
-    /// A pool without a limit of its own. Reserves nothing until it is used; then as much address space as the machine
-    /// has memory (at most 64 GiB), of which a page becomes memory when it is first touched.
+    /// A pool that only its region's capacity bounds, which is made at its first use, as long as
+    /// [`Arena::new`](crate::Arena::new) says. A page of it becomes memory when it is first touched.
     #[must_use]
     pub fn new() -> Pool<T> {
         Self::with_region(None, ANY_NUMBER)
     }
 
-    /// A pool that shares `region` and its limit with heaps, arenas and other pools. Takes nothing until used.
+    /// A pool that shares `region` and its limit with heaps, arenas and other pools. Takes nothing until used; then
+    /// about 4 KB outside the region and a first segment of 4 KiB in it, and no mapping of the process before it has
+    /// 32 segments, or a thread has freed 64 slots more than it took.
     #[must_use]
     pub fn in_region(region: &Region) -> Pool<T> {
         Self::with_region(Some(region.clone()), ANY_NUMBER)
@@ -113,23 +129,24 @@ impl<T> Pool<T> {
     /// A pool of `slots` slots in a region of its own, which has room for all of them.
     ///
     /// # Errors
-    /// `ZeroCapacity` without a slot, `TooLarge` for more than 2^32 − 1 or more than 64 GiB − 4 KiB of them, `System`
-    /// if the operating system refuses.
+    /// `ZeroCapacity` without a slot, `AboveGreatest` for more than 2^32 − 1 or more than 64 GiB − 4 KiB of them,
+    /// `System` if the operating system refuses.
     pub fn with_capacity(slots: usize) -> Result<Pool<T>, RegionError> {
-        if slots == 0 {
-            return Err(RegionError::ZeroCapacity);
-        }
-        if slots > MOST_SLOTS {
-            return Err(RegionError::TooLarge);
-        }
-        // What over-aligned segments may skip is added.
-        let bytes = Segments::<Slot<T>>::bytes_for(slots).and_then(|bytes| bytes.checked_add(align_of::<Slot<T>>()));
-        let region = Region::with_capacity(bytes.ok_or(RegionError::TooLarge)?.max(crate::region::LEAST_BYTES))?;
-        Ok(Self::with_region(Some(region), slots))
+        Self::builder().capacity(slots).build()
+    }
+
+    /// A pool with options.
+    pub fn builder() -> PoolBuilder<T> {
+        PoolBuilder::default()
     }
 
     fn with_region(region: Option<Region>, most: usize) -> Pool<T> {
-        Pool { id: Id::new(), most, body: FirstUse::new(region), owns: PhantomData }
+        Self::with_limit(region, most, usize::MAX)
+    }
+
+    /// A pool of at most `most` slots that may take `limit` bytes from its region.
+    fn with_limit(region: Option<Region>, most: usize, limit: usize) -> Pool<T> {
+        Pool { id: Id::new(), most, body: FirstUse::new(region, limit), owns: PhantomData }
     }
 
     // ---- values ---------------------------------------------------------------------------------------------------
@@ -138,8 +155,9 @@ impl<T> Pool<T> {
     /// knows of a free slot; else one for 32 slots, or the region's lock for a new segment of about 4 KiB.
     ///
     /// # Errors
-    /// [`PoolFull`], with the value, if every slot is in use and the region has no room for more (or the system refuses
-    /// the pool's first memory); or if 64 looks at all slots found none free, while removals never ceased.
+    /// [`PoolFull`], with the value, if every slot is in use or spent and the region has no room for more (or the
+    /// system refuses the pool's first memory); or if 64 looks at all slots found none free, while removals never
+    /// ceased.
     #[inline(always)]
     pub fn insert(&self, value: T) -> Result<Key<T>, PoolFull<T>> {
         match self.claim() {
@@ -147,6 +165,29 @@ impl<T> Pool<T> {
             Some(claimed) => Ok(unsafe { self.fill(claimed, value) }),
             None => Err(PoolFull { value, capacity: self.capacity() }),
         }
+    }
+
+    /// Puts the value that `value` makes for its own key into a free slot. Costs what [`reserve`](Self::reserve) does.
+    ///
+    /// The key names nothing until `value` has returned. If it panics, the slot is free again and the key will never
+    /// name anything.
+    ///
+    /// ```
+    /// use sharded_arena::{Key, Pool};
+    /// struct Node { own: Key<Node> }
+    /// let pool = Pool::new();
+    /// let key = pool.insert_with_key(|own| Node { own })?;
+    /// assert!(pool.get(key).unwrap().own == key);
+    /// # Ok::<(), sharded_arena::PoolFull<()>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`PoolFull`] as for [`insert`](Self::insert); `value` is not called then.
+    #[doc(alias = "vacant_entry")]
+    pub fn insert_with_key(&self, value: impl FnOnce(Key<T>) -> T) -> Result<Key<T>, PoolFull<()>> {
+        let reserved = self.reserve()?;
+        let value = value(reserved.key());
+        Ok(reserved.fill(value))
     }
 
     /// Looks at the value that `key` names: none if it was removed, is not there yet, or the key is another pool's. The
@@ -227,16 +268,55 @@ impl<T> Pool<T> {
         if self.most == ANY_NUMBER { made() } else { self.most }
     }
 
-    /// Bytes of slots that the pool has taken from its region. One load.
+    /// Returns why the pool can make no more slots: what its region refuses, or what the system refused at the first
+    /// use. `None` if it has made some, as an insert does that finds no free slot, or if it has as many as it may have.
+    ///
+    /// ```
+    /// use sharded_arena::{AllocErrorKind, Pool, Region};
+    /// let region = Region::builder().capacity(64 << 10).limit(32 << 10).build()?;
+    /// let pool = Pool::in_region(&region);
+    /// while pool.insert([0u8; 1000]).is_ok() {}
+    /// let refusal = pool.refusal().unwrap();
+    /// assert_eq!((refusal.kind, refusal.limit), (AllocErrorKind::LimitReached, 32 << 10));
+    /// # Ok::<(), sharded_arena::RegionError>(())
+    /// ```
     #[must_use]
-    pub fn memory_usage(&self) -> usize {
-        self.body.made().map_or(0, |body| body.account.usage())
+    pub fn refusal(&self) -> Option<AllocError> {
+        match self.body.make(|region| Body::make(region, self.most), |_| ()) {
+            Ok(body) => body.why_no_growth(),
+            Err(system) => {
+                let kind = AllocErrorKind::System(system);
+                Some(Region::refusal_of(self.region(), size_of::<Slot<T>>(), align_of::<Slot<T>>(), kind))
+            }
+        }
     }
 
-    /// The region the pool is in; none before the first use of one made by [`Pool::new`].
+    /// Returns the pool's figures. A few loads a shard.
     #[must_use]
-    pub fn region(&self) -> Option<Region> {
-        self.body.region(|body| body.account.region().clone())
+    pub fn stats(&self) -> PoolStats {
+        let body = self.body.made();
+        PoolStats {
+            limit: self.limit(),
+            usage: self.memory_usage(),
+            peak: self.peak_memory_usage(),
+            len: self.len(),
+            slots: body.map_or(0, |body| body.slots.len()),
+            retired: body.map_or(0, Body::retired),
+        }
+    }
+
+    /// Bytes of slots that the pool has taken from its region. One load.
+    #[doc(alias = "allocated_bytes")]
+    #[must_use]
+    pub fn memory_usage(&self) -> usize {
+        self.body.usage()
+    }
+
+    /// Greatest [`memory_usage`](Self::memory_usage) so far: slots go back with the pool only, so it is the usage, and
+    /// what a refusal took for a moment. One load.
+    #[must_use]
+    pub fn peak_memory_usage(&self) -> usize {
+        self.body.peak()
     }
 }
 
@@ -259,6 +339,9 @@ impl<T> Drop for Pool<T> {
 
 /// A pool has no free slot; the value that found none comes back.
 ///
+/// Remove values, raise the region's or the pool's limit, make the pool with more slots, or, where
+/// [`PoolStats::retired`] says that slots are spent, [`clear`](Pool::clear) the pool.
+///
 /// ```
 /// use sharded_arena::Pool;
 /// let pool = Pool::with_capacity(1)?;
@@ -272,7 +355,8 @@ impl<T> Drop for Pool<T> {
 pub struct PoolFull<T> {
     /// What found no slot, as it was given.
     pub value: T,
-    /// Slots of the pool: all it may have, or all that its region had room for. Its region's figures say why.
+    /// Slots of the pool: all it may have, or all that its region had room for; 0 if not even the first were made.
+    /// [`Pool::refusal`] says why.
     pub capacity: usize,
 }
 

@@ -75,6 +75,7 @@ impl<T> Pool<T> {
     ///
     /// # Errors
     /// [`PoolFull`] if every slot is in use and the region has no room for more.
+    #[doc(alias = "vacant_entry")]
     pub fn reserve(&self) -> Result<Reservation<'_, T>, PoolFull<()>> {
         self.reserved(self.claim())
     }

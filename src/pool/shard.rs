@@ -95,16 +95,14 @@ impl Counts {
         self.released.get(Acquire)
     }
 
-    /// Starts anew with `retired` slots, by whoever has the pool exclusively.
-    pub(super) fn restart(&self, retired: u64) {
-        let Self { claimed, releasing, released, reserved, settled, removed_while_guarded, dropped, retired: spent } =
-            self;
-        for word in [reserved, settled, removed_while_guarded, dropped] {
+    /// Starts anew, by what has the pool exclusively.
+    pub(super) fn restart(&self) {
+        let Self { claimed, releasing, released, reserved, settled, removed_while_guarded, dropped, retired } = self;
+        for word in [reserved, settled, removed_while_guarded, dropped, retired] {
             word.set(0);
         }
-        spent.set(retired);
-        for (word, value) in [(claimed, retired), (releasing, 0), (released, 0)] {
-            word.set(value);
+        for word in [claimed, releasing, released] {
+            word.set(0);
         }
     }
 }
@@ -155,6 +153,21 @@ impl Shard {
         let Some(hint) = self.hints.get(len as usize) else { return false };
         self.enter();
         hint.set(slot);
+        self.len.set(len + 1);
+        true
+    }
+
+    /// Keeps a hint that is taken after all others, if there is room.
+    pub(super) fn push_last(&self, slot: u32) -> bool {
+        let len = self.len.get();
+        if len as usize == HINTS {
+            return false;
+        }
+        self.enter();
+        for at in (0..len as usize).rev() {
+            self.hints[at + 1].set(self.hints[at].get());
+        }
+        self.hints[0].set(slot);
         self.len.set(len + 1);
         true
     }

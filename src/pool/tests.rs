@@ -3,7 +3,7 @@
 use core::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::word::{LAST_GENERATION, MOST_GUARDS};
+use super::word::{LAST_GENERATION, MOST_GUARDS, REST_AFTER};
 use super::{Key, Pool, Slot};
 
 fn slot<T>(pool: &Pool<T>, index: u32) -> &Slot<T> {
@@ -28,32 +28,16 @@ fn made(slots: usize) -> Pool<u32> {
     pool
 }
 
-/// What takes the value of a key out of a pool, or the whole pool's.
+/// What takes the value of a key out of a pool.
 type Way = fn(&mut Pool<u32>, Key<u32>);
 
-const WAYS: [(&str, Way); 8] = [
+const WAYS: [(&str, Way); 3] = [
     ("remove", |pool, key| assert!(pool.remove(key))),
     ("take", |pool, key| assert_eq!(pool.take(key), Some(7))),
     ("last guard", |pool, key| {
         let guard = pool.get(key).expect("there");
         assert!(pool.remove(key));
         drop(guard);
-    }),
-    ("clear", |pool, _| pool.clear()),
-    ("drain", |pool, _| assert!(pool.drain().count() > 0)),
-    ("leaked drain", |pool, _| {
-        let mut drain = pool.drain();
-        assert!(drain.by_ref().count() > 0);
-        core::mem::forget(drain);
-    }),
-    ("clear after a leaked guard", |pool, key| {
-        core::mem::forget(pool.get(key).expect("there"));
-        pool.clear();
-    }),
-    ("clear after a leaked guard of a removed value", |pool, key| {
-        core::mem::forget(pool.get(key).expect("there"));
-        assert!(pool.remove(key));
-        pool.clear();
     }),
 ];
 
@@ -83,15 +67,67 @@ fn a_slot_is_retired_after_its_last_generation() {
                 assert_eq!(pool.insert(1).expect_err("full").capacity, SLOTS);
                 assert!(pool.reserve().is_err() && pool.reserve_many::<2>().is_err());
                 assert_eq!((pool.iter().count(), pool.iter_mut().count()), (SLOTS - 1, SLOTS - 1));
-                match round {
-                    1 => pool.clear(),
-                    _ => assert!(keys.iter().all(|key| pool.remove(*key))),
-                }
-                assert!(pool.is_empty(), "{name}");
+                assert_eq!((pool.stats().retired, pool.stats().slots), (1, SLOTS));
+                assert!(keys.iter().all(|key| pool.remove(*key)) && pool.is_empty(), "{name}");
             }
             assert!(pool.reserve_many::<39>().is_ok() && pool.reserve_many::<40>().is_err());
         }
     }
+}
+
+/// Ends all that is in a pool.
+type End = fn(&mut Pool<u32>);
+
+const ENDS: [(&str, End); 3] = [
+    ("clear", Pool::clear),
+    ("drain", |pool| assert!(pool.drain().count() > 0)),
+    ("abandoned drain", |pool| assert!(pool.drain().next().is_some())),
+];
+
+/// A pool whose slots are spent is full until it is cleared. Then each has all its generations again, and no key from
+/// before names anything, though slot and generation are issued anew.
+#[test]
+fn a_cleared_pool_has_all_its_generations_again() {
+    for slots in [1, 40] {
+        for (name, end) in ENDS {
+            let mut pool = made(slots);
+            let mut old: Vec<Key<u32>> = Vec::new();
+            for round in 0..3 {
+                let issue = |generation| {
+                    let keys = fill_up(&pool);
+                    assert_eq!(keys.len(), slots, "{name}, round {round}: every slot is free");
+                    assert!(keys.iter().all(|key| key.generation() == generation));
+                    keys
+                };
+                let first = issue(u32::from(round == 0));
+                assert!(first.iter().all(|key| !old.contains(key) && pool.remove(*key)), "{name}");
+                (0..).take(slots).for_each(|index| age(&pool, index, LAST_GENERATION));
+                let last = issue(LAST_GENERATION);
+                assert!(last.iter().all(|key| !old.contains(key)), "{name}");
+                // One stays, and a guard of it is leaked; the others are spent.
+                core::mem::forget(pool.get(last[0]));
+                assert!(last[1..].iter().all(|key| pool.remove(*key)));
+                old.extend(first.into_iter().chain(last));
+                assert_eq!((fill_up(&pool).len(), pool.stats().retired), (0, slots - 1), "{name}");
+                end(&mut pool);
+                assert_eq!((pool.len(), pool.stats().retired), (0, 0), "{name}");
+                assert!(old.iter().all(|key| pool.get(*key).is_none() && pool.get_mut(*key).is_none()), "{name}");
+            }
+        }
+    }
+}
+
+/// A drain that is leaked ends nothing: slots that it has emptied go on where they were.
+#[test]
+fn a_leaked_drain_begins_nothing_anew() {
+    let mut pool = made(3);
+    let before = fill_up(&pool);
+    let mut drain = pool.drain();
+    assert_eq!(drain.by_ref().count(), 3);
+    core::mem::forget(drain);
+    let after = fill_up(&pool);
+    assert_eq!(after.len(), 3);
+    assert!(before.iter().all(|key| !pool.contains(*key) && !after.contains(key)));
 }
 
 #[test]
@@ -107,18 +143,44 @@ fn a_cancelled_reservation_of_the_last_generation_retires_its_slot() {
         if leaks {
             core::mem::forget((first, second, third));
             assert!(pool.is_empty() && pool.reserve().is_err());
-            pool.clear();
         } else {
             drop((first, third));
             assert!(second.fill(9) == keys[1] && pool.remove(keys[1]));
         }
+        assert_eq!((pool.len(), pool.capacity(), fill_up(&pool).len()), (0, 3, 0));
+        assert!(pool.reserve().is_err() && pool.reserve_many::<2>().is_err());
         for _ in 0..3 {
-            assert_eq!((pool.len(), pool.capacity(), fill_up(&pool).len()), (0, 3, 0));
-            assert!(pool.reserve().is_err() && pool.reserve_many::<2>().is_err());
             pool.clear();
+            assert_eq!((pool.len(), pool.capacity(), fill_up(&pool).len()), (0, 3, 3));
+            assert!(keys.iter().all(|key| !pool.contains(*key) && !pool.remove(*key)));
         }
-        assert!(keys.iter().all(|key| !pool.contains(*key) && !pool.remove(*key)));
     }
+}
+
+/// One value at a time wears all slots of a pool that cannot grow, and all that the thread knows of in another: a slot
+/// that was used so often rests until the others were.
+#[test]
+fn one_value_at_a_time_wears_all_slots_alike() {
+    const SLOTS: u32 = 1_000;
+    let bounded = made(SLOTS as usize);
+    let growing = Pool::new();
+    let first: Vec<_> = (0..200).map(|_| growing.insert(7).expect("a slot")).collect();
+    assert!(first.iter().all(|key| growing.remove(*key)));
+    let made = growing.capacity();
+    for (pool, slots, least) in [(&bounded, SLOTS, SLOTS as usize), (&growing, 200, 32)] {
+        (0..slots).for_each(|index| age(pool, index, REST_AFTER - 1));
+        let mut used = std::collections::HashSet::new();
+        let use_one = || {
+            let key = pool.insert(7).expect("a slot");
+            assert!(pool.remove(key));
+            key.slot()
+        };
+        let again = core::iter::from_fn(|| Some(use_one())).find(|slot| !used.insert(*slot));
+        assert!(used.len() >= least, "{} slots were used", used.len());
+        // Then each is used as often as it may be.
+        assert!((0..100).all(|_| Some(use_one()) == again));
+    }
+    assert_eq!(growing.capacity(), made, "no slot was made for one that rests");
 }
 
 /// A pool that may grow makes a slot in the place of one that is retired.

@@ -13,12 +13,12 @@
 //! | taken | 0 | one holder: being filled, reserved, or being emptied | `fill` → full, `vacate` → free or retired |
 //! | full | n | the value is there, n guards look at it | `guard`, `unguard`; `remove`, `take` → taken or removed |
 //! | removed | n > 0 | the key is stale; the last of n guards drops the value | last `unguard` → taken |
-//! | retired | all ones | its generations are spent; as taken, for good | |
+//! | retired | all ones | its generations are spent; as taken | exclusively: `restart` → free |
 //!
 //! - INV-pool.word-1: while the state is taken, only the holder writes the word; everybody else's exchange expects free
 //!   or full.
-//! - INV-pool.word-2: the generation rises by one each time the slot becomes free, and nobody was given a key of it
-//!   before.
+//! - INV-pool.word-2: the generation rises by one each time the slot becomes free, and no key of it was issued before
+//!   under the pool's id. It begins anew only together with the id.
 //! - INV-pool.word-3: the value is written and moved or dropped only by the holder; it is read only while the word is
 //!   full or removed with the reader's guard counted.
 
@@ -29,6 +29,10 @@ use crate::sync::{AcqRel, Acquire, AtomicU64, Relaxed, Release};
 pub(super) const LAST_GENERATION: u32 = u32::MAX;
 #[cfg(all(test, loom))]
 pub(super) const LAST_GENERATION: u32 = 3;
+
+/// A slot rests after each so many generations. A power of two; the last generation is the last of so many.
+pub(super) const REST_AFTER: u32 = if cfg!(all(test, loom)) { 2 } else { 1 << 20 };
+const _: () = assert!(REST_AFTER.is_power_of_two() && rests_after(LAST_GENERATION));
 
 const STATE_SHIFT: u32 = 30;
 const GUARDS: u64 = (1 << STATE_SHIFT) - 1;
@@ -55,6 +59,23 @@ pub(super) enum Removed {
     Now,
     /// Its last guard does.
     Later,
+}
+
+/// What became of a slot that its holder has emptied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Vacated {
+    /// It is free.
+    Free,
+    /// It is free, and others are to be used before it.
+    Rests,
+    /// Its generations are spent.
+    Retired,
+}
+
+/// Whether a slot rests, or is retired, after `generation`.
+#[inline(always)]
+const fn rests_after(generation: u32) -> bool {
+    generation % REST_AFTER == REST_AFTER - 1
 }
 
 fn generation_of(word: u64) -> u32 {
@@ -98,15 +119,20 @@ impl Word {
     }
 
     /// The holder has moved or dropped the value, or never wrote one: the slot is free again, or, its generations
-    /// spent, retired. Whether it is free.
+    /// spent, retired.
     #[inline(always)]
-    pub(super) fn vacate(&self, generation: u32) -> bool {
-        let free = generation < LAST_GENERATION;
+    pub(super) fn vacate(&self, generation: u32) -> Vacated {
+        let rests = rests_after(generation);
+        let free = !(rests && generation == LAST_GENERATION);
         let next = if free { at(generation.wrapping_add(1)) | FREE } else { at(generation) | RETIRED };
         // ORDERING(Release): the former value is gone before the slot is claimed again.
         //   pairs: `claim`'s and `is_free`'s Acquire.  loom: m11_slot_travels; Relaxed fails it.
         self.0.store(next, Release);
-        free
+        match (rests, free) {
+            (false, _) => Vacated::Free,
+            (true, true) => Vacated::Rests,
+            (true, false) => Vacated::Retired,
+        }
     }
 
     /// Counts a guard of the value of `generation`; `false` if it is not there.
@@ -228,13 +254,10 @@ impl Word {
         Some((generation_of(word), removed))
     }
 
-    /// Frees a slot whose reservation was leaked; whether it is free now.
-    pub(super) fn vacate_leaked(&self) -> bool {
-        let word = self.0.load(Relaxed);
-        match word & (STATE | GUARDS) {
-            TAKEN => self.vacate(generation_of(word)),
-            state => state == FREE,
-        }
+    /// Begins anew: free, with all generations to come, whatever was leaked of the slot. No value is in it.
+    pub(super) fn restart(&self) {
+        debug_assert!(!matches!(self.0.load(Relaxed) & STATE, FULL | REMOVED), "INV-pool.word-3");
+        self.0.store(at(0) | FREE, Relaxed);
     }
 
     /// Leaks `guards` guards of the value that is there, which has none.

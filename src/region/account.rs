@@ -13,13 +13,14 @@ use core::alloc::Layout;
 use core::pin::Pin;
 use core::ptr::NonNull;
 
-use crate::base::error::{AllocError, AllocErrorKind, RegionError};
+use crate::base::error::{AllocError, AllocErrorKind, LimitOwner};
 use crate::base::extent::Extent;
+use crate::base::system::SystemRefusal;
 use crate::memory::table::try_box;
-use crate::sync::OwnedUsize;
+use crate::sync::Figure;
 
 use super::budget::Budget;
-use super::{Blocker, Links, Region, ShardSet, Wanted};
+use super::{Blocker, Client, Links, Region, ShardSet, Wanted};
 
 /// See the module's header.
 pub(crate) struct Account {
@@ -31,7 +32,7 @@ pub(crate) struct Account {
 struct Member {
     budget: Budget,
     links: Links,
-    metadata_bytes: OwnedUsize,
+    metadata_bytes: Figure,
 }
 
 // SAFETY: `links` is used under the region's lock only; the rest is Send and Sync by itself.
@@ -49,7 +50,17 @@ impl ShardSet for Member {
     }
 
     fn metadata_bytes(&self) -> usize {
-        size_of::<Member>() + self.metadata_bytes.get()
+        size_of::<Self>() + usize::try_from(self.metadata_bytes.get()).unwrap_or(usize::MAX)
+    }
+}
+
+impl Client for Account {
+    fn region(&self) -> &Region {
+        &self.region
+    }
+
+    fn set(&self) -> &dyn ShardSet {
+        &*self.member
     }
 }
 
@@ -58,9 +69,9 @@ impl Account {
     ///
     /// # Errors
     /// `System` where the global allocator has no memory.
-    pub(crate) fn open(region: Region) -> Result<Self, RegionError> {
+    pub(crate) fn open(region: Region) -> Result<Self, SystemRefusal> {
         let budget = Budget::new(usize::MAX, region.capacity(), region.slack_divisor());
-        let member = Member { budget, links: Links::default(), metadata_bytes: OwnedUsize::new(0) };
+        let member = Member { budget, links: Links::default(), metadata_bytes: Figure::default() };
         let member = Box::into_pin(try_box(member)?);
         let set: NonNull<dyn ShardSet> = NonNull::from(&*member);
         // SAFETY: `register`'s contract: a pinned box does not move, and the account's drop unregisters it
@@ -69,13 +80,9 @@ impl Account {
         Ok(Self { region, member })
     }
 
-    pub(crate) fn region(&self) -> &Region {
-        &self.region
-    }
-
-    /// The account's holder has so many bytes of lists and the like.
-    pub(crate) fn set_metadata_bytes(&self, bytes: usize) {
-        self.member.metadata_bytes.set(bytes);
+    /// The account's holder has so many bytes more of lists and the like.
+    pub(crate) fn add_metadata_bytes(&self, bytes: usize) {
+        self.member.metadata_bytes.add(bytes as u64);
     }
 
     /// Takes an extent of at least `bytes` bytes for a request of `layout`, which an error names; the extent and its
@@ -83,7 +90,7 @@ impl Account {
     /// calling thread's magazines among it.
     pub(crate) fn take(&self, bytes: usize, layout: Layout) -> Result<(Extent, NonNull<u8>), AllocError> {
         let Some(wanted) = Wanted::new(bytes, layout) else {
-            return Err(self.region.section(|section| section.refuse_outright(&self.member.budget, layout)));
+            return Err(self.region.section(|section| section.refuse_outright(&*self.member, layout)));
         };
         let granule = self.region.take_or_refuse(&*self.member, wanted, &mut |_| false, |_, _| {})?;
         Ok((Extent::new(granule, wanted.len), self.region.memory().granule(granule)))
@@ -106,11 +113,6 @@ impl Account {
     /// Whether nobody else has the region, so that it goes as a whole with this account.
     pub(crate) fn is_last(&self) -> bool {
         self.region.is_last()
-    }
-
-    /// Bytes that the account has taken from its region.
-    pub(crate) fn usage(&self) -> usize {
-        self.member.budget.usage()
     }
 
     /// Gives `extents` back, wiped if the region asks for that, many under one hold of the lock.
@@ -148,9 +150,16 @@ impl Drop for Account {
 }
 
 impl Region {
+    /// The figures of a refusal that is no region's, for a client whose region is `made`, if it has one yet.
+    pub(crate) fn refusal_of(made: Option<Region>, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
+        let (usage, limit, largest_free, limit_owner) = (0, usize::MAX, 0, LimitOwner::New);
+        let unknown = AllocError { requested, align, usage, limit, largest_free, kind, limit_owner };
+        made.map_or(unknown, |region| region.refusal(requested, align, kind))
+    }
+
     /// The region's figures for a refusal that is not its own.
     pub(crate) fn refusal(&self, requested: usize, align: usize, kind: AllocErrorKind) -> AllocError {
-        let figures = self.section(|section| section.error(self.budget(), Blocker::Region, requested, align));
+        let figures = self.section(|section| section.error(None, Blocker::Region, requested, align));
         AllocError { kind, ..figures }
     }
 }

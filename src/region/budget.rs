@@ -15,8 +15,8 @@
 //! Pressure is even at rest and odd while the limit presses; it only counts up, so a shard that remembers the last
 //! value it acted upon sees every change at its next slow path. Relaxed: outside the lock it is a hint, inside it is
 //! exact. It begins with a refusal, and ends after a 64th of the limit was charged since the last one, or once so much
-//! was refunded that caches may fill again and a sixteenth is still free. So a limit that is nearly reached does not
-//! change it with every block.
+//! was refunded, or the limit was raised so far, that caches may fill again and a sixteenth is still free. So a limit
+//! that is nearly reached does not change it with every block.
 //!
 //! Deliberately not here: what is charged for, and who holds the lock.
 
@@ -140,12 +140,16 @@ impl Budget {
         self.usage.store(usage.saturating_sub(bytes), Relaxed);
     }
 
-    /// A lowered limit makes every shard close its magazines at its next slow path.
+    /// A lowered limit makes every shard close its magazines at its next slow path. A raised one ends the pressure if
+    /// as much is free then as after refunds that do.
     pub(crate) fn set_limit(&self, bytes: usize) {
-        if bytes < self.limit() {
-            self.nudge();
-        }
+        let before = self.limit();
         self.limit.store(bytes, Relaxed);
+        if bytes < before {
+            self.nudge();
+        } else if bytes > before && self.pressed() && self.real_room() >= self.relief() {
+            self.step_pressure(1);
+        }
     }
 
     /// A search for `bytes` failed here: pressure begins, unless the request is large for the limit.

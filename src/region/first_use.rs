@@ -9,24 +9,31 @@
 //! Deliberately not here: a heap's caches. Its region is there from the start, and without memory for them it does
 //! without.
 
-use crate::base::error::RegionError;
+use crate::base::system::SystemRefusal;
 use crate::memory::table::try_box;
 use crate::sync::{Mutex, OnceLock};
 
-use super::Region;
+use super::{Client, Region};
 
 /// See the module's header.
 pub(crate) struct FirstUse<B> {
-    /// Held by whoever makes the body, which takes the region along: the one to share, or none: one as large as the
-    /// machine's memory.
-    making: Mutex<Option<Region>>,
+    /// Held by the thread that makes the body, which takes the region along.
+    making: Mutex<Given>,
     body: OnceLock<Box<B>>,
 }
 
+/// What the body is made with.
+struct Given {
+    /// The region to share, or none: one as large as the machine's memory.
+    region: Option<Region>,
+    /// The client's own limit.
+    limit: usize,
+}
+
 impl<B> FirstUse<B> {
-    /// Nothing yet; later a body in `region`, or in a region of its own.
-    pub(crate) fn new(region: Option<Region>) -> Self {
-        Self { making: Mutex::new(region), body: OnceLock::new() }
+    /// Nothing yet; later a body in `region`, or in a region of its own, that may take `limit` bytes from it.
+    pub(crate) fn new(region: Option<Region>, limit: usize) -> Self {
+        Self { making: Mutex::new(Given { region, limit }), body: OnceLock::new() }
     }
 
     /// The body, if it was ever made.
@@ -39,7 +46,9 @@ impl<B> FirstUse<B> {
     pub(crate) fn made_mut(&mut self) -> Option<&mut B> {
         self.body.get_mut().map(|body| &mut **body)
     }
+}
 
+impl<B: Client> FirstUse<B> {
     /// The body, made at the first call: then `after` runs with it where it stands. Others may have found it by then,
     /// but no maker has.
     ///
@@ -48,9 +57,9 @@ impl<B> FirstUse<B> {
     #[inline]
     pub(crate) fn make(
         &self,
-        make: impl FnOnce(Region) -> Result<B, RegionError>,
+        make: impl FnOnce(Region) -> Result<B, SystemRefusal>,
         after: impl FnOnce(&B),
-    ) -> Result<&B, RegionError> {
+    ) -> Result<&B, SystemRefusal> {
         match self.made() {
             Some(body) => Ok(body),
             None => self.make_first(make, after),
@@ -60,30 +69,58 @@ impl<B> FirstUse<B> {
     #[cold]
     fn make_first(
         &self,
-        make: impl FnOnce(Region) -> Result<B, RegionError>,
+        make: impl FnOnce(Region) -> Result<B, SystemRefusal>,
         after: impl FnOnce(&B),
-    ) -> Result<&B, RegionError> {
-        self.making.with(|region| {
+    ) -> Result<&B, SystemRefusal> {
+        self.making.with(|given| {
             if let Some(body) = self.made() {
                 return Ok(body);
             }
-            let body = try_box(make(region.clone().map_or_else(Region::machine, Ok)?)?)?;
-            *region = None;
+            let body = try_box(make(given.region.clone().map_or_else(Region::machine, Ok)?)?)?;
+            if given.limit < usize::MAX {
+                body.set_limit(given.limit);
+            }
+            given.region = None;
             let body = &**self.body.get_or_init(|| body);
             after(body);
             Ok(body)
         })
     }
 
-    /// What `made` says of the body, or, if it was not made yet, `given` of the region that was given.
-    pub(crate) fn look<R>(&self, made: impl Fn(&B) -> R, given: impl FnOnce(&Option<Region>) -> R) -> R {
+    /// What `made` says of the body, or, if it was not made yet, `given` of the region and the limit to come.
+    fn look<R>(&self, made: impl Fn(&B) -> R, given: impl FnOnce(Option<&Region>, usize) -> R) -> R {
         let body = || self.made().map(&made);
-        // The maker takes the region along: who waited for it looks again.
-        body().unwrap_or_else(|| self.making.with(|region| body().unwrap_or_else(|| given(region))))
+        // The maker takes the region along: a thread that waited for it looks again.
+        body().unwrap_or_else(|| {
+            self.making.with(|Given { region, limit }| body().unwrap_or_else(|| given(region.as_ref(), *limit)))
+        })
     }
 
-    /// The region that was given, or that of the body; `of` says which that is.
-    pub(crate) fn region(&self, of: impl Fn(&B) -> Region) -> Option<Region> {
-        self.look(|body| Some(of(body)), Option::clone)
+    /// Returns the region that was given, or that of the body.
+    pub(crate) fn region(&self) -> Option<Region> {
+        self.look(|body| Some(body.region().clone()), |region, _| region.cloned())
+    }
+
+    /// Returns the own limit, or the region's if that is lower and there is a region yet.
+    pub(crate) fn limit(&self) -> usize {
+        self.look(Client::limit, |region, limit| region.map_or(limit, |region| region.limit().min(limit)))
+    }
+
+    /// Changes the own limit, of a body yet to be made too.
+    pub(crate) fn set_limit(&self, bytes: usize) {
+        self.making.with(|given| match self.made() {
+            Some(body) => body.set_limit(bytes),
+            None => given.limit = bytes,
+        });
+    }
+
+    /// Returns the bytes taken from the region.
+    pub(crate) fn usage(&self) -> usize {
+        self.made().map_or(0, |body| body.budget().usage())
+    }
+
+    /// Returns the greatest usage so far.
+    pub(crate) fn peak(&self) -> usize {
+        self.made().map_or(0, |body| body.budget().peak())
     }
 }

@@ -4,10 +4,10 @@ use crate::base::error::VerifyError;
 use crate::base::size_class::GRANULE_BYTES;
 use crate::base::snapshot::{self, Snapshot};
 use crate::base::stats::RegionStats;
-use crate::best_fit::BestFit;
+use crate::best_fit::{BestFit, Touched};
 
 use super::quarantine::Quarantine;
-use super::{Region, Section};
+use super::{Region, Section, Shared};
 
 /// Extents copied under one hold of the lock.
 const COPY: usize = 1024;
@@ -17,12 +17,13 @@ fn expect(what: &'static str, offset: usize, expected: usize, found: usize) -> R
 }
 
 impl Section<'_> {
-    fn stats(&mut self) -> RegionStats {
-        let mut metadata_bytes = 0;
+    /// The figures, without those of the index's memory, and how far that was touched.
+    fn stats(&mut self) -> (RegionStats, Touched) {
+        let mut metadata_bytes = size_of::<Shared>();
         self.for_sets(|_, set| metadata_bytes += set.metadata_bytes());
         metadata_bytes += self.state.guard.as_ref().map_or(0, Quarantine::metadata_bytes);
         let (index, budget) = (&self.state.index, &self.shared.budget);
-        RegionStats {
+        let stats = RegionStats {
             capacity: self.shared.capacity,
             limit: budget.limit(),
             usage: budget.usage(),
@@ -34,9 +35,11 @@ impl Section<'_> {
             leased: budget.leased(),
             reserved: self.state.reserved,
             quarantined: self.quarantined(),
-            index_bytes: index.metadata_touched(),
-            metadata_bytes: metadata_bytes + index.metadata_touched(),
-        }
+            index_bytes: 0,
+            index_charged: self.state.index_charged,
+            metadata_bytes,
+        };
+        (stats, index.touched())
     }
 
     /// Appends extents from granule `from` on while there is room; gives where to go on.
@@ -57,9 +60,10 @@ impl Section<'_> {
         self.state.index.check_invariants()?;
         let usage = self.shared.budget.usage();
         let taken = (self.state.index.used() - self.state.trimming.map_or(0, |turn| turn.len)) as usize * GRANULE_BYTES
-            + self.state.reserved;
+            + self.state.reserved
+            + self.state.index_charged;
         expect("usage is what the index has handed out, and reservations", 0, taken, usage)?;
-        let mut sum = self.state.reserved + self.state.orphaned + self.quarantined();
+        let mut sum = self.state.reserved + self.state.index_charged + self.state.orphaned + self.quarantined();
         self.for_sets(|_, set| sum += set.budget().usage());
         expect("usage is the sum of its heaps', reservations, leaks and the quarantine", 0, sum, usage)
     }
@@ -86,11 +90,15 @@ impl Section<'_> {
 }
 
 impl Region {
-    /// Figures that belong together. Takes the lock; visits each heap once, no extent.
+    /// Figures that belong together, but for the index's bytes, which a few system calls find out after them. Takes the
+    /// lock; visits each heap once, no extent.
     #[must_use]
     #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is not general enough over its lifetime")]
     pub fn stats(&self) -> RegionStats {
-        self.section(|section| section.stats())
+        let (mut stats, touched) = self.section(|section| section.stats());
+        stats.index_bytes = self.shared.tables.resident_bytes(touched);
+        stats.metadata_bytes += stats.index_bytes;
+        stats
     }
 
     /// Copies the extents of the region, 1,024 under one hold of the lock, into memory allocated outside it.

@@ -1,15 +1,16 @@
 //! `Region`: a mapping, its free index and its limit, behind the only lock of the crate.
 //!
-//! - INV-region-1: `usage == 16 × (index.used − trimming) + reserved`: a trimming extent is used in the index but
-//!   handed to nobody, reserved bytes are charged but not taken yet.
-//! - INV-region-2: `usage == Σ usage of the registered heaps + reserved + orphaned + quarantined`: what callers of a
-//!   heap that is gone have leaked stays charged until the region goes, what is quarantined until it leaves the
-//!   quarantine (`quarantine.rs`).
+//! - INV-region-1: `usage == 16 × (index.used − trimming) + reserved + index_charged`: a trimming extent is used in
+//!   the index but handed to nobody, reserved bytes are charged but not taken yet, and so are those that the index may
+//!   need.
+//! - INV-region-2: `usage == Σ usage of the registered heaps + reserved + index_charged + orphaned + quarantined`: what
+//!   callers of a heap that is gone have leaked stays charged until the region goes, what is quarantined until it
+//!   leaves the quarantine (`quarantine.rs`).
 //!
 //! Synchronised by `ListedMutex<State>`: extents, usages, peaks, limits, pressure and shard owners change only inside a
 //! [`Section`]. Under the lock there is no system call, no allocation, no user code: a section is a closure over plain
-//! figures, at most 60 blocks long outside the drop of a whole heap. One that refuses, or gives figures, looks at each
-//! heap and arena of the region too.
+//! figures, at most 60 blocks long outside the drop of a whole heap; a search for an aligned place that has to look at
+//! more free extents takes several. One that refuses, or gives figures, looks at each heap and arena of the region too.
 //!
 //! Layer rule: heaps and arenas stand above the region; it reaches what they have cached through the list of `sets.rs`.
 #![expect(unsafe_code, reason = "the mapping's base; lists the lock; sends the list of shard sets")]
@@ -21,13 +22,14 @@ use crate::base::debug::debug_figures;
 use crate::base::error::RegionError;
 use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
-use crate::best_fit::BestFit;
+use crate::best_fit::{BestFit, Tables};
 use crate::memory::mapping::{Mapping, page_bytes};
 use crate::sync::{Arc, CachePadded, ListedMutex};
 
 mod account;
 pub(crate) mod budget;
 mod builder;
+mod client;
 mod first_use;
 mod insight;
 mod lazy;
@@ -46,6 +48,7 @@ mod wipe;
 pub(crate) use account::Account;
 use budget::{Budget, SLACK_DIVISOR};
 pub use builder::RegionBuilder;
+pub(crate) use client::{Client, Home, client_limits, home_setters};
 pub(crate) use first_use::FirstUse;
 pub(crate) use memory::Memory;
 pub(crate) use request::{GiveBackOwn, Wanted};
@@ -64,6 +67,9 @@ pub(crate) const MOST_BYTES: u64 = (64 << 30) - 4096;
 
 /// A handle of a bounded region of memory. Cheap to clone, `Send` and `Sync`; the memory goes with the last handle and
 /// the last heap or arena in it.
+///
+/// It counts what it has handed out as extents. What callers have asked for is known to its heaps and arenas, each for
+/// itself (`live_bytes`).
 ///
 /// ```
 /// use sharded_arena::{Heap, Region};
@@ -84,6 +90,8 @@ pub(crate) struct Shared {
     mapping: Mapping,
     memory: Memory,
     capacity: usize,
+    /// Where the index's tables are, for calls of the system outside the lock.
+    tables: Tables,
     budget: Budget,
     slack_divisor: usize,
     wipe: Option<Wipe>,
@@ -105,6 +113,8 @@ struct State {
     trimming: Option<Extent>,
     /// Bytes charged to reservations and not yet drawn.
     reserved: usize,
+    /// Bytes charged for the index, if the limit covers it.
+    index_charged: usize,
     /// Bytes that callers of dropped heaps have leaked.
     orphaned: usize,
     /// Granules that wait in the quarantines of checked heaps.
@@ -126,7 +136,8 @@ impl Region {
     /// on huge pages are asked for, see [`Region::builder`]. One mapping of the system and a few for the index.
     ///
     /// # Errors
-    /// `ZeroCapacity` below 4 KiB, `TooLarge` above 64 GiB − 4 KiB, `System` if the operating system refuses.
+    /// `ZeroCapacity` for 0, `BelowLeast` below 4 KiB, `AboveGreatest` above 64 GiB − 4 KiB, `System` if the operating
+    /// system refuses.
     pub fn with_capacity(bytes: usize) -> Result<Region, RegionError> {
         Region::builder().capacity(bytes).build()
     }
@@ -139,7 +150,8 @@ impl Region {
     /// A region over the caller's memory, which is never returned to the system.
     ///
     /// # Errors
-    /// `ZeroCapacity` below 4 KiB after rounding the base up to 16 bytes, `TooLarge` above 64 GiB − 4 KiB.
+    /// `BelowLeast`, or `ZeroCapacity`, below 4 KiB after rounding the base up to 16 bytes, `AboveGreatest` above 64
+    /// GiB − 4 KiB.
     pub fn over(memory: &'static mut [MaybeUninit<u8>]) -> Result<Region, RegionError> {
         let (base, len) = (NonNull::from(&mut *memory).cast::<u8>(), memory.len());
         // SAFETY: a static exclusive borrow: valid for ever, and nobody else's.
@@ -149,8 +161,8 @@ impl Region {
     /// A region over memory that the caller answers for.
     ///
     /// # Errors
-    /// `ZeroCapacity` below 4 KiB after rounding the base up to 16 bytes, `TooLarge` above 64 GiB − 4 KiB, `Overflow`
-    /// if `base + len` passes the end of the address space.
+    /// `BelowLeast`, or `ZeroCapacity`, below 4 KiB after rounding the base up to 16 bytes, `AboveGreatest` above 64
+    /// GiB − 4 KiB, `Overflow` if `base + len` passes the end of the address space.
     ///
     /// # Safety
     /// `[base, base + len)` is one allocated object, readable and writable, and used by nobody else until the last
@@ -172,24 +184,35 @@ impl Region {
         let pad = start.next_multiple_of(GRANULE_BYTES) - start;
         let capacity = mapping.len().saturating_sub(pad) / GRANULE_BYTES * GRANULE_BYTES;
         if capacity < LEAST_BYTES {
-            return Err(RegionError::ZeroCapacity);
+            return Err(RegionError::below(mapping.len().saturating_sub(pad), LEAST_BYTES));
         }
         if capacity as u64 > MOST_BYTES {
-            return Err(RegionError::TooLarge);
+            return Err(RegionError::above(mapping.len(), MOST_BYTES));
         }
         // SAFETY: `NonNull::add`: pad < len, one allocated object (INV-memory.mapping-1).
         let base = unsafe { mapping.base().add(pad) };
-        let granules = u32::try_from(capacity / GRANULE_BYTES).map_err(|_| RegionError::TooLarge)?;
+        let granules = u32::try_from(capacity / GRANULE_BYTES).map_err(|_| RegionError::above(capacity, MOST_BYTES))?;
         let index = BestFit::new(granules, (base.addr().get() / GRANULE_BYTES) as u64)?;
         let guard_page = u32::try_from(page_bytes() / GRANULE_BYTES).ok().filter(|_| mapping.can_hide());
         let guard = guard_page.map(|page| quarantine::Quarantine::reserve(granules, page)).transpose()?;
-        let state =
-            State { index, sets: Sets::new(), swept: 0, trimming: None, reserved: 0, orphaned: 0, waiting: 0, guard };
+        let tables = index.tables();
+        let state = State {
+            index,
+            sets: Sets::new(),
+            swept: 0,
+            trimming: None,
+            reserved: 0,
+            index_charged: 0,
+            orphaned: 0,
+            waiting: 0,
+            guard,
+        };
         let budget = Budget::new(limit, capacity, slack_divisor);
         let shared = Shared {
             mapping,
             memory: Memory::new(base),
             capacity,
+            tables,
             budget,
             slack_divisor,
             wipe,
@@ -219,10 +242,33 @@ impl Region {
     /// flushed. Meanwhile the region hands out nothing new; a thread may still be served from blocks it has cached,
     /// which it gives back at its next call that finds none.
     pub fn set_limit(&self, bytes: usize) {
-        self.section(|section| section.shared.budget.set_limit(bytes));
+        self.section(|section| {
+            section.shared.budget.set_limit(bytes);
+            if section.state.index_charged > 0 {
+                section.charge_index();
+            }
+        });
+    }
+
+    /// Charges what the index may need under the limit, in a region that nobody has used.
+    ///
+    /// # Errors
+    /// `BelowLeast` if that is more than the limit.
+    fn charge_index(&self) -> Result<(), RegionError> {
+        let needed = self.shared.tables.worst_bytes(self.limit(), GRANULE_BYTES);
+        if self.limit() < needed {
+            return Err(RegionError::below(self.limit(), needed));
+        }
+        let charged = self.section(|section| section.charge_index());
+        debug_assert_eq!(charged, needed, "nothing else is charged");
+        Ok(())
     }
 
     /// Bytes handed out: live blocks, their rounding, and what shards hold idle. Exact. One load.
+    ///
+    /// What ended threads hold idle goes back by [`Heap::flush`](crate::Heap::flush), which says when a thread of
+    /// `std::thread::scope` has ended.
+    #[doc(alias = "allocated_bytes")]
     #[must_use]
     pub fn memory_usage(&self) -> usize {
         self.shared.budget.usage()

@@ -80,7 +80,7 @@ impl Quarantine {
 
     /// Bytes of the ring and the marks.
     pub(super) fn metadata_bytes(&self) -> usize {
-        size_of_val(&*self.ring) + size_of_val(&*self.marks)
+        self.ring.used_bytes(self.ring.len()) + self.marks.used_bytes(self.marks.len())
     }
 
     /// Word and bit of the first whole page in `extent`.
@@ -263,7 +263,7 @@ impl Region {
         shown
     }
 
-    /// Gives back what waits in the quarantine of [guard mode](super::RegionBuilder::guard_pages), which is readable
+    /// Gives back what waits in the quarantine of [guard mode](super::RegionBuilder::guard_mode), which is readable
     /// from then on, and can be handed out again; gives the bytes. Takes the lock twice an extent, with a system call
     /// between.
     ///
@@ -272,7 +272,7 @@ impl Region {
     ///
     /// ```
     /// use sharded_arena::{Heap, Region};
-    /// let region = Region::builder().capacity(1 << 20).guard_pages(true).build()?;
+    /// let region = Region::builder().capacity(1 << 20).guard_mode(true).build()?;
     /// let heap = Heap::in_region(&region);
     /// let layout = std::alloc::Layout::new::<[u8; 100_000]>();
     /// let block = heap.alloc(layout)?;

@@ -3,7 +3,8 @@
 //! - INV-region.request-1: a request is refused only if, in the section that refuses, its search failed, and either no
 //!   emptied cache could help (usage + n − leased − quarantined > limit), or all depots and quarantines of that limit
 //!   were seen empty, the caller holds nothing idle under it, and no ended thread's shard is left. What the system
-//!   cannot show again stays in guard mode's quarantine, and does not count.
+//!   cannot show again stays in guard mode's quarantine, and does not count. An aligned search may take several
+//!   sections, the last of them this one: it misses no place that is free from the first to the last.
 //! - INV-region.request-2: what the calling thread holds in other sets is found by its token. A request asks for the
 //!   token outside the lock, only when it would be refused without one, and then begins a section anew.
 //!
@@ -19,10 +20,10 @@ use crate::base::error::AllocError;
 use crate::base::extent::Extent;
 use crate::base::layout::align_down;
 use crate::base::size_class::GRANULE_BYTES;
+use crate::best_fit::Search;
 use crate::sync::{shielded, yield_now};
 use crate::thread::{self, Token};
 
-use super::budget::Budget;
 use super::sets::Source;
 use super::{Blocker, Region, Section, ShardSet};
 
@@ -64,6 +65,8 @@ pub(super) enum Step<T> {
     Wait,
     /// The oldest extent in guard mode's quarantine: ask again when it has left.
     Leaves(Extent),
+    /// The search goes on at this granule: ask again.
+    Search(u32),
 }
 
 /// What a request has found out between its critical sections.
@@ -73,6 +76,10 @@ pub(super) struct Asked {
     pub(super) stuck: usize,
     /// Whether one has left.
     left: bool,
+    /// Where the search goes on that is under way.
+    from: Option<u32>,
+    /// Whether something was given back, or can be now that the token is known.
+    given: bool,
     /// The token under which the calling thread has shards, once that matters.
     owner: Option<Token>,
 }
@@ -81,13 +88,14 @@ pub(super) struct Asked {
 pub(crate) type GiveBackOwn<'a> = &'a mut dyn FnMut(&mut Section<'_>) -> bool;
 
 impl Section<'_> {
-    /// Gives something back, or refuses: the search has failed in this section.
+    /// Gives something back, or refuses: the search has failed, in this section unless there is `more` to search.
     fn refuse(
         &mut self,
         set: &dyn ShardSet,
         wanted: Wanted,
         own: GiveBackOwn<'_>,
         asked: Asked,
+        more: bool,
     ) -> Step<Result<u32, AllocError>> {
         if self.is_trimming() {
             return Step::Wait;
@@ -108,7 +116,10 @@ impl Section<'_> {
         if !hopeless && self.give_back_idle(Some(set), others, own, asked.owner) {
             return Step::Again;
         }
-        let refusal = Err(self.error(budget, blocker, wanted.layout.size(), wanted.layout.align()));
+        if more {
+            return Step::Search(0);
+        }
+        let refusal = Err(self.error(Some(set), blocker, wanted.layout.size(), wanted.layout.align()));
         if hopeless || !others || asked.owner.is_some() { Step::Done(refusal) } else { Step::Shardless(refusal) }
     }
 
@@ -168,10 +179,10 @@ impl Section<'_> {
 
     /// Returns the refusal of a request that the region could not serve if all of it were free: for its length, or for
     /// its alignment.
-    pub(crate) fn refuse_outright(&self, budget: &Budget, layout: Layout) -> AllocError {
+    pub(crate) fn refuse_outright(&self, set: &dyn ShardSet, layout: Layout) -> AllocError {
         let is_short = layout.size() <= self.shared.capacity;
-        let blocker = if is_short { Blocker::Alignment } else { self.blocker(budget, layout.size(), 0) };
-        self.error(budget, blocker, layout.size(), layout.align())
+        let blocker = if is_short { Blocker::Alignment } else { self.blocker(set.budget(), layout.size(), 0) };
+        self.error(Some(set), blocker, layout.size(), layout.align())
     }
 }
 
@@ -191,14 +202,17 @@ impl Region {
         let owner = if self.shared.budget.pressed() { thread::owner() } else { None };
         let mut asked = Asked { owner, ..Asked::default() };
         loop {
-            match self.section(|locked| section(locked, asked)) {
+            let step = self.section(|locked| section(locked, asked));
+            asked.from = if let Step::Search(at) = step { Some(at) } else { None };
+            asked.given |= matches!(step, Step::Again | Step::Leaves(_) | Step::Shardless(_));
+            match step {
                 Step::Done(answer) => return answer,
                 // Looked at outside the lock: where thread-locals are keys, a thread's first look at one allocates.
                 Step::Shardless(answer) => match thread::owner() {
                     None => return answer,
                     owner => asked.owner = owner,
                 },
-                Step::Again => {}
+                Step::Again | Step::Search(_) => {}
                 Step::Wait => yield_now(),
                 Step::Leaves(oldest) if self.let_leave(oldest) => asked.left = true,
                 Step::Leaves(_) => asked.stuck += 1,
@@ -228,14 +242,17 @@ impl Region {
         mut took: impl FnMut(&mut Section<'_>, u32),
     ) -> Result<u32, AllocError> {
         if !self.has_place(wanted) {
-            return Err(self.section(|section| section.refuse_outright(set.budget(), wanted.layout)));
+            return Err(self.section(|section| section.refuse_outright(set, wanted.layout)));
         }
-        self.ask(|section, asked| match section.take_drawn(set.budget(), wanted.len, wanted.align, wanted.drawn) {
-            Some(granule) => {
+        self.ask(|section, asked| match section.take_drawn(set.budget(), wanted, asked.from) {
+            Search::Taken(granule) => {
                 took(section, granule);
                 Step::Done(Ok(granule))
             }
-            None => section.refuse(set, wanted, own, asked),
+            Search::Exhausted => section.refuse(set, wanted, own, asked, false),
+            // What is given back is looked at first by the next search: a long one comes before, and at the end.
+            Search::More(at) if asked.from.is_some() || !asked.given => Step::Search(at),
+            Search::More(_) => section.refuse(set, wanted, own, asked, true),
         })
     }
 

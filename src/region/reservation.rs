@@ -34,7 +34,7 @@ impl Section<'_> {
         if !hopeless && self.give_back_idle(None, true, &mut |_| false, None) {
             return Step::Again;
         }
-        Step::Done(Err(self.error(&self.shared.budget, Blocker::Region, bytes, 1)))
+        Step::Done(Err(self.error(None, Blocker::Region, bytes, 1)))
     }
 }
 

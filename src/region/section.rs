@@ -5,10 +5,11 @@
 
 use crate::base::error::{AllocError, AllocErrorKind, FreeError};
 use crate::base::extent::Extent;
-use crate::base::size_class::GRANULE_BYTES;
+use crate::base::size_class::{GRANULE_BYTES, longest_bytes};
+use crate::best_fit::{End, Search};
 
 use super::budget::Budget;
-use super::{Shared, State};
+use super::{ShardSet, Shared, State, Wanted};
 
 /// The region's critical section: whoever has one holds the lock.
 pub(crate) struct Section<'a> {
@@ -34,31 +35,61 @@ pub(crate) enum Blocker {
 
 impl Section<'_> {
     /// Takes an extent of `len` granules and charges it to `own` and the region; `drawn` bytes of it were charged to a
-    /// reservation before.
-    pub(crate) fn take_drawn(&mut self, own: &Budget, len: u32, align: u32, drawn: usize) -> Option<u32> {
+    /// reservation before. What is longer than the blocks of every class is placed at the front of what is free, and
+    /// can grow; short extents at its tail, so that they stay apart.
+    ///
+    /// A step of a search: the first one, or the one that goes on at granule `from`.
+    pub(crate) fn take_drawn(&mut self, own: &Budget, wanted: Wanted, from: Option<u32>) -> Search {
+        let Wanted { len, align, drawn, .. } = wanted;
         let bytes = len as usize * GRANULE_BYTES;
         let drawn = drawn.min(bytes);
         if bytes > own.room() || bytes - drawn > self.shared.budget.room() {
+            return Search::Exhausted;
+        }
+        let end = if bytes > longest_bytes(self.shared.capacity) { End::Front } else { End::Tail };
+        let on_page = if from.is_none() { self.find_on_page(len, align, end) } else { None };
+        let found = match on_page {
+            Some(offset) => Search::Taken(offset),
+            None => self.state.index.search(len, align.into(), end, from),
+        };
+        if let Search::Taken(_) = found {
+            own.charge(bytes);
+            self.shared.budget.charge(bytes - drawn);
+            self.state.reserved -= drawn;
+        }
+        found
+    }
+
+    /// In guard mode, takes an extent out of the index on pages that no extent before it lies on, if that is no more
+    /// than a step.
+    fn find_on_page(&mut self, len: u32, align: u32, end: End) -> Option<u32> {
+        let on_page = self.page_align(len, align);
+        if on_page == align { None } else { self.state.index.take_aligned(len, on_page, end) }
+    }
+
+    /// Returns the alignment of an extent of `len` granules that needs `align`, in guard mode where it can be had.
+    fn page_align(&self, len: u32, align: u32) -> u32 {
+        self.shared.guard_page.filter(|page| *page <= len).map_or(align, |page| align.max(page))
+    }
+
+    /// Takes an extent of `len` granules and charges it to `own` and the region. At the tail, for it never grows.
+    pub(crate) fn take_fixed(&mut self, own: &Budget, len: u32) -> Option<u32> {
+        if !self.has_room(own, len) {
             return None;
         }
-        let offset = self.find(len, align)?;
-        own.charge(bytes);
-        self.shared.budget.charge(bytes - drawn);
-        self.state.reserved -= drawn;
+        let offset = self.find_on_page(len, 1, End::Tail).or_else(|| self.state.index.take(len))?;
+        self.charge(own, len);
         Some(offset)
     }
 
-    /// Takes an extent out of the index; in guard mode, where it can be, on pages that no extent before it lies on.
-    fn find(&mut self, len: u32, align: u32) -> Option<u32> {
-        let index = &mut self.state.index;
-        let page = self.shared.guard_page.filter(|page| align < *page && *page <= len);
-        let on_page = page.and_then(|page| index.take_aligned(len, page));
-        on_page.or_else(|| if align <= 1 { index.take(len) } else { index.take_aligned(len, align) })
-    }
-
-    /// Takes an extent of `len` granules and charges it to `own` and the region.
-    pub(crate) fn take(&mut self, own: &Budget, len: u32, align: u32) -> Option<u32> {
-        self.take_drawn(own, len, align, 0)
+    /// Takes an extent of `len` granules with as much room again, for a block that grows and has none where it is.
+    pub(crate) fn take_roomy(&mut self, own: &Budget, len: u32, align: u32) -> Option<u32> {
+        if !self.has_room(own, len) {
+            return None;
+        }
+        let offset = self.state.index.take_roomy(len, self.page_align(len, align))?;
+        self.charge(own, len);
+        Some(offset)
     }
 
     /// Takes up to `count` extents of `len` granules, as many as fit; gives how many.
@@ -164,9 +195,9 @@ impl Section<'_> {
         Ok(true)
     }
 
-    /// Free granules behind a live extent.
-    pub(crate) fn free_right(&self, extent: Extent) -> u32 {
-        self.state.index.free_right(extent)
+    /// Returns the free granules before and behind a live extent.
+    pub(crate) fn free_beside(&self, extent: Extent) -> (u32, u32) {
+        (self.state.index.free_left(extent.offset), self.state.index.free_right(extent))
     }
 
     fn has_room(&self, own: &Budget, granules: u32) -> bool {
@@ -210,16 +241,36 @@ impl Section<'_> {
         }
     }
 
-    /// The refusal's figures, all of this critical section.
-    pub(crate) fn error(&self, own: &Budget, blocker: Blocker, requested: usize, align: usize) -> AllocError {
-        let budget = if blocker == Blocker::Own { own } else { &self.shared.budget };
+    /// The figures of a refusal by `set` or, if there is none, by the region, all of this critical section.
+    pub(crate) fn error(
+        &self,
+        set: Option<&dyn ShardSet>,
+        blocker: Blocker,
+        requested: usize,
+        align: usize,
+    ) -> AllocError {
+        let (budget, limit_owner) = match set {
+            Some(set) if blocker == Blocker::Own => (set.budget(), set.limit_owner()),
+            _ => (&self.shared.budget, self.shared.limit_owner()),
+        };
         let kind = match blocker {
             Blocker::Own | Blocker::Region => AllocErrorKind::LimitReached,
             Blocker::Fragmentation => AllocErrorKind::Fragmented,
             Blocker::Alignment => AllocErrorKind::Unplaceable,
         };
         let largest_free = self.state.index.largest_free() as usize * GRANULE_BYTES;
-        AllocError { requested, align, usage: budget.usage(), limit: budget.limit(), largest_free, kind }
+        AllocError { requested, align, usage: budget.usage(), limit: budget.limit(), largest_free, kind, limit_owner }
+    }
+
+    /// Charges what the index may need under the limit and is not charged yet, as far as there is room: a few bytes may
+    /// be missing, of a limit that is not a multiple of a granule and its node. Returns what is charged then.
+    pub(super) fn charge_index(&mut self) -> usize {
+        let budget = &self.shared.budget;
+        let needed = self.shared.tables.worst_bytes(budget.limit(), GRANULE_BYTES);
+        let more = needed.saturating_sub(self.state.index_charged).min(budget.room());
+        budget.charge(more);
+        self.state.index_charged += more;
+        self.state.index_charged
     }
 
     /// A block begins to wait in a quarantine.

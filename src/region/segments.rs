@@ -7,22 +7,26 @@
 //! - INV-region.segments-2: a directory entry that is not zero names an extent of the account's, long enough and
 //!   aligned for its values, each of which began as [`Zeroable::zeroed`].
 //!
-//! Growing is serialised by a lock of its own, under which the region's is taken. The directory is a table outside the
-//! region, of 4 bytes a segment, touched as used.
+//! Growing is serialised by a lock of its own, under which the region's is taken. The directory lies outside the
+//! region: 4 bytes a segment, the first few in place, the others in a table that is reserved when they are needed, and
+//! touched as used.
 //!
 //! Deliberately not here: which values are in use.
 #![expect(unsafe_code, reason = "refers to values in the region's memory")]
 
 use core::marker::PhantomData;
 
-use crate::base::error::{AllocError, RegionError};
+use crate::base::error::{AllocError, AllocErrorKind};
+use crate::base::system::SystemRefusal;
 use crate::memory::table::{Table, Zeroable};
-use crate::sync::{Acquire, AtomicU32, Ghost, Mutex, Relaxed, Release};
+use crate::sync::{Acquire, AtomicU32, Ghost, Mutex, OnceLock, Relaxed, Release};
 
-use super::{Account, Memory};
+use super::{Account, Client, Memory};
 
 /// Aimed at for one segment, in bytes.
 const SEGMENT_BYTES: usize = 4096;
+/// Segments whose places are known without the table: what most arrays never outgrow.
+const IN_PLACE: usize = if cfg!(all(test, loom)) { 1 } else { 32 };
 
 /// Why there is not one value more.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +54,10 @@ unsafe impl<T> Zeroable for DirectoryEntry<T> {
 /// See the module's header.
 pub(crate) struct Segments<T> {
     memory: Memory,
-    directory: Table<DirectoryEntry<T>>,
+    /// The first of the directory's entries.
+    first: [DirectoryEntry<T>; IN_PLACE],
+    /// All others, once there is one.
+    others: OnceLock<Table<DirectoryEntry<T>>>,
     /// Values there may be.
     most: usize,
     /// Segments made. Written under `growing`.
@@ -75,14 +82,54 @@ impl<T: Zeroable> Segments<T> {
 
     /// An array of at most `most` values in the region of `account`. Nothing of it is made yet.
     ///
-    /// # Errors
-    /// The system's, or the global allocator's, refusal of the directory.
-    pub(crate) fn reserve(account: &Account, most: usize) -> Result<Self, RegionError> {
+    pub(crate) fn new(account: &Account, most: usize) -> Self {
         // What the region can hold needs no entry beyond.
         let most = most.min(account.region().capacity() / size_of::<T>().max(1)).min(u32::MAX as usize);
-        let directory = Table::reserve(most.div_ceil(Self::EACH))?;
-        let (made, growing) = (AtomicU32::new(0), Mutex::new(()));
-        Ok(Self { memory: account.region().memory(), directory, most, made, growing, owns: PhantomData })
+        let segments = Self {
+            memory: account.region().memory(),
+            first: core::array::from_fn(|_| DirectoryEntry::zeroed()),
+            others: OnceLock::new(),
+            most,
+            made: AtomicU32::new(0),
+            growing: Mutex::new(()),
+            owns: PhantomData,
+        };
+        if cfg!(all(test, loom)) {
+            // The model checker does not see who makes the table.
+            let _ = segments.make_others();
+        }
+        segments
+    }
+
+    /// The entry of segment `nth`, if its table is made.
+    #[inline(always)]
+    fn entry(&self, nth: usize) -> Option<&DirectoryEntry<T>> {
+        match self.first.get(nth) {
+            Some(entry) => Some(entry),
+            None => self.others.get()?.get(nth - IN_PLACE),
+        }
+    }
+
+    /// Makes the table, before any segment that needs it. Under `growing`.
+    fn make_others(&self) -> Result<(), SystemRefusal> {
+        let table = Table::reserve(self.most.div_ceil(Self::EACH).saturating_sub(IN_PLACE))?;
+        let made = self.others.set(table);
+        debug_assert!(made.is_ok(), "made once");
+        Ok(())
+    }
+
+    /// The entry of the next segment.
+    fn next_entry(&self, account: &Account, nth: usize) -> Result<&DirectoryEntry<T>, NoGrowth> {
+        if nth >= self.most.div_ceil(Self::EACH) {
+            return Err(NoGrowth::Full);
+        }
+        if nth >= IN_PLACE && self.others.get().is_none() {
+            self.make_others().map_err(|system| {
+                let (bytes, align) = (Self::EACH * size_of::<T>(), align_of::<T>());
+                NoGrowth::Refused(account.region().refusal(bytes, align, AllocErrorKind::System(system)))
+            })?;
+        }
+        self.entry(nth).ok_or(NoGrowth::Full)
     }
 
     /// Values there may be, if the region has room for them.
@@ -97,15 +144,10 @@ impl<T: Zeroable> Segments<T> {
         (self.made.load(Acquire) as usize * Self::EACH).min(self.most)
     }
 
-    /// Bytes of the directory in use.
-    pub(crate) fn metadata_bytes(&self) -> usize {
-        self.made.load(Relaxed) as usize * size_of::<u32>()
-    }
-
     /// Value `index`, if it was made.
     #[inline(always)]
     pub(crate) fn get(&self, index: usize) -> Option<&T> {
-        let entry = self.directory.get(index / Self::EACH)?;
+        let entry = self.entry(index / Self::EACH)?;
         // ORDERING(Acquire): the segment's values were made.
         //   pairs: `grow`'s Release.  loom: m11_grown; Relaxed fails it.
         let granule = entry.granule.load(Acquire).checked_sub(1)?;
@@ -128,7 +170,7 @@ impl<T: Zeroable> Segments<T> {
             if len > have {
                 return Ok(len);
             }
-            let Some(entry) = self.directory.get(made as usize) else { return Err(NoGrowth::Full) };
+            let entry = self.next_entry(account, made as usize)?;
             let count = Self::EACH.min(self.most - len);
             let granule = entry.values.make(account, count).map_err(NoGrowth::Refused)?;
             entry.ghost.enter();
@@ -138,7 +180,9 @@ impl<T: Zeroable> Segments<T> {
             // ORDERING(Release): the entry precedes the number.
             //   pairs: `len`'s Acquire.  loom: m11_grown_once; Relaxed fails it.
             self.made.store(made + 1, Release);
-            account.set_metadata_bytes(self.metadata_bytes());
+            if made as usize >= IN_PLACE {
+                account.add_metadata_bytes(size_of::<u32>());
+            }
             Ok(len + count)
         })
     }
@@ -152,9 +196,9 @@ impl<T: Zeroable> Segments<T> {
             return;
         }
         let len = self.len();
-        let extents = (0..len).step_by(Self::EACH).map(|first| {
-            let granule = self.directory[first / Self::EACH].granule.load(Relaxed) - 1;
-            body::extent::<T>(granule, Self::EACH.min(len - first))
+        let extents = (0..len).step_by(Self::EACH).filter_map(|first| {
+            let granule = self.entry(first / Self::EACH)?.granule.load(Relaxed).checked_sub(1)?;
+            Some(body::extent::<T>(granule, Self::EACH.min(len - first)))
         });
         // SAFETY: `give_back`'s contract: extents that `grow` took, each once; nothing refers to them: the caller's
         // word.

@@ -11,6 +11,7 @@ use core::cell::Cell;
 use core::marker::PhantomPinned;
 use core::ptr::NonNull;
 
+use crate::base::error::LimitOwner;
 use crate::base::extent::Extent;
 use crate::thread::{Token, tokens};
 
@@ -26,6 +27,10 @@ pub(crate) trait ShardSet: Sync {
     fn links(&self) -> &Links;
     /// Bytes of nodes and shards.
     fn metadata_bytes(&self) -> usize;
+    /// What an error calls the owner of the set's own limit.
+    fn limit_owner(&self) -> LimitOwner {
+        LimitOwner::Own
+    }
 
     /// Gives one full magazine of the depot back to the index; `false` if there is none.
     fn drain_one(&self, _section: &mut Section<'_>) -> bool {

@@ -9,14 +9,16 @@
 //! - INV-region.shards-2: users of shard `i` are: its owner's thread, if the owner lives or pins it; else the lock's
 //!   holder.
 //! - INV-region.shards-3: a cache entry's shard is this thread's, its owner living.
+//! - INV-region.shards-5: a shard is made by its first owner's thread, outside the lock, before it is used, and stands
+//!   as long as the `Shards`. One that is not made holds nothing.
 #![expect(unsafe_code, reason = "follows the cached shard pointer; asserts that zero bytes are an owner word")]
 
 use core::marker::PhantomData;
 use core::num::NonZeroU64;
 
-use crate::base::error::RegionError;
-use crate::memory::table::{Table, Zeroable};
-use crate::sync::{Acquire, AtomicU64, CachePadded, Relaxed, Release};
+use crate::base::system::SystemRefusal;
+use crate::memory::table::{Table, Zeroable, try_box};
+use crate::sync::{Acquire, AtomicU64, CachePadded, Figure, OnceLock, Relaxed, Release};
 use crate::thread::{self, Cache, EndOfThread, Token, Tokens, tokens};
 
 use super::{Region, Section, Sweep};
@@ -85,11 +87,11 @@ pub(crate) enum Claim {
     Pinned,
 }
 
-/// Whether the lock's holder may use the shard of `owner` and `pins`.
-pub(crate) fn claim(tokens: &Tokens, owner: &OwnerWord, pins: &Pins) -> Claim {
+/// Whether the lock's holder may use the shard of `owner` and `pins`; a shard that was not made has none.
+pub(crate) fn claim(tokens: &Tokens, owner: &OwnerWord, pins: Option<&Pins>) -> Claim {
     match owner.get() {
         Some(token) if !tokens.is_dead(token) => Claim::Living,
-        Some(_) if pins.is_pinned() => Claim::Pinned,
+        Some(_) if pins.is_some_and(Pins::is_pinned) => Claim::Pinned,
         Some(_) | None => Claim::Claimable,
     }
 }
@@ -182,16 +184,41 @@ impl<S> Id<S> {
 /// See the module's header.
 pub(crate) struct Shards<S> {
     owners: Table<OwnerWord>,
-    all: Table<S>,
+    /// A shard is a few hundred bytes to a few KB, and most threads never come to most arenas.
+    all: Box<[OnceLock<Box<S>>]>,
+    /// Bytes of the shards that are made.
+    made_bytes: Figure,
     /// One more than the thread exits when a thread last found no shard to adopt.
     adopt_failed: CachePadded<AtomicU64>,
 }
 
 impl<S: OwnedShard> Shards<S> {
-    /// `count` shards without an owner.
-    pub(crate) fn reserve(count: usize) -> Result<Self, RegionError> {
-        let (owners, all) = (Table::reserve(count)?, Table::reserve(count)?);
-        Ok(Self { owners, all, adopt_failed: CachePadded::default() })
+    /// Room for `count` shards without an owner. That which the calling thread will come to is made.
+    pub(crate) fn reserve(count: usize) -> Result<Self, SystemRefusal> {
+        let (owners, mut all) = (Table::reserve(count)?, Vec::new());
+        let refusal = |_| SystemRefusal::of_allocator(count * size_of::<OnceLock<Box<S>>>());
+        all.try_reserve_exact(count).map_err(refusal)?;
+        all.resize_with(count, OnceLock::new);
+        let (all, made_bytes) = (all.into_boxed_slice(), Figure::default());
+        let shards = Self { owners, all, made_bytes, adopt_failed: CachePadded::default() };
+        if cfg!(all(test, loom)) {
+            // The model checker does not see who makes a shard.
+            (0..count).try_for_each(|index| shards.make(index, |_| ()).map(|_| ()))?;
+        } else if let Some(token) = thread::own_token() {
+            shards.make(token.slot() % count.max(1), |_| ())?;
+        }
+        Ok(shards)
+    }
+
+    /// Shard `index`, made now if need be: by its owner, or before there is any.
+    fn make(&self, index: usize, made: impl Fn(usize)) -> Result<&S, SystemRefusal> {
+        if let Some(shard) = self.all[index].get() {
+            return Ok(shard);
+        }
+        let shard = try_box(S::zeroed())?;
+        self.made_bytes.add(size_of::<S>() as u64);
+        made(size_of::<S>());
+        Ok(self.all[index].get_or_init(|| shard))
     }
 
     /// Number of shards.
@@ -204,9 +231,9 @@ impl<S: OwnedShard> Shards<S> {
         self.owners.iter().filter(|owner| owner.get().is_some()).count()
     }
 
-    /// All shards. What of them may be read is the caller's business.
+    /// All shards that are made. What of them may be read is the caller's business.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &S> {
-        self.all.iter()
+        self.all.iter().filter_map(|shard| shard.get().map(|shard| &**shard))
     }
 
     /// Returns the calling thread's shard, the one remembered under `id` or that which `cold` finds, or
@@ -222,18 +249,26 @@ impl<S: OwnedShard> Shards<S> {
         }
     }
 
-    /// Finds the calling thread's shard, adopting one if need be, and remembers it under `id`.
-    pub(crate) fn find(&self, region: &Region, id: Id<S>) -> &S {
-        thread::with_identity(|cache, end| self.find_for(region, id, cache, end)).unwrap_or(S::none())
+    /// Finds the calling thread's shard, adopting one if need be, and remembers it under `id`. `made` is told the bytes
+    /// of a shard that is made for it.
+    pub(crate) fn find(&self, region: &Region, id: Id<S>, made: impl Fn(usize)) -> &S {
+        thread::with_identity(|cache, end| self.find_for(region, id, cache, end, made)).unwrap_or(S::none())
     }
 
     /// As [`Shards::find`], for the thread that has `cache` and `end`. A thread whose end has begun has no shard, and
     /// nothing is remembered for it.
-    pub(crate) fn find_for(&self, region: &Region, id: Id<S>, cache: &Cache, end: Option<&EndOfThread>) -> &S {
+    pub(crate) fn find_for(
+        &self,
+        region: &Region,
+        id: Id<S>,
+        cache: &Cache,
+        end: Option<&EndOfThread>,
+        made: impl Fn(usize),
+    ) -> &S {
         let Some(token) = end.and_then(|end| end.token(tokens())) else { return S::none() };
         let shard = match self.owned_by(token) {
             Some(shard) => shard,
-            None => self.adopt(region, token).unwrap_or(S::none()),
+            None => self.adopt(region, token, made).unwrap_or(S::none()),
         };
         let (id, address) = (id.get().get(), core::ptr::from_ref(shard).cast());
         cache.set_owner(token);
@@ -250,7 +285,7 @@ impl<S: OwnedShard> Shards<S> {
     }
 
     /// Gives the first claimable shard, with its contents and leases, to `token`.
-    fn adopt(&self, region: &Region, token: Token) -> Option<&S> {
+    fn adopt(&self, region: &Region, token: Token, made: impl Fn(usize)) -> Option<&S> {
         let exits = tokens().exits_hint();
         // Since a thread last found none, no thread has ended: there is none now.
         if self.adopt_failed.load(Relaxed) == exits + 1 {
@@ -261,10 +296,16 @@ impl<S: OwnedShard> Shards<S> {
             self.owners[index].set(Some(token));
             Some(index)
         });
-        if index.is_none() {
+        let Some(index) = index else {
             self.adopt_failed.store(exits + 1, Relaxed);
+            return None;
+        };
+        // Outside the lock (INV-region.shards-5). Without memory for it the thread does without, until it asks again.
+        let shard = self.make(index, made).ok();
+        if shard.is_none() {
+            region.section(|_locked| self.owners[index].set(None));
         }
-        index.map(|index| &self.all[index])
+        shard
     }
 
     /// Index of the shard whose search for `token` begins at its slot.
@@ -275,7 +316,8 @@ impl<S: OwnedShard> Shards<S> {
 
     /// The shard that `token` owns.
     pub(crate) fn owned_by(&self, token: Token) -> Option<&S> {
-        self.probe(token).find(|index| self.owners[*index].get() == Some(token)).map(|index| &self.all[index])
+        let own = self.probe(token).find(|index| self.owners[*index].get() == Some(token))?;
+        self.all[own].get().map(|shard| &**shard)
     }
 
     /// The first shard that may be given to `token` in this section.
@@ -285,7 +327,7 @@ impl<S: OwnedShard> Shards<S> {
 
     /// Whether the holder of the region's lock may use shard `index`.
     fn claim(&self, index: usize) -> Claim {
-        claim(tokens(), &self.owners[index], self.all[index].pins())
+        claim(tokens(), &self.owners[index], self.all[index].get().map(|shard| shard.pins()))
     }
 
     /// The shards that nobody but the lock's holder may use now.
@@ -293,7 +335,7 @@ impl<S: OwnedShard> Shards<S> {
         let shards = self.all.iter().enumerate();
         shards
             .filter(|(index, _)| self.claim(*index) == Claim::Claimable)
-            .map(|(_, shard)| shard)
+            .filter_map(|(_, shard)| shard.get().map(|shard| &**shard))
             .inspect(|s| s.enter())
     }
 
@@ -312,9 +354,11 @@ impl<S: OwnedShard> Shards<S> {
                 Claim::Living => {}
                 Claim::Pinned => outcome = Sweep::Pinned,
                 Claim::Claimable => {
-                    shard.enter();
-                    if give_back(section, shard) {
-                        return Sweep::GaveBack;
+                    if let Some(shard) = shard.get() {
+                        shard.enter();
+                        if give_back(section, shard) {
+                            return Sweep::GaveBack;
+                        }
                     }
                     owner.set(None);
                 }
@@ -323,15 +367,16 @@ impl<S: OwnedShard> Shards<S> {
         outcome
     }
 
-    /// Bytes of shards and owner words.
+    /// Bytes of owner words, of places for shards, and of the shards that are made.
     pub(crate) fn metadata_bytes(&self) -> usize {
-        self.all.len() * (size_of::<S>() + size_of::<OwnerWord>())
+        let places = self.all.len() * (size_of::<OnceLock<Box<S>>>() + size_of::<OwnerWord>());
+        places + usize::try_from(self.made_bytes.get()).unwrap_or(usize::MAX)
     }
 
     /// The owner of shard `index` and the shard.
     #[cfg(all(test, loom))]
     pub(crate) fn at(&self, index: usize) -> (Option<Token>, &S) {
-        (self.owners[index].get(), &self.all[index])
+        (self.owners[index].get(), self.all[index].get().expect("made with the shards"))
     }
 }
 

@@ -3,7 +3,9 @@
 //! A turn takes free extents out of the index under the lock, as *trimming*: neither charged nor free, so nobody can be
 //! given memory whose pages are just going. The system call runs outside the lock, then the extents return. A request
 //! that would be refused meanwhile waits for the end of the turn, and so does another trim. To the index a trimming
-//! extent is a used one: whatever names a live block by its offset is told that none is there.
+//! extent is a used one: whatever names a live block by its offset is told that none is there. No extent begins inside
+//! it, so the index's pages for it go with its own; the nodes for short free extents are packed afterwards, and the
+//! pages beyond them go.
 
 use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
@@ -17,6 +19,8 @@ const LEAST_BYTES: usize = if cfg!(all(test, loom)) { 1024 } else { 64 * 1024 };
 const TURN_GRANULES: u32 = 32 << 20 >> GRANULE_BYTES.ilog2();
 /// Extents looked at under one hold of the lock.
 const LOOK: usize = 256;
+/// Entries of the index looked at or moved under one hold of the lock.
+const PACKED: usize = 60;
 
 impl Section<'_> {
     /// From granule `from` on, takes the next free extent of at least 64 KiB out of the index, or says where to go on.
@@ -62,9 +66,11 @@ impl Region {
     /// Returns free memory to the operating system, in address order, except for the first `keep_bytes` of it. Returns
     /// the bytes that were resident and are no longer; pages that were never touched do not count.
     ///
-    /// Only free ranges of at least 64 KiB are looked at. Takes the lock for a moment per 32 MiB; the system calls run
-    /// outside it. Does nothing on memory of the caller's or locked in memory. The addresses stay reserved; their pages
-    /// are zero when next touched.
+    /// The index's memory for what is free goes too, but is not counted here; see
+    /// [`RegionStats::index_bytes`](crate::RegionStats::index_bytes). Only free ranges of at least 64 KiB are looked
+    /// at. Takes the lock for a moment per 32 MiB, and per 60 entries of the index that are moved together; the system
+    /// calls run outside it. Memory of the caller's, or locked in memory, stays. The addresses stay reserved; their
+    /// pages are zero when next touched.
     ///
     /// ```
     /// use sharded_arena::{Heap, Region};
@@ -83,10 +89,23 @@ impl Region {
     /// ```
     #[expect(clippy::must_use_candidate, reason = "called for its effect")]
     pub fn trim(&self, keep_bytes: usize) -> usize {
-        if !self.shared.mapping.can_trim() {
-            return 0;
+        let returned = self.trim_with(keep_bytes, |offset, len| {
+            self.shared.tables.discard_inside(offset / GRANULE_BYTES, (offset + len) / GRANULE_BYTES);
+            self.shared.mapping.trim(offset, len)
+        });
+        self.trim_index();
+        returned
+    }
+
+    /// Packs the index's nodes, and returns the memory of those beyond.
+    fn trim_index(&self) {
+        if self.section(|section| section.state.index.begin_pack()) {
+            while !self.section(|section| section.state.index.pack(PACKED)) {}
         }
-        self.trim_with(keep_bytes, |offset, len| self.shared.mapping.trim(offset, len))
+        while let Some(nodes) = self.section(|section| section.state.index.begin_discard()) {
+            self.shared.tables.discard_nodes(nodes);
+            self.section(|section| section.state.index.end_discard());
+        }
     }
 
     /// Calls `discard` outside the lock with offset and length of every range to be returned; gives the sum of what it

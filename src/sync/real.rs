@@ -125,6 +125,11 @@ impl<T> OnceLock<T> {
     pub(crate) fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
         self.0.get().unwrap_or_else(|| shielded(|| self.0.get_or_init(make)))
     }
+
+    /// Makes it `value`; gives that back if it was made before.
+    pub(crate) fn set(&self, value: T) -> Result<(), T> {
+        shielded(|| self.0.set(value))
+    }
 }
 
 /// Checked by loom only.

@@ -94,7 +94,7 @@ fn blink_alloc__reset_keeps_memory_warm_for_other_threads() {
 #[test]
 fn blink_alloc__no_lock_per_allocation() {
     let region = region(64 << 20);
-    let arena = Arena::builder().region(&region).first_chunk(64 << 10).build().expect("an arena");
+    let arena = Arena::builder().region(&region).first_chunk_bytes(64 << 10).build().expect("an arena");
     let held = Barrier::new(2);
     thread::scope(|scope| {
         for _ in 0..2 {

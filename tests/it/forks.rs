@@ -23,7 +23,7 @@ static ARENA: LazyLock<Arena> = LazyLock::new(|| Arena::in_region(&REGION));
 static POOL: LazyLock<Pool<u64>> = LazyLock::new(|| Pool::in_region(&REGION));
 static INTERNER: LazyLock<Interner> = LazyLock::new(|| Interner::in_region(&REGION));
 static GUARDED: LazyLock<Heap> = LazyLock::new(|| {
-    let region = Region::builder().capacity(1 << 20).guard_pages(true).build().expect("a region");
+    let region = Region::builder().capacity(1 << 20).guard_mode(true).build().expect("a region");
     Heap::in_region(&region)
 });
 

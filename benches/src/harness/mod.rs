@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod crew;
+pub mod latency;
 pub mod memory;
 pub mod relay;
 pub mod report;

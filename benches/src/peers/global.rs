@@ -7,6 +7,7 @@ use std::{
 };
 
 use mimalloc::MiMalloc;
+use sharded_arena::allocator_api2::alloc::{AllocError, Allocator};
 use snmalloc_rs::SnMalloc;
 use tikv_jemallocator::Jemalloc;
 
@@ -44,6 +45,28 @@ impl<A: GlobalAlloc> Contender for Global<A> {
     unsafe fn free(&mut self, block: NonNull<u8>, size: usize) {
         // SAFETY: allocated by this allocator with this layout (the trait's contract).
         unsafe { self.0.dealloc(block.as_ptr(), bytes(size)) };
+    }
+}
+
+// SAFETY: `Allocator`'s contract is `GlobalAlloc`'s, to which every call goes with its own arguments; the allocators
+// here are values without state, so a move or a clone is the same allocator.
+unsafe impl<A: GlobalAlloc> Allocator for Global<A> {
+    #[inline]
+    fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
+        if layout.size() == 0 {
+            return Ok(NonNull::slice_from_raw_parts(layout.dangling_ptr(), 0));
+        }
+        // SAFETY: not of zero bytes.
+        let block = NonNull::new(unsafe { self.0.alloc(layout) }).ok_or(AllocError)?;
+        Ok(NonNull::slice_from_raw_parts(block, layout.size()))
+    }
+
+    #[inline]
+    unsafe fn deallocate(&self, ptr: NonNull<u8>, layout: Layout) {
+        if layout.size() > 0 {
+            // SAFETY: a live block of this allocator with this layout (the trait's contract).
+            unsafe { self.0.dealloc(ptr.as_ptr(), layout) };
+        }
     }
 }
 

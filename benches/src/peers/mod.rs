@@ -14,6 +14,7 @@ pub mod btree;
 pub mod bulk;
 pub mod bump_scope;
 pub mod bumpalo;
+pub mod capped;
 pub mod floor;
 pub mod global;
 pub mod multitude;
@@ -22,6 +23,7 @@ pub mod one_by_one;
 pub mod ours;
 pub mod rlsf;
 pub mod slots;
+pub mod timed;
 pub mod words;
 
 /// Something that serves blocks of any size.

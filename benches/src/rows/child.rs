@@ -2,20 +2,13 @@
 //!
 //! The program runs itself with the hidden arguments `child …` and reads the figures from its standard output.
 
-use std::{
-    env,
-    process::Command,
-    ptr::NonNull,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{env, process::Command};
 
 use crate::{
     harness::{mib, resident::resident_bytes},
     peers::{
-        Contender, Shared,
+        Shared,
+        capped::Capped,
         global::{GLIBC, JEMALLOC, MIMALLOC, SNMALLOC},
         ours::Ours,
     },
@@ -34,6 +27,11 @@ pub(super) fn metadata(size: usize) -> Option<[f64; 2]> {
     figures(&["meta", &size.to_string()])
 }
 
+/// Bytes resident for the example's pool at its limit, and its live bytes.
+pub(super) fn mempool(peer: &str, size: usize, threads: usize) -> Option<[f64; 2]> {
+    figures(&["mempool", peer, &size.to_string(), &threads.to_string()])
+}
+
 fn figures(args: &[&str]) -> Option<[f64; 2]> {
     resident_bytes()?;
     let program = env::current_exe().expect("the program knows its own file");
@@ -48,6 +46,9 @@ fn figures(args: &[&str]) -> Option<[f64; 2]> {
 pub fn run(args: &[&str]) -> Option<()> {
     let [first, second] = match *args {
         ["fill", peer, size, threads] => run_fill(peer, mib(size.parse().ok()?), threads.parse().ok()?)?,
+        ["mempool", peer, size, threads] => {
+            super::mempool::run_resident(peer, mib(size.parse().ok()?), threads.parse().ok()?)?
+        }
         ["meta", size] => run_metadata(mib(size.parse().ok()?)),
         _ => return None,
     };
@@ -68,7 +69,7 @@ fn run_fill(peer: &str, limit: usize, threads: usize) -> Option<[f64; 2]> {
 fn fill_capped<C: Shared>(contender: C, limit: usize, threads: usize) -> [f64; 2] {
     let table = Table::new(limit, threads);
     let before = resident();
-    let capped = Capped { contender, live: Arc::default(), limit };
+    let capped = Capped::new(contender, limit);
     fill_twice(capped, table, |live| ratio(live, resident() - before))
 }
 
@@ -84,37 +85,6 @@ fn run_metadata(limit: usize) -> [f64; 2] {
     [touched as f64, told as f64]
 }
 
-fn resident() -> usize {
+pub(super) fn resident() -> usize {
     resident_bytes().expect("the parent asked")
-}
-
-/// An allocator without a limit, refused by the harness when its live bytes would pass one.
-#[derive(Clone)]
-struct Capped<C> {
-    contender: C,
-    live: Arc<AtomicUsize>,
-    limit: usize,
-}
-
-impl<C: Shared> Contender for Capped<C> {
-    type Handle = NonNull<u8>;
-
-    fn alloc(&mut self, size: usize) -> Option<NonNull<u8>> {
-        // A plain count: it publishes nothing.
-        if self.live.fetch_add(size, Ordering::Relaxed) + size > self.limit {
-            self.live.fetch_sub(size, Ordering::Relaxed);
-            return None;
-        }
-        self.contender.alloc(size)
-    }
-
-    fn ptr(&self, block: NonNull<u8>) -> NonNull<u8> {
-        block
-    }
-
-    unsafe fn free(&mut self, block: NonNull<u8>, size: usize) {
-        self.live.fetch_sub(size, Ordering::Relaxed);
-        // SAFETY: this contender's block (the trait's contract).
-        unsafe { self.contender.free(block, size) };
-    }
 }

@@ -32,8 +32,8 @@ use crate::{
 };
 
 const ENTRIES: usize = 40_000;
-const THREADS: usize = 2;
-/// Steps a thread and round.
+pub(super) const THREADS: usize = 2;
+/// Steps of a thread in a round.
 const STEPS: usize = 300_000;
 /// An entry is one word: the block's address, and in the bits no address uses the index of its size.
 const TAG_SHIFT: u32 = 48;
@@ -68,14 +68,14 @@ fn run(report: &mut Report) {
     }
 }
 
-struct Churn<C: Shared> {
+pub(super) struct Churn<C: Shared> {
     members: [Mutex<(C, Rng)>; THREADS],
     table: Box<[AtomicPtr<u8>]>,
     sizes: Sizes,
 }
 
 impl<C: Shared> Churn<C> {
-    fn job(mut contender: C) -> Job {
+    pub(super) fn job(mut contender: C) -> Job {
         let sizes = Sizes::below(MANY_THREADS_BELOW);
         let mut rng = Rng::new(0);
         let table = (0..ENTRIES).map(|_| AtomicPtr::new(fresh(&mut contender, &sizes, &mut rng))).collect();

@@ -1,9 +1,10 @@
-//! `full`, `full-dense`: the steady state at the limit. Each thread inserts transactions below 8 KB and evicts its
+//! `full`, `full-scale`, `full-dense`: the steady state at the limit. Each thread inserts transactions below 8 KB and evicts its
 //! own at random until the next one fits.
 //!
 //! `full` compares the time of an insert with that of the same work below the limit: a heap of twice the size, and
 //! evictions by the harness's own count until as much is live as the heap at its limit held. Judged with one thread,
-//! at the worst of the three sizes. `full-dense` is the live bytes by the limit, as the mean over all inserts of a
+//! at the worst of the three sizes. `full-scale` is the inserts a second of two threads at the limit by those of one,
+//! round by round in turn. `full-dense` is the live bytes by the limit, as the mean over all inserts of a
 //! round, after two turns of the contents below the limit and two at it; each round is about one turn more. (Density
 //! goes on falling a little with age, as it does in best fit itself: `full-aged`.)
 
@@ -25,7 +26,7 @@ use crate::{
         stats::Summary,
         table,
     },
-    peers::{Block, Contender, ours::Ours, stamp},
+    peers::{Block, Shared, ours::Ours, stamp},
 };
 
 const SIZES_MIB: [usize; 3] = [8, 32, 256];
@@ -39,6 +40,7 @@ pub(super) fn rows() -> Vec<Row> {
     let time = alone.clone();
     vec![
         Row::new("full", move |report| full(report, &time())),
+        Row::new("full-scale", scale),
         Row::new("full-dense", move |report| dense(report, &alone())),
     ]
 }
@@ -85,6 +87,29 @@ fn full(report: &mut Report, alone: &[Figures]) {
     report.worst_ratio("full", &format!("{}MiB, the worst", worst.mib), "self", worst.ratio());
 }
 
+fn scale(report: &mut Report) {
+    for size in SIZES_MIB {
+        let teams = [1, 2].map(|threads| {
+            let crew = Crew::of(threads);
+            let team = Team::at_limit(&Ours::with_capacity(mib(size)), size, &crew, threads);
+            (crew, team)
+        });
+        let mut rounds = Rounds::default();
+        for (name, (crew, team)) in ["one thread", "two threads"].into_iter().zip(&teams) {
+            let threads = team.0.len();
+            let inserts = INSERTS_TOGETHER / threads;
+            let job = team.job(inserts);
+            rounds.add(name, move || (inserts * threads) as f64 * 1000.0 / crew.run(&job).as_nanos() as f64);
+        }
+        let outcome = rounds.run(ROUNDS);
+        let ratio = outcome.median("two threads") / outcome.median("one thread");
+        table::heading("full-scale", &format!("{size} MiB: inserts a second at the limit"));
+        table::outcome(&outcome, "M inserts/s");
+        table::cores(teams[1].0.share_of_cores());
+        report.ratio_at("full-scale", &format!("{size}MiB"), "self", ratio);
+    }
+}
+
 fn dense(report: &mut Report, alone: &[Figures]) {
     table::heading("full-dense", "live bytes / limit at the limit, one thread, mean over all inserts");
     for Figures { mib, density, .. } in alone {
@@ -99,17 +124,11 @@ fn measure(size: usize, threads: usize) -> Figures {
     let crew = Crew::of(threads);
     let sizes = Sizes::below(AT_LIMIT_BELOW);
     let turn = mib(size) / sizes.mean();
-    let warm_inserts = 2 * turn / threads;
 
-    // Equal parts first, below the limit, so that no thread starts with everything and none with nothing.
-    let at_limit = Team::new(&Ours::with_capacity(mib(size)), threads);
-    at_limit.set_budget(mib(size) * 4 / 5 / threads);
-    crew.run(&at_limit.job(warm_inserts));
-    at_limit.set_budget(usize::MAX);
-    crew.run(&at_limit.job(warm_inserts));
+    let at_limit = Team::at_limit(&Ours::with_capacity(mib(size)), size, &crew, threads);
     let below = Team::new(&Ours::with_capacity(2 * mib(size)), threads);
     below.set_budget(at_limit.live_bytes() / threads);
-    crew.run(&below.job(warm_inserts));
+    crew.run(&below.job(2 * turn / threads));
 
     // Time of one core: threads beyond the cores wait for each other.
     let cores = cores_for(threads);
@@ -131,10 +150,22 @@ fn measure(size: usize, threads: usize) -> Figures {
 }
 
 /// The threads that share one heap.
-struct Team(Arc<[Mutex<Member>]>);
+pub(super) struct Team<C>(Arc<[Mutex<Member<C>>]>);
 
-impl Team {
-    fn new(heap: &Ours, threads: usize) -> Team {
+impl<C: Shared> Team<C> {
+    /// The team of `crew`, at the limit of `heap` since two turns of its contents.
+    pub(super) fn at_limit(heap: &C, size: usize, crew: &Crew, threads: usize) -> Self {
+        let team = Team::new(heap, threads);
+        let warm_inserts = 2 * mib(size) / Sizes::below(AT_LIMIT_BELOW).mean() / threads;
+        // Equal parts first, below the limit, so that no thread starts with everything and none with nothing.
+        team.set_budget(mib(size) * 4 / 5 / threads);
+        crew.run(&team.job(warm_inserts));
+        team.set_budget(usize::MAX);
+        crew.run(&team.job(warm_inserts));
+        team
+    }
+
+    fn new(heap: &C, threads: usize) -> Self {
         Team((0..threads).map(|member| Mutex::new(Member::new(heap.clone(), member))).collect())
     }
 
@@ -145,7 +176,7 @@ impl Team {
         }
     }
 
-    fn job(&self, inserts: usize) -> Job {
+    pub(super) fn job(&self, inserts: usize) -> Job {
         let members = self.0.clone();
         Arc::new(move |member| members[member].lock().expect("no member panicked").round(inserts))
     }
@@ -160,8 +191,8 @@ impl Team {
 }
 
 /// One thread's part: its blocks, and how many bytes of them it may hold (without end for one that the heap limits).
-struct Member {
-    heap: Ours,
+struct Member<C> {
+    heap: C,
     blocks: Vec<Block>,
     live_bytes: usize,
     budget: usize,
@@ -170,8 +201,8 @@ struct Member {
     rng: Rng,
 }
 
-impl Member {
-    fn new(heap: Ours, member: usize) -> Member {
+impl<C: Shared> Member<C> {
+    fn new(heap: C, member: usize) -> Self {
         let sizes = Sizes::below(AT_LIMIT_BELOW);
         let rng = Rng::new(member as u64);
         Member { heap, blocks: Vec::new(), live_bytes: 0, budget: 0, mean_live_bytes: 0.0, sizes, rng }

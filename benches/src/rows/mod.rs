@@ -15,12 +15,14 @@ mod full;
 mod handoff;
 mod interner;
 mod largest;
+mod mempool;
 mod meta;
 mod pool;
 mod pool_cross;
 mod replace;
 mod scratch;
 mod shared;
+mod tail;
 
 pub use child::run as run_child;
 
@@ -62,6 +64,8 @@ pub fn all() -> Vec<Row> {
     rows.extend(churn::rows());
     rows.extend(handoff::rows());
     rows.extend(full::rows());
+    rows.extend(tail::rows());
+    rows.extend(mempool::rows());
     rows.extend(aged::rows());
     rows.extend(fit::rows());
     rows.extend(fill::rows());

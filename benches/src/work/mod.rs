@@ -2,6 +2,7 @@
 
 pub mod fill;
 pub mod interning;
+pub mod mempool;
 pub mod place;
 pub mod replace;
 pub mod text;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use bitcoin_slices::bitcoin_hashes::{Hash as _, sha256d};
 
-use crate::block::{self, Loaded, mix};
+use crate::block::mix;
+use crate::blocks::{self, Loaded};
 
 const MAINNET: [u8; 4] = [0xf9, 0xbe, 0xb4, 0xd9];
 const KEY: [u8; 8] = [0x5a, 1, 0xfe, 0x33, 0, 9, 0x80, 0x77];
@@ -34,7 +35,7 @@ impl Drop for Folder {
 }
 
 fn load(path: &Path) -> Result<Loaded, String> {
-    block::load(&[path.to_owned()])
+    blocks::load(&[path.to_owned()])
 }
 
 fn counts(path: &Path) -> (usize, usize) {

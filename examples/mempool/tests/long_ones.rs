@@ -6,9 +6,8 @@ use crate::backend::Backend;
 use crate::block::Source;
 use crate::lengths::Lengths;
 use crate::pool::{Counts, Draws, Pool};
-use crate::system::Counted;
 
-use super::sources;
+use super::{counted, sources};
 
 /// A long transaction; its id draws the fee rate `fee_rate` for the first copy.
 fn long(bytes: usize, fee_rate: u8) -> Source {
@@ -74,7 +73,7 @@ fn index_has_room_beside_long_ones() {
 /// Neither a record beyond the room nor one that only better-paying ones leave no room for evicts anything.
 #[test]
 fn hopeless_transactions_evict_nothing() {
-    let (backend, sources) = (Counted::new(1 << 20), sources());
+    let (backend, sources) = (counted(1 << 20), sources());
     let pool = Pool::new(&backend, super::LENGTHS).unwrap();
     let (mut counts, mut draws) = (Counts::default(), Draws::new(1));
     for (source, index) in sources.iter().zip(0..) {

@@ -14,9 +14,8 @@ use crate::output::{Failure, write};
 use crate::pool::Pool;
 use crate::progress;
 use crate::report::{Outcome, table};
-use crate::system::Counted;
 
-use super::{LENGTHS, sources};
+use super::{LENGTHS, counted, sources};
 
 /// An output that fails at once.
 struct Broken(ErrorKind);
@@ -51,7 +50,7 @@ fn many_threads_get_advice() {
 /// A run of an hour that is stopped ends at once, and its table holds only figures.
 #[test]
 fn a_stopped_run_has_a_table() {
-    let (backend, sources) = (Counted::new(4 << 20), sources());
+    let (backend, sources) = (counted(4 << 20), sources());
     let stopped = AtomicBool::new(true);
     let mut half = Half::new(Pool::new(&backend, LENGTHS).unwrap(), 2, &sources);
     let never_ran = Outcome::of(&half, &sources);
@@ -63,7 +62,7 @@ fn a_stopped_run_has_a_table() {
 #[test]
 fn means_need_a_refusal() {
     let sources = sources();
-    let (roomy, tight) = (Counted::new(16 << 20), Counted::new(1 << 20));
+    let (roomy, tight) = (counted(16 << 20), counted(1 << 20));
     let unpressed = outcome_after_one_block(&roomy);
     let text = table(&unpressed, &unpressed);
     assert!(text.contains("live, at the end") && !text.contains("first refusal"), "{text}");

@@ -8,9 +8,10 @@
 use crate::base::debug::debug_figures;
 use crate::base::error::{RegionError, RewindError};
 use crate::bump::blocks::Blocks;
-use crate::region::Region;
+use crate::region::{Region, client_limits};
 use crate::sync::Arc;
 
+use super::ScratchBuilder;
 use super::inner::{Inner, Options};
 
 mod checkpoint;
@@ -25,6 +26,10 @@ use stack::Stack;
 
 /// One thread's arena, freed in stages; see [`Arena::scratch`](super::Arena::scratch) for one that is lent. `Send`, not
 /// `Sync`. No lock while its chunk has room; values are not dropped.
+///
+/// The limit and the region of a stack that an arena lends are the arena's; its usage is its own. It has no statistics
+/// beyond [`memory_usage`](Self::memory_usage) and the like, and nothing of its own to verify: see
+/// [`Region::verify`].
 ///
 /// ```
 /// use sharded_arena::Scratch;
@@ -53,7 +58,9 @@ pub struct Scratch {
     timeline: Timeline,
 }
 
-debug_figures! { [] Scratch: memory_usage }
+debug_figures! { [] Scratch: limit, memory_usage }
+// Of a stack that an arena has lent: the arena's.
+client_limits! { [] Scratch: |scratch| scratch.stack.inner.first_use() }
 
 impl Default for Scratch {
     fn default() -> Self {
@@ -62,25 +69,35 @@ impl Default for Scratch {
 }
 
 impl Scratch {
-    /// A scratch stack without a limit of its own; reserves nothing until it is used, as
-    /// [`Arena::new`](super::Arena::new).
+    /// A scratch stack that only its region's capacity bounds, which is made at its first use, as long as
+    /// [`Arena::new`](super::Arena::new) says.
     #[must_use]
     pub fn new() -> Scratch {
-        Self::on(Arc::new(Inner::new(None, Options::default())))
+        Self::in_home(None)
     }
 
     /// A scratch stack that shares `region` and its limit.
     #[must_use]
     pub fn in_region(region: &Region) -> Scratch {
-        Self::on(Arc::new(Inner::new(Some(region.clone()), Options::default())))
+        Self::in_home(Some(region.clone()))
     }
 
     /// A scratch stack with a region of its own, whose capacity and limit is `bytes`.
     ///
     /// # Errors
-    /// `ZeroCapacity` below 4 KiB, `TooLarge` above 64 GiB − 4 KiB, `System` if the operating system refuses.
+    /// `ZeroCapacity` for 0, `BelowLeast` below 4 KiB, `AboveGreatest` above 64 GiB − 4 KiB, `System` if the operating
+    /// system refuses.
     pub fn with_capacity(bytes: usize) -> Result<Scratch, RegionError> {
         Region::with_capacity(bytes).map(|region| Self::in_region(&region))
+    }
+
+    /// A scratch stack with options.
+    pub fn builder() -> ScratchBuilder {
+        ScratchBuilder::default()
+    }
+
+    fn in_home(region: Option<Region>) -> Scratch {
+        Self::on(Arc::new(Inner::new(region, usize::MAX, Options::default())))
     }
 
     /// A stack whose memory is charged to the arena of `inner`.
@@ -93,14 +110,19 @@ impl Scratch {
     }
 
     /// Runs `f` with a scope and frees all that was allocated in it, if it panics too. Results of the scope cannot
-    /// leave it; those allocated before stay.
+    /// leave it; what was allocated before keeps its memory.
+    ///
+    /// As it borrows the stack exclusively, references that the stack handed out before end here. Those of a scope stay
+    /// usable across a [`Scope::scope`] inside it.
     ///
     /// No lock, unless the scope took a chunk or a large block.
+    #[doc(alias = "scoped")]
     pub fn scope<'e, R>(&mut self, f: impl for<'s> FnOnce(&mut Scope<'s, &'e ()>) -> R) -> R {
         scope::scope(&self.stack, f)
     }
 
     /// Runs `f` with a scope; keeps what was allocated in it if it gives `Ok`, frees it if it gives `Err` or panics.
+    /// References that the stack handed out before end here, as with [`scope`](Self::scope).
     ///
     /// # Errors
     /// Those of `f`.
@@ -117,11 +139,16 @@ impl Scratch {
     /// behind, until a rewind to an earlier one or a reset, and 1 MiB at most. After 1,024 such rewinds a checkpoint at
     /// the place of the one before it is the same checkpoint. After 65,536, those taken between the newer half of the
     /// rewinds are called `OutOfOrder`; older ones, and those taken since, still hold.
+    #[doc(alias = "mark")]
     pub fn checkpoint(&self) -> Checkpoint {
         self.timeline.checkpoint(self.stack.mark(true))
     }
 
     /// Frees all that was allocated since `to`, which stays valid; later checkpoints do not.
+    ///
+    /// As it borrows the stack exclusively, every reference that the stack handed out ends here, also one from before
+    /// `to`, though its memory stays. To go back while such references live, allocate in a [`scope`](Self::scope), and
+    /// what may be undone in a [`Scope::scope`] or [`Scope::stage`] inside it.
     ///
     /// # Errors
     /// `Foreign` for a checkpoint of another scratch stack, `Stale` for one from before a reset, `OutOfOrder` for one
@@ -145,9 +172,17 @@ impl Scratch {
     }
 
     /// Bytes taken from the region.
+    #[doc(alias = "allocated_bytes")]
     #[must_use]
     pub fn memory_usage(&self) -> usize {
         self.stack.held()
+    }
+
+    /// Greatest [`memory_usage`](Self::memory_usage) of this stack so far; of one that an arena lends, since its first
+    /// loan. One load.
+    #[must_use]
+    pub fn peak_memory_usage(&self) -> usize {
+        self.stack.peak()
     }
 
     /// Bytes in blocks, as they were asked for. A block that was given up after a checkpoint was taken behind it may

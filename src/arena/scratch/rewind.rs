@@ -19,9 +19,17 @@ impl Stack {
     pub(super) fn mark(&self, beside: bool) -> Mark {
         let (start, room) = self.shard.room();
         let (head, chunk) = (self.extents.head(), self.shard.chunk_end());
-        let mark = Mark { head, chunk, cursor: start + room, live: self.live(), beside };
+        let mut mark = Mark { head, chunk, cursor: start + room, live: self.live(), beside };
+        let buried = self.buried.get();
+        if buried != 0 {
+            if self.last.get().is_place_of(mark) {
+                // As the marks of this place before it.
+                mark.live = mark.live.wrapping_add(buried);
+            } else {
+                self.buried.set(0);
+            }
+        }
         self.last.set(mark);
-        self.buried.set(0);
         mark
     }
 
@@ -145,7 +153,7 @@ impl Stack {
         while at != head {
             let (extent, next) = body.memory.read_node(at);
             if body.memory.is_alone(at) {
-                self.extents.forget_one();
+                self.extents.forget(extent.len);
             }
             let longer = self.spare.get().is_none_or(|present| present.len < extent.len);
             if Some(at) == spare && longer && body.region.keeps_freed() {

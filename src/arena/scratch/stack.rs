@@ -31,7 +31,7 @@ use crate::region::{Section, ShardSet, Wipe};
 use crate::sync::{Arc, Relaxed};
 use crate::thread;
 
-use super::super::alone::bytes;
+use super::super::alone::{Grown, bytes};
 use super::super::extents::List;
 use super::super::inner::{Body, Inner};
 use super::super::refill::{Taken, most_of, need};
@@ -76,19 +76,21 @@ pub(super) struct Stack {
     /// A chunk that is on no list; its lease is its length.
     pub(super) spare: Cell<Option<Extent>>,
     pub(super) held: Cell<usize>,
+    /// The greatest `held` so far.
+    peak: Cell<usize>,
     /// What freed memory is filled with, known from the first chunk on.
     pub(super) wipe: Cell<Option<Wipe>>,
     /// The last place that was named, and still holds.
     pub(super) last: Cell<Mark>,
-    /// Bytes of blocks older than that place which were given back since: their room stays in use.
+    /// Bytes of blocks older than that place which were given back or cut off since: their room stays in use.
     pub(super) buried: Cell<u64>,
 }
 
 impl Stack {
     pub(super) fn new(inner: Arc<Inner>) -> Self {
-        let (spare, held, wipe) = (Cell::new(None), Cell::new(0), Cell::new(None));
+        let (spare, held, peak, wipe) = (Cell::new(None), Cell::new(0), Cell::new(0), Cell::new(None));
         let (last, buried) = (Cell::new(Self::bottom()), Cell::new(0));
-        Self { inner, shard: Shard::zeroed(), extents: List::default(), spare, held, wipe, last, buried }
+        Self { inner, shard: Shard::zeroed(), extents: List::default(), spare, held, peak, wipe, last, buried }
     }
 
     /// Whether it takes its memory from the arena of `inner`.
@@ -101,6 +103,11 @@ impl Stack {
         self.held.get()
     }
 
+    /// Greatest [`Stack::held`] so far.
+    pub(super) fn peak(&self) -> usize {
+        self.peak.get()
+    }
+
     /// Bytes in blocks, as they were asked for.
     pub(super) fn live(&self) -> u64 {
         self.shard.live()
@@ -110,8 +117,7 @@ impl Stack {
 
     /// A block for `layout`, for which the current chunk has no room.
     fn refill(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        let refusal = |_| self.inner.refusal(layout.size(), layout.align(), AllocErrorKind::LimitReached);
-        let body = self.inner.body().map_err(refusal)?;
+        let body = self.inner.body().map_err(|system| self.inner.refused_by(system, layout))?;
         self.wipe.set(body.region.wipe());
         self.shard.enter();
         let pressure = body.budget.pressure_with(body.region.budget());
@@ -131,7 +137,7 @@ impl Stack {
             self.give_back_own(body, section) || owner.is_some_and(|owner| body.drain_owned(section, owner))
         };
         let extent = body.take_alone(layout, &mut own)?;
-        self.extents.link(body.memory, extent.end(), layout.size());
+        self.extents.link(body.memory, extent.end());
         self.hold(body, bytes(extent));
         self.shard.count(layout.size(), 0);
         Ok(body.memory.granule(extent.offset))
@@ -225,8 +231,23 @@ impl Stack {
         }
     }
 
+    /// Lengthens a block that is alone and younger than the last mark, as [`Body::grow_alone`].
+    ///
+    /// # Safety
+    /// It is the caller's block, of `old`, shorter than `new`.
+    unsafe fn grow_alone(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
+        let body = self.inner.made().filter(|_| self.extents.may_have(old.size()))?;
+        // SAFETY: this function's contract.
+        let Grown { block, taken, given } = unsafe { body.grow_listed(&self.extents, ptr, old, new) }?;
+        self.hold(body, taken);
+        self.release(body, given);
+        self.shard.count(new.size(), old.size());
+        Some(block)
+    }
+
     fn hold(&self, body: &Body, bytes: usize) {
         self.held.set(self.held() + bytes);
+        self.peak.set(self.peak().max(self.held()));
         body.outside.stacks.fetch_add(bytes, Relaxed);
     }
 
@@ -256,19 +277,27 @@ unsafe impl Blocks for &Stack {
         // A block older than the mark stays above it, at whose cursor it may begin. What a shrinking block leaves would
         // be free, unfilled, or above a mark.
         let shrinks = new.size() < old.size();
-        let is_younger = self.age(ptr) == Age::Younger;
+        let age = self.age(ptr);
+        let is_younger = age == Age::Younger;
         let may_move = is_younger && !(shrinks && self.wipe.get().is_some());
         // SAFETY: the caller's contract.
         let moved = if may_move { unsafe { self.shard.resize(ptr, old, new) } } else { None };
         let stays = moved.is_none() && new.size() <= old.size() && ptr.addr().get().is_multiple_of(new.align());
         if stays {
             self.shard.count(new.size(), old.size());
+            if age == Age::Older {
+                self.buried.set(self.buried.get() + (old.size() - new.size()) as u64);
+            }
         }
         let block = if stays { Some(ptr) } else { moved };
         if let (Some(wipe), Some(to)) = (self.wipe.get(), block) {
             // SAFETY: the caller's block, of which it uses the first bytes only; or it has grown, and moved down, and
             // between it and the one before it nothing is anybody's.
             unsafe { wipe.fill_left(ptr, old.size(), to, new.size()) };
+        }
+        if block.is_none() && !shrinks && is_younger {
+            // SAFETY: the caller's block.
+            return unsafe { self.grow_alone(ptr, old, new) };
         }
         if stays && shrinks && is_younger {
             // SAFETY: the caller's block, which stays, and of which it uses the first bytes only.

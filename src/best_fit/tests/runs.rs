@@ -1,6 +1,6 @@
 //! Twins: a run against as many single requests, a batch against single give-backs.
 
-use super::super::BestFit;
+use super::super::{BestFit, End};
 use super::Dice;
 use crate::base::extent::Extent;
 
@@ -22,7 +22,8 @@ fn a_run_is_as_many_single_requests() {
                 let count = dice.below(40) as usize;
                 let (mut got, mut expected) = (Vec::new(), Vec::new());
                 let taken = runs.take_run(len, align, count, |offset| got.push(offset));
-                let mut single = || if align == 1 { singles.take(len) } else { singles.take_aligned(len, align) };
+                let mut single =
+                    || if align == 1 { singles.take(len) } else { singles.take_aligned(len, align, End::Tail) };
                 expected.extend((0..count).map_while(|_| single()));
                 assert_eq!(got, expected);
                 assert_eq!(taken, got.len());
@@ -52,7 +53,7 @@ fn a_batch_gives_back_what_single_calls_do() {
         for _ in 0..300 {
             let len = dice.len(400);
             if let Some(offset) = batch.take(len) {
-                assert!(singles.take_aligned(len, 1).is_some());
+                assert!(singles.take_aligned(len, 1, End::Tail).is_some());
                 live.push(Extent::new(offset, len));
             }
         }

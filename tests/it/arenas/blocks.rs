@@ -282,6 +282,6 @@ fn region_is_made_at_first_use() {
         format!("BlockArena {{ memory_usage: {}, blocks: 1, remaining: 4095, .. }}", 4096 + POINTER)
     );
     assert_eq!(format!("{:?}", arena.usage_handle()), format!("UsageHandle({})", 4096 + POINTER));
-    assert!(matches!(BlockArena::with_capacity(100), Err(RegionError::ZeroCapacity)));
-    assert!(matches!(BlockArena::with_capacity(1 << 40), Err(RegionError::TooLarge)));
+    assert!(matches!(BlockArena::with_capacity(100), Err(RegionError::BelowLeast { given: 100, .. })));
+    assert!(matches!(BlockArena::with_capacity(1 << 40), Err(RegionError::AboveGreatest { .. })));
 }

@@ -85,6 +85,25 @@ fn live_bytes_exclude_the_failed_block() {
     assert_eq!(scratch.live_bytes(), 1);
 }
 
+/// A scope at the same place, or another checkpoint there, does not forget it.
+#[test]
+fn live_bytes_exact_after_a_scope() {
+    let mut scratch = Scratch::new();
+    scratch.alloc(0u8);
+    let place = Cell::new(None);
+    let _: Result<&mut [u8; 900], ()> = scratch.alloc_try_with(|| {
+        place.set(Some(scratch.checkpoint()));
+        Err(())
+    });
+    scratch.scope(|scope| *scope.alloc(1u8));
+    let same_place = scratch.checkpoint();
+    scratch.alloc([1u8; 100]);
+    for place in [same_place, place.get().expect("taken")] {
+        scratch.rewind(place).expect("of this stack");
+        assert_eq!(scratch.live_bytes(), 1);
+    }
+}
+
 #[test]
 fn checkpoint_in_iterator_is_valid() {
     for region in regions() {
@@ -170,6 +189,23 @@ fn live_bytes_exclude_the_grown_block() {
                 assert_eq!(scratch.live_bytes(), before, "marked at {marked}, failed at {failed}");
             }
         }
+    }
+}
+
+/// The block has room for more values than there are: its end is cut off after the checkpoint.
+#[test]
+fn live_bytes_exclude_a_cut_end() {
+    for (marked, count) in [(10, 12), (70, 90), (1_500, 1_501)] {
+        let mut scratch = Scratch::new();
+        let place = Cell::new(None);
+        let values = growing(&scratch, &place, marked, u64::MAX).take(count).filter(|_| true);
+        assert_eq!(scratch.alloc_from_iter(values).len(), count);
+        for _ in 0..2 {
+            assert_eq!(scratch.live_bytes(), 8 * count, "cut to {count}");
+            scratch.alloc([1u8; 100]);
+            scratch.rewind(place.get().expect("taken")).expect("of this stack");
+        }
+        assert_eq!(scratch.live_bytes(), 8 * count, "cut to {count}");
     }
 }
 

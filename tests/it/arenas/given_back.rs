@@ -41,7 +41,7 @@ fn press(region: &Region, room: usize) {
 /// Runs `rounds` in regions of all kinds, with and without pressure.
 fn in_regions(size: usize, rounds: impl Fn(&Region)) {
     let plain: fn(RegionBuilder) -> RegionBuilder = |builder| builder;
-    let kinds = [plain, |builder| builder.zero_on_free(true), |builder| builder.guard_pages(true)];
+    let kinds = [plain, |builder| builder.zero_on_free(true), |builder| builder.guard_mode(true)];
     for kind in kinds {
         for pressed in [false, true] {
             let room = 2 * most(size);
@@ -178,7 +178,7 @@ fn boxes_under_pressure_keep_nothing() {
 #[test]
 fn blocks_alone_travel_between_threads() {
     let region = Region::with_capacity(64 << 20).expect("a region");
-    let builder = Arena::builder().region(&region).max_shards(3).max_chunk(4 << 10);
+    let builder = Arena::builder().region(&region).max_shards(3).max_chunk_bytes(4 << 10);
     let mut arena = builder.build().expect("an arena");
     thread::scope(|scope| {
         let arena = &arena;

@@ -5,6 +5,7 @@ mod later_allocator;
 mod matrix;
 #[cfg(feature = "rayon")]
 mod parallel;
+mod refusals;
 #[cfg(feature = "serde")]
 mod serde;
 mod string;

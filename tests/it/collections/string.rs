@@ -197,8 +197,8 @@ fn refusal_leaves_string_unchanged() {
     let long = "€".repeat(40);
     let usage = heap.memory_usage();
     for _ in 0..3 {
-        let refused = Err(ReserveError::Refused { requested: 125, align: 1 });
-        assert_eq!(text.try_push_str(&long), refused);
+        let refused = text.try_push_str(&long);
+        assert!(matches!(refused, Err(ReserveError::Refused { requested: 125, align: 1, cause: Some(_), .. })));
         assert_eq!(text.try_insert_str(1, &long), refused);
         assert_eq!(text.try_reserve(120), refused);
         assert_eq!(text.try_reserve_exact(120), refused);
@@ -209,9 +209,10 @@ fn refusal_leaves_string_unchanged() {
         );
         assert!(String::try_from_utf8_lossy_in(&[0xFF; 100], &heap).is_err());
         assert!(write!(text, "{long}").is_err());
-        assert_eq!(panic_text(|| text.push_str(&long)), "the allocator refused 125 bytes (alignment 1)");
-        assert_eq!(panic_text(|| text.reserve(120)), "the allocator refused 125 bytes (alignment 1)");
-        assert_eq!(panic_text(|| format_in!(&heap, "{long}")).split(' ').next(), Some("the"));
+        let words = refused.expect_err("the heap is full").to_string();
+        assert_eq!(panic_text(|| text.push_str(&long)), words);
+        assert_eq!(panic_text(|| text.reserve(120)), words);
+        assert!(panic_text(|| format_in!(&heap, "{long}")).contains("120 bytes (alignment 1)"));
         assert_eq!(text.try_reserve(usize::MAX), Err(ReserveError::CapacityOverflow));
         assert_eq!(text.try_reserve_exact(usize::MAX / 2), Err(ReserveError::CapacityOverflow));
         assert!(panic_text(|| text.reserve(usize::MAX)).starts_with("capacity overflow"));
@@ -355,7 +356,7 @@ impl std::fmt::Display for GoesOn {
 fn refusal_ignored_by_display_is_reported() {
     let heap = heap(4096, true);
     let refused = try_format_in!(&heap, "<{}>", GoesOn("long".repeat(5_000)));
-    assert_eq!(refused, Err(ReserveError::Refused { requested: 20_001, align: 1 }));
+    assert!(matches!(refused, Err(ReserveError::Refused { requested: 20_001, align: 1, .. })));
     assert_eq!(format_in!(&heap, "<{}>", GoesOn(StdString::new())), "<short>");
     assert_empty(&heap);
 }

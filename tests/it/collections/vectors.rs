@@ -122,7 +122,7 @@ fn large_block_grows_in_both_directions() {
     let third = layout(1 << 20, 16);
     for (free_low, free_high, size) in [(false, true, 2 << 20), (true, false, 2 << 20), (true, true, 3 << 20)] {
         let heap = heap(3 << 20, false);
-        let [high, mut middle, low] = [(); 3].map(|()| Some(take(&heap, third).expect("a third")));
+        let [low, mut middle, high] = [(); 3].map(|()| Some(take(&heap, third).expect("a third")));
         for (free, block) in [(free_high, high), (free_low, low)] {
             if let Some(block) = block.filter(|_| free) {
                 give(&heap, block);

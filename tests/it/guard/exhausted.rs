@@ -11,7 +11,7 @@ const PAGE: usize = 4096;
 const BLOCK: usize = 64 << 10;
 
 fn guarded(capacity: usize) -> Option<(Region, Heap)> {
-    let region = Region::builder().capacity(capacity).guard_pages(true).build().ok()?;
+    let region = Region::builder().capacity(capacity).guard_mode(true).build().ok()?;
     let heap = Heap::builder().region(&region).checked(true).quarantine(0).build().ok()?;
     Some((region, heap))
 }

@@ -7,7 +7,8 @@ use crate::support::{
     child::{self, SIGSEGV},
     give, give_all, layout, take,
 };
-use sharded_arena::{Arena, BlockArena, Heap, Region, Scratch};
+use sharded_arena::collections::try_vec_with_capacity_in;
+use sharded_arena::{Arena, BlockArena, Heap, Region, Scope, Scratch};
 
 const LONG: usize = 64 << 10;
 
@@ -55,10 +56,10 @@ fn block_of_a_batch(region: &Region) -> *const u8 {
 fn block_that_moved_to_grow(region: &Region) -> *const u8 {
     let (heap, old) = (Heap::in_region(region), layout(LONG, 1));
     let first = heap.alloc(old).expect("room").cast::<u8>();
-    let _below = heap.alloc(old).expect("room");
+    let _behind = heap.alloc(old).expect("room");
     // SAFETY: live, with its layout.
     let grown = unsafe { heap.grow(first, old, layout(3 * LONG, 1)) }.expect("room");
-    assert!(grown.addr() < first.addr(), "between the region's end and its neighbour it has no room");
+    assert_ne!(grown.addr(), first.addr(), "between the region's start and its neighbour it has no room");
     first.as_ptr()
 }
 
@@ -90,7 +91,7 @@ fn value_in_a_chunk_that_was_left(region: &Region) -> *const u8 {
 }
 
 fn value_in_a_chunk_of_odd_length(region: &Region) -> *const u8 {
-    let arena = Arena::builder().region(region).first_chunk(6_000).build().expect("an arena");
+    let arena = Arena::builder().region(region).first_chunk_bytes(6_000).build().expect("an arena");
     let at = stale(arena.alloc(1u64));
     drop(arena);
     at
@@ -110,6 +111,28 @@ fn long_slice(region: &Region) -> *const u8 {
     let mut arena = Arena::in_region(region);
     let at = stale(arena.alloc_slice_fill_copy(LONG, 1u8));
     arena.reset();
+    leak(arena);
+    at
+}
+
+fn vector_dropped_in_an_arena(region: &Region) -> *const u8 {
+    let arena = Arena::in_region(region);
+    let vector = try_vec_with_capacity_in::<u8, _>(LONG, &arena).expect("room");
+    let at = vector.as_ptr();
+    drop(vector);
+    leak(arena);
+    at
+}
+
+fn slice_that_failed(region: &Region) -> *const u8 {
+    let arena = Arena::in_region(region);
+    let mut at = std::ptr::null();
+    let failed = arena.alloc_slice_try_fill_with(LONG, |index| {
+        let block = region.snapshot().extents.into_iter().find(|extent| extent.used && extent.len > LONG);
+        at = region.base().as_ptr().wrapping_add(block.expect("an extent of its own").offset);
+        if index == 1 { Err(()) } else { Ok(0u8) }
+    });
+    assert!(failed.is_err());
     leak(arena);
     at
 }
@@ -142,6 +165,18 @@ fn value_of_a_scope(region: &Region) -> *const u8 {
     values[399]
 }
 
+fn vector_dropped_in_a_scope(region: &Region) -> *const u8 {
+    let mut scratch = Scratch::in_region(region);
+    let at = scratch.scope(|scope: &mut Scope<'_>| {
+        let vector = try_vec_with_capacity_in::<u8, _>(LONG, &*scope).expect("room");
+        let at = vector.as_ptr();
+        drop(vector);
+        at
+    });
+    leak(scratch);
+    at
+}
+
 fn value_of_a_reset_stack(region: &Region) -> *const u8 {
     let mut scratch = Scratch::in_region(region);
     let at = stale(scratch.alloc(1u8));
@@ -160,7 +195,7 @@ fn value_of_a_lent_stack(region: &Region) -> *const u8 {
 /// What leaves something stale behind, and gives its address.
 type Case = fn(&Region) -> *const u8;
 
-const CASES: [(&str, Case); 16] = [
+const CASES: [(&str, Case); 19] = [
     ("block", block),
     ("last_byte", last_byte),
     ("block_of_a_checked_heap", block_of_a_checked_heap),
@@ -172,9 +207,12 @@ const CASES: [(&str, Case); 16] = [
     ("value_in_a_chunk_of_odd_length", value_in_a_chunk_of_odd_length),
     ("value_in_the_shared_chunk", value_in_the_shared_chunk),
     ("long_slice", long_slice),
+    ("vector_dropped_in_an_arena", vector_dropped_in_an_arena),
+    ("slice_that_failed", slice_that_failed),
     ("block_of_a_block_arena", block_of_a_block_arena),
     ("value_before_a_rewind", value_before_a_rewind),
     ("value_of_a_scope", value_of_a_scope),
+    ("vector_dropped_in_a_scope", vector_dropped_in_a_scope),
     ("value_of_a_reset_stack", value_of_a_reset_stack),
     ("value_of_a_lent_stack", value_of_a_lent_stack),
 ];
@@ -183,7 +221,7 @@ const CASES: [(&str, Case); 16] = [
 fn stale_read_faults_only_when_guarded() {
     if let Some(task) = child::task() {
         let (name, mode) = task.split_once(' ').expect("two words");
-        let region = Region::builder().capacity(4 << 20).huge_pages(false).guard_pages(mode == "guarded");
+        let region = Region::builder().capacity(4 << 20).huge_pages(false).guard_mode(mode == "guarded");
         let region = region.build().expect("a region");
         let (_, case) = CASES.iter().find(|(case, _)| *case == name).expect("a case");
         let at = case(&region);

@@ -12,7 +12,7 @@ use crate::support::{
 use sharded_arena::{Arena, BlockArena, Heap, Interner, Region, Scratch};
 
 fn region(capacity: usize) -> Region {
-    Region::builder().capacity(capacity).guard_pages(true).build().expect("a region")
+    Region::builder().capacity(capacity).guard_mode(true).build().expect("a region")
 }
 
 /// At most a quarter of the limit waits, or one extent; and all of it comes back.

@@ -10,7 +10,7 @@ use sharded_arena::{FreeError, Heap, Region, RegionBuilder};
 const PAGE: usize = 4096;
 
 fn guarded(capacity: usize) -> RegionBuilder {
-    Region::builder().capacity(capacity).guard_pages(true)
+    Region::builder().capacity(capacity).guard_mode(true)
 }
 
 fn region(capacity: usize) -> Region {

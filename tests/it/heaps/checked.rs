@@ -94,8 +94,15 @@ fn wrong_layout_is_reported() {
     for size in [1, 96, 113, 200, 8_193, 1 << 19, isize::MAX as usize / 2] {
         reported_everywhere(&heap, block.ptr(), layout(size, 8), FreeError::WrongLayout);
     }
-    // Any size up to what is usable is the same block.
     let ptr = block.ptr();
+    let there = format!("at {ptr:p}, where the block has 112 bytes");
+    // SAFETY: wrong on purpose; a checked heap refuses it.
+    let (text, _) = panic_text_and_file(|| unsafe { heap.free(ptr, layout(200, 8)) });
+    assert!(text.ends_with(&there), "{text}");
+    // SAFETY: as above.
+    let (text, _) = panic_text_and_file(|| unsafe { _ = heap.grow(ptr, layout(200, 8), layout(300, 8)) });
+    assert!(text.ends_with(&there), "{text}");
+    // Any size up to what is usable is the same block.
     // SAFETY: a live block; 112 bytes are usable.
     unsafe { heap.free(ptr, layout(112, 8)) };
     heap.flush();

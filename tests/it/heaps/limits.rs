@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::support::{
-    Block, Random, assert_empty, churn, give, give_all, give_each, heap, join_all, layout, steps, take, take_reserved,
+    Block, Random, assert_empty, churn, fill_up, give, give_all, give_each, heap, join_all, layout, steps, take,
+    take_reserved, try_give,
 };
 use sharded_arena::{AllocErrorKind, Heap, Region};
 
@@ -232,7 +233,7 @@ fn reservation_is_charged_and_returned() {
 fn reserving_reclaims_idle_memory() {
     for round in 0..4 {
         let heap = heap(4 << 20, false);
-        let high = take(&heap, layout(2 << 20, 16)).expect("empty");
+        let high: Vec<_> = (0..256).map(|_| take(&heap, layout(8 << 10, 16)).expect("empty")).collect();
         let blocks: Vec<_> = (0..900).map(|i| take(&heap, layout(1 + i, 8)).expect("room")).collect();
         if round % 2 == 0 {
             give_all(&heap, blocks);
@@ -240,7 +241,9 @@ fn reserving_reclaims_idle_memory() {
             let heap = heap.clone();
             thread::spawn(move || give_all(&heap, blocks)).join().expect("no panic");
         }
-        give(&heap, high);
+        for block in high {
+            try_give(&heap, block).expect("live");
+        }
         let mut reserved = heap.region().reserve(3 << 20).expect("room");
         let largest = heap.region().stats().largest_free;
         assert!(heap.memory_usage() > 0 && largest < 3 << 20, "idle memory is in the way: {largest}");
@@ -249,6 +252,35 @@ fn reserving_reclaims_idle_memory() {
         drop(reserved);
         assert_empty(&heap);
     }
+}
+
+#[test]
+fn aligned_requests_find_every_place() {
+    let wanted = layout(112, 512);
+    let region = Region::with_capacity(1 << 20).expect("a region");
+    let heap = Heap::in_region(&region);
+    let blocks = fill_up(&heap, layout(112, 16));
+    let (freed, kept): (Vec<_>, Vec<_>) = blocks.into_iter().enumerate().partition(|(at, _)| at % 2 == 0);
+    for (_, block) in freed {
+        try_give(&heap, block).expect("live");
+    }
+    heap.flush();
+    let base = region.base().addr().get();
+    let has_place = |offset: usize, len: usize| {
+        let start = base + offset;
+        start.next_multiple_of(wanted.align()) + wanted.size() <= start + len
+    };
+    let snapshot = region.snapshot();
+    let free = || snapshot.extents.iter().filter(|extent| !extent.used);
+    let places = free().filter(|extent| has_place(extent.offset, extent.len)).count();
+    assert!(places > 10 && free().count() > 10 * places, "{places} of {}", free().count());
+    let served = fill_up(&heap, wanted);
+    assert_eq!(served.len(), places);
+    let refused = take(&heap, wanted).expect_err("all places are taken");
+    assert_eq!(refused.kind, AllocErrorKind::Fragmented);
+    give_each(&heap, served);
+    give_each(&heap, kept.into_iter().map(|(_, block)| block));
+    assert_empty(&heap);
 }
 
 #[test]

@@ -147,3 +147,27 @@ fn drop_frees_only_its_own_strings() {
     }
     assert_eq!((left, shared.memory_usage()), (0, 0));
 }
+
+/// `for` shows each string once, of both forms, and none that came after it began.
+#[test]
+fn strings_are_iterated_by_reference() {
+    let names = Interner::new();
+    assert_eq!((&names).into_iter().count(), 0, "before the first use");
+    for n in 0..100 {
+        names.intern(&n.to_string()).expect("room");
+    }
+    let mut next = 0;
+    for (symbol, text) in &names {
+        assert_eq!((symbol.index(), text), (next, &*next.to_string()));
+        names.intern(&(1_000 + next).to_string()).expect("room");
+        next += 1;
+    }
+    assert_eq!((next, names.len()), (100, 200));
+    let frozen = names.freeze();
+    let mut strings = (&frozen).into_iter();
+    assert_eq!(strings.by_ref().map(|(symbol, _)| symbol.index()).sum::<usize>(), 199 * 100);
+    assert!(strings.next().is_none());
+    for (symbol, text) in &frozen {
+        assert_eq!(frozen.get(text), Some(symbol));
+    }
+}

@@ -102,10 +102,10 @@ fn slot_limit_is_reported() {
     pool.insert(()).unwrap();
     assert_eq!(pool.capacity(), most);
     assert_eq!(Pool::<()>::with_capacity(most - 1).unwrap().capacity(), most - 1);
-    assert!(matches!(Pool::<()>::with_capacity(most + 1), Err(RegionError::TooLarge)));
-    assert!(matches!(Pool::<()>::with_capacity(usize::MAX), Err(RegionError::TooLarge)));
-    assert!(matches!(Pool::<[u8; 1 << 40]>::with_capacity(most), Err(RegionError::TooLarge)));
-    assert!(matches!(Pool::<u64>::with_capacity(most), Err(RegionError::TooLarge)));
+    assert!(matches!(Pool::<()>::with_capacity(most + 1), Err(RegionError::AboveGreatest { .. })));
+    assert!(matches!(Pool::<()>::with_capacity(usize::MAX), Err(RegionError::AboveGreatest { .. })));
+    assert!(matches!(Pool::<[u8; 1 << 40]>::with_capacity(most), Err(RegionError::AboveGreatest { .. })));
+    assert!(matches!(Pool::<u64>::with_capacity(most), Err(RegionError::AboveGreatest { .. })));
 }
 
 // ---- in a region ----------------------------------------------------------------------------------------------------

@@ -189,3 +189,23 @@ fn key_finds_value_until_removal() {
     }
     assert!(pool.is_empty());
 }
+
+/// What `for` shows of a shared pool: each value once, under a guard, of those that are there when it comes by.
+#[test]
+fn shared_pool_is_iterated_under_guards() {
+    let pool = Pool::with_capacity(100).unwrap();
+    assert_eq!((&pool).into_iter().count(), 0, "a pool before its first use");
+    let keys: Vec<_> = (0..100_usize).map(|n| pool.insert(n).unwrap()).collect();
+    let mut seen = Vec::new();
+    for (key, value) in &pool {
+        assert_eq!(keys[*value], key);
+        seen.push(*value);
+        // Removed under the guard, which keeps it, and before the iterator comes by, which then passes over it.
+        assert!(pool.remove(key) && !pool.contains(key));
+        _ = keys.get(*value + 1).filter(|_| *value % 3 == 0).map(|next| assert!(pool.remove(*next)));
+        assert_eq!(keys[*value], key);
+    }
+    assert!(seen.into_iter().eq((0..100).filter(|n| n % 3 != 1)) && pool.is_empty());
+    let mut values = pool.iter();
+    assert!(values.next().is_none() && values.next().is_none());
+}

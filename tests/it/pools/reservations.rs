@@ -28,6 +28,41 @@ fn reserved_key_names_nothing_until_filled() {
     assert_free(&pool, 1, || 0);
 }
 
+/// The value knows its key, which names nothing before it is there, nor after its closure has panicked.
+#[test]
+fn value_is_made_with_its_key() {
+    struct Node {
+        own: Key<Node>,
+        parent: Option<Key<Node>>,
+    }
+    let pool = Pool::with_capacity(3).unwrap();
+    let root = pool.insert_with_key(|own| Node { own, parent: None }).unwrap();
+    let child = pool.insert_with_key(|own| {
+        assert!(!pool.contains(own) && pool.len() == 1);
+        // The closure has the pool.
+        let inner = pool.insert_with_key(|own| Node { own, parent: Some(root) }).unwrap();
+        assert!(pool.remove(inner));
+        Node { own, parent: Some(root) }
+    });
+    let child = child.unwrap();
+    for (key, node) in &pool {
+        assert!(node.own == key && node.parent == (key == child).then_some(root));
+    }
+    let mut failed = None;
+    let panicked = panic_text(|| {
+        _ = pool.insert_with_key(|own| {
+            failed = Some(own);
+            panic!("no value")
+        });
+    });
+    assert_eq!((panicked.as_str(), pool.len()), ("no value", 2));
+    assert!(failed.is_some_and(|key| !pool.contains(key) && !pool.remove(key)), "its key is spent");
+    let last = pool.insert_with_key(|own| Node { own, parent: None }).expect("its slot is free");
+    assert!(last != failed.unwrap());
+    let full = pool.insert_with_key(|_| unreachable!("there is no slot for it")).unwrap_err();
+    assert_eq!((full, pool.len()), (PoolFull { value: (), capacity: 3 }, 3));
+}
+
 #[test]
 fn cancelled_key_names_nothing() {
     let pool = Pool::with_capacity(1).unwrap();

@@ -270,3 +270,43 @@ fn pool_of_unshared_values_moves_around() {
     }
     assert_settled(&pool);
 }
+
+/// Threads go on with a pool that was cleared between two of their calls: no key from before names anything, and no
+/// slot and no hint is lost.
+#[test]
+fn threads_outlive_a_cleared_pool() {
+    const THREADS: usize = 8;
+    const EACH: usize = 20;
+    let pool = std::sync::RwLock::new(Pool::with_capacity(THREADS * EACH).unwrap());
+    let met = Barrier::new(THREADS);
+    thread::scope(|scope| {
+        for id in 0..THREADS {
+            let (pool, met) = (&pool, &met);
+            scope.spawn(move || {
+                let mut stale: Vec<Key<usize>> = Vec::new();
+                for round in 0..30 {
+                    let shared = pool.read().unwrap();
+                    let keys: Vec<_> = (0..EACH).map(|_| shared.insert(round).expect("its part")).collect();
+                    assert!(stale.iter().all(|key| !shared.contains(*key) && !shared.remove(*key)));
+                    assert!(keys.iter().all(|key| shared.get(*key).is_some_and(|value| *value == round)));
+                    met.wait();
+                    assert!(shared.len() == THREADS * EACH && shared.insert(0).is_err());
+                    met.wait();
+                    assert!(keys.iter().take(EACH / 2).all(|key| shared.remove(*key)));
+                    drop(shared);
+                    stale = keys;
+                    met.wait();
+                    if id == round % THREADS {
+                        let mut pool = pool.write().unwrap();
+                        match round % 2 {
+                            0 => pool.clear(),
+                            _ => assert_eq!(pool.drain().count(), THREADS * EACH / 2),
+                        }
+                    }
+                    met.wait();
+                }
+            });
+        }
+    });
+    assert_free(&pool.into_inner().unwrap(), THREADS * EACH, || 0);
+}

@@ -1,16 +1,19 @@
 //! Who may go to another thread and who may be shared: every public type, both ways, decided by the compiler.
 
 use sharded_arena::allocator_api2::alloc::Allocator;
-use sharded_arena::snapshot::{Extent, Snapshot};
 use sharded_arena::testing::LcgRandom;
 use sharded_arena::{
     AllocError, AllocErrorKind, AllocOrInitError, AllocValueError, Arena, ArenaBuilder, ArenaStats, BestFitArena,
-    BestFitStats, BlockArena, BumpRegion, Checkpoint, FreeError, FrozenInterner, Heap, HeapBuilder, HeapStats,
-    Interner, Key, Local, LocalHeap, Pool, PoolFull, Region, RegionBuilder, RegionError, RegionReservation,
-    RegionStats, RewindError, Scope, Scratch, ScratchGuard, Symbol, UsageHandle, VerifyError,
+    BestFitStats, BlockArena, BlockArenaBuilder, BumpRegion, Checkpoint, Extent, FreeError, FromUtf8Error,
+    FrozenInterner, Heap, HeapBuilder, HeapStats, Interner, InternerBuilder, Key, LimitOwner, Local, LocalHeap, Pool,
+    PoolBuilder, PoolFull, PoolStats, Region, RegionBuilder, RegionError, RegionReservation, RegionStats, ReserveError,
+    RewindError, Scope, Scratch, ScratchBuilder, ScratchGuard, Snapshot, Symbol, SystemRefusal, UsageHandle,
+    VerifyError,
 };
 
 // What borrows a pool, for as long as can be.
+type InternerIter = sharded_arena::InternerIter<'static>;
+type PoolIter<T> = sharded_arena::PoolIter<'static, T>;
 type PoolDrain<T> = sharded_arena::PoolDrain<'static, T>;
 type PoolIterMut<T> = sharded_arena::PoolIterMut<'static, T>;
 type Ref<T> = sharded_arena::Ref<'static, T>;
@@ -66,19 +69,27 @@ matrix! {
     Local<'static>: lacks Send, lacks Sync;
     Scratch: has Send, lacks Sync;
     Scope<'static>: lacks Send, lacks Sync;
+    ScratchBuilder: has Send, has Sync;
     ScratchGuard<'static>: lacks Send, lacks Sync;
     Checkpoint: has Send, has Sync;
     BumpRegion: has Send, has Sync;
     BlockArena: has Send, lacks Sync;
+    BlockArenaBuilder: has Send, has Sync;
     UsageHandle: has Send, has Sync;
     Interner: has Send, has Sync;
+    InternerBuilder: has Send, has Sync;
+    InternerIter: has Send, has Sync;
     FrozenInterner: has Send, has Sync;
     Symbol: has Send, has Sync;
+    SystemRefusal: has Send, has Sync;
     LcgRandom: has Send, has Sync;
     Key<u8>: has Send, has Sync;
     Pool<u8>: has Send, has Sync;
+    PoolBuilder<u8>: has Send, has Sync;
     PoolDrain<u8>: has Send, has Sync;
     PoolFull<u8>: has Send, has Sync;
+    PoolStats: has Send, has Sync;
+    PoolIter<u8>: has Send, has Sync;
     PoolIterMut<u8>: has Send, has Sync;
     Ref<u8>: has Send, has Sync;
     Reservation<u8>: has Send, has Sync;
@@ -87,7 +98,11 @@ matrix! {
     AllocOrInitError<u8>: has Send, has Sync;
     AllocValueError<u8>: has Send, has Sync;
     FreeError: has Send, has Sync;
+    FromUtf8Error<u8>: has Send, has Sync;
+    LimitOwner: has Send, has Sync;
     RegionError: has Send, has Sync;
+    ReserveError: has Send, has Sync;
+    SystemRefusal: has Send, has Sync;
     RewindError: has Send, has Sync;
     VerifyError: has Send, has Sync;
     Extent: has Send, has Sync;
@@ -139,8 +154,8 @@ has!(sharded_arena::boxed::Arc<std::marker::PhantomPinned, Heap>, Unpin);
 lacks!(sharded_arena::boxed::Arc<u8, Heap>, Copy);
 has!(sharded_arena::boxed::FromUtf8Error<sharded_arena::boxed::Box<[u8], Heap>>, Send);
 lacks!(sharded_arena::boxed::FromUtf8Error<sharded_arena::boxed::Box<[u8], &'static LocalHeap<'static>>>, Send);
-has!(sharded_arena::boxed::BlockError, std::error::Error);
-has!(sharded_arena::boxed::BlockError, Copy);
+has!(sharded_arena::ReserveError, std::error::Error);
+has!(sharded_arena::ReserveError, Copy);
 has!(sharded_arena::boxed::TryNewError<u8>, Send);
 lacks!(sharded_arena::boxed::TryNewError<std::rc::Rc<u8>>, Send);
 
@@ -169,7 +184,7 @@ has!(FrozenInterner, std::panic::UnwindSafe);
 has!(Pool<u8>, std::panic::RefUnwindSafe);
 lacks!(Pool<std::cell::Cell<u8>>, std::panic::RefUnwindSafe);
 
-// Handles are `Clone`, a reservation and a thread's own handle are not; only heaps are allocators.
+// Handles are `Clone`, a reservation and a thread's own handle are not.
 has!(Heap, Clone);
 has!(Region, Clone);
 has!(UsageHandle, Clone);
@@ -188,6 +203,7 @@ has!(AllocError, Copy);
 has!(AllocError, std::error::Error);
 has!(FreeError, std::error::Error);
 has!(RegionError, std::error::Error);
+has!(SystemRefusal, std::error::Error);
 has!(VerifyError, std::error::Error);
 has!(RewindError, Copy);
 has!(RewindError, std::error::Error);
@@ -205,12 +221,17 @@ lacks!(Scratch, Clone);
 lacks!(Local<'static>, Clone);
 has!(Checkpoint, Copy);
 
-// Only a shared reference to an arena is an allocator: by value it could be reset under its blocks.
+// Only a shared reference to an arena is an allocator: by value it could be reset under its blocks. A local
+// handle borrows its arena.
 has!(&'static Arena, Allocator);
 lacks!(Arena, Allocator);
 lacks!(Scratch, Allocator);
 lacks!(BumpRegion, Allocator);
-lacks!(&'static BumpRegion, Allocator);
+has!(&'static BumpRegion, Allocator);
+has!(Local<'static>, Allocator);
+has!(&'static Local<'static>, Allocator);
+lacks!(sharded_arena::allocator_api2::vec::Vec<u8, Local<'static>>, Send);
+has!(sharded_arena::allocator_api2::vec::Vec<u8, &'static BumpRegion>, Send);
 has!(&'static Scope<'static>, Allocator);
 lacks!(Scope<'static>, Allocator);
 has!(sharded_arena::allocator_api2::vec::Vec<u8, &'static Arena>, Send);
@@ -219,7 +240,7 @@ lacks!(sharded_arena::allocator_api2::vec::Vec<std::rc::Rc<u8>, &'static Arena>,
 lacks!(sharded_arena::allocator_api2::vec::Vec<std::cell::Cell<u8>, &'static Arena>, Sync);
 
 // Collections go, and are shared, where their values and their allocator may.
-use sharded_arena::collections::{Drain, FromUtf8Error, HashMap, HashSet, ReserveError, String, Vec as ArenaVec};
+use sharded_arena::collections::{Drain, HashMap, HashSet, String, Vec as ArenaVec};
 has!(String<Heap>, Send);
 has!(String<Heap>, Sync);
 has!(String<&'static Arena>, Send);
@@ -231,9 +252,8 @@ has!(String<&'static Heap>, Clone);
 lacks!(String<LocalHeap<'static>>, Clone);
 has!(Drain<'static, Heap>, Send);
 lacks!(Drain<'static, &'static LocalHeap<'static>>, Send);
-has!(FromUtf8Error<Heap>, std::error::Error);
-has!(ReserveError, std::error::Error);
-has!(ReserveError, Copy);
+has!(sharded_arena::collections::FromUtf8Error<Heap>, std::error::Error);
+has!(sharded_arena::allocator_api2::collections::TryReserveError, std::error::Error);
 has!(ArenaVec<u8, &'static Arena>, Sync);
 lacks!(ArenaVec<u8, &'static Scope<'static>>, Send);
 has!(HashMap<u8, String<Heap>, Heap>, Send);
@@ -259,13 +279,15 @@ unsafe impl Allocator for Unshared {
     unsafe fn deallocate(&self, _: std::ptr::NonNull<u8>, _: std::alloc::Layout) {}
 }
 
-/// What the crate's root exports is in the matrix.
+/// What the crate's root exports is in the matrix, traits and what its macros call apart.
 #[test]
 fn every_exported_type_is_listed() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs");
     let text = std::fs::read_to_string(path).expect("the library's root");
+    let (text, _macros) = text.split_once("pub mod __private").expect("what the macros call");
     let mut exported = 0;
-    for statement in text.split(';').filter_map(|part| part.split_once("pub use ")).map(|(_, names)| names) {
+    let statements = text.split(';').filter_map(|part| part.split_once("pub use ")).map(|(_, names)| names);
+    for statement in statements.filter(|names| !names.starts_with("traits::")) {
         let names = statement.rsplit("::").next().expect("at least one part");
         for name in names.split(['{', '}', ',']).map(str::trim).filter(|name| name.starts_with(char::is_uppercase)) {
             assert!(NAMES.contains(&name), "{name} is exported and not in the matrix");

@@ -52,6 +52,24 @@ fn dropped_reservations_end_pressure() {
     assert!(caches(&heap));
 }
 
+/// A raised limit makes room as a refund does, however little is used from then on.
+#[test]
+fn raised_limits_end_pressure() {
+    for own in [false, true] {
+        let region = Region::with_capacity(4 << 20).expect("a region");
+        let heap =
+            Heap::builder().region(&region).limit(if own { 512 << 10 } else { 4 << 20 }).build().expect("a heap");
+        let set_limit = |bytes| if own { heap.set_limit(bytes) } else { region.set_limit(bytes) };
+        set_limit(512 << 10);
+        let blocks = fill(&heap);
+        set_limit(520 << 10);
+        assert!(!caches(&heap), "hardly more room");
+        set_limit(4 << 20);
+        assert!(caches(&heap), "own limit: {own}");
+        give_each(&heap, blocks);
+    }
+}
+
 /// Nothing that is freed would help such a request.
 #[test]
 fn unplaceable_requests_drain_no_cache() {

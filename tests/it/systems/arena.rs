@@ -46,7 +46,7 @@ fn blink_alloc__sixty_four_threads_grow_an_empty_arena_linearly() {
     const CHUNK: usize = 4096;
     for shards in [1, 8, 64] {
         let arena =
-            Arena::builder().capacity(256 << 20).first_chunk(CHUNK).max_shards(shards).build().expect("an arena");
+            Arena::builder().capacity(256 << 20).first_chunk_bytes(CHUNK).max_shards(shards).build().expect("an arena");
         let (met, done) = (Barrier::new(64), Barrier::new(64));
         thread::scope(|scope| {
             for n in 0..64_u64 {

@@ -18,10 +18,11 @@ use sharded_arena::{AllocErrorKind, Arena, Heap, Region, RegionBuilder, RegionEr
 /// A builder's method, and what shows that it acts: each leaves a trace that is not there, or another one, without it.
 type Knob = (&'static str, fn());
 
-/// Every knob that `source` has is in the table, and acts.
-fn all_act(source: &str, table: &[Knob]) {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(source);
-    let text = std::fs::read_to_string(path).expect("the builder's source");
+/// Every knob that `sources` have is in the table, and acts.
+fn all_act(sources: &[&str], table: &[Knob]) {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let read = |source: &&str| std::fs::read_to_string(folder.join(source)).expect("the builder's source");
+    let text: String = sources.iter().map(read).collect();
     let name = |line: &str| Some(line.trim().strip_prefix("pub fn ")?.split_once("(mut self")?.0.to_owned());
     let mut knobs: Vec<String> = text.lines().filter_map(name).collect();
     let mut named: Vec<&str> = table.iter().map(|(name, _)| *name).collect();
@@ -62,11 +63,19 @@ fn region_limit() {
     }
 }
 
+fn region_limit_covers_index() {
+    for (on, some) in [(false, false), (true, true)] {
+        let region = built(region(1 << 20).limit_covers_index(on));
+        assert_eq!((region.memory_usage() > 0, region.stats().index_charged), (some, region.memory_usage()));
+    }
+}
+
 /// The first chunk of an arena is as long as it was told, or as idle memory may be.
-fn region_slack_divisor() {
+fn region_idle_divisor() {
     for (divisor, chunk) in [(4, 64 << 10), (64, 12 << 10), (256, 3 << 10)] {
-        let region = built(region(1 << 20).slack_divisor(divisor));
-        let arena = Arena::builder().region(&region).first_chunk(64 << 10).max_shards(1).build().expect("an arena");
+        let region = built(region(1 << 20).idle_divisor(divisor));
+        let arena =
+            Arena::builder().region(&region).first_chunk_bytes(64 << 10).max_shards(1).build().expect("an arena");
         arena.alloc(1_u8);
         assert_eq!(arena.memory_usage(), chunk, "divisor {divisor}");
     }
@@ -98,16 +107,16 @@ fn region_lock_memory() {
 }
 
 #[cfg(all(target_os = "linux", not(miri)))]
-fn region_guard_pages() {
+fn region_guard_mode() {
     for (on, waits) in [(false, 0), (true, 64 << 10)] {
-        let region = built(region(1 << 20).guard_pages(on));
+        let region = built(region(1 << 20).guard_mode(on));
         assert!(is_granted(&Heap::in_region(&region), 64 << 10));
         assert_eq!(region.stats().quarantined, waits);
     }
 }
 
 #[cfg(not(all(target_os = "linux", not(miri))))]
-use {not_here as region_guard_pages, not_here as region_huge_pages};
+use {not_here as region_guard_mode, not_here as region_huge_pages};
 #[cfg(not(all(target_os = "linux", not(miri))))]
 use {not_here as region_lock_memory, not_here as region_prefault};
 
@@ -145,15 +154,16 @@ fn region_zero_on_free() {
 #[test]
 fn arena_b__all_knobs_of_a_region_act() {
     all_act(
-        "region/builder.rs",
+        &["region/builder.rs"],
         &[
             ("capacity", region_capacity),
             ("limit", region_limit),
-            ("slack_divisor", region_slack_divisor),
+            ("limit_covers_index", region_limit_covers_index),
+            ("idle_divisor", region_idle_divisor),
             ("huge_pages", region_huge_pages),
             ("prefault", region_prefault),
             ("lock_memory", region_lock_memory),
-            ("guard_pages", region_guard_pages),
+            ("guard_mode", region_guard_mode),
             ("poison_on_free", region_poison_on_free),
             ("zero_on_free", region_zero_on_free),
         ],
@@ -187,18 +197,18 @@ fn arena_limit() {
     }
 }
 
-fn arena_first_chunk() {
+fn arena_first_chunk_bytes() {
     for bytes in [1 << 10, 4 << 10, 64 << 10] {
-        let arena = Arena::builder().capacity(64 << 20).first_chunk(bytes).build().expect("an arena");
+        let arena = Arena::builder().capacity(64 << 20).first_chunk_bytes(bytes).build().expect("an arena");
         arena.alloc(1_u8);
         assert_eq!(arena.memory_usage(), bytes);
     }
 }
 
 /// What the arena takes at one time while small values fill it.
-fn arena_max_chunk() {
+fn arena_max_chunk_bytes() {
     for bytes in [8 << 10, 32 << 10, 128 << 10] {
-        let arena = Arena::builder().capacity(64 << 20).max_chunk(bytes).max_shards(1).build().expect("an arena");
+        let arena = Arena::builder().capacity(64 << 20).max_chunk_bytes(bytes).max_shards(1).build().expect("an arena");
         let (mut longest, mut before) = (0, 0);
         for n in 0..60_000_u64 {
             arena.alloc([n; 8]);
@@ -226,13 +236,13 @@ fn arena_max_shards() {
 #[test]
 fn arena_b__all_knobs_of_an_arena_act() {
     all_act(
-        "arena/builder.rs",
+        &["arena/builder.rs", "region/client.rs"],
         &[
             ("region", arena_region),
             ("capacity", arena_capacity),
             ("limit", arena_limit),
-            ("first_chunk", arena_first_chunk),
-            ("max_chunk", arena_max_chunk),
+            ("first_chunk_bytes", arena_first_chunk_bytes),
+            ("max_chunk_bytes", arena_max_chunk_bytes),
             ("max_shards", arena_max_shards),
         ],
     );
@@ -265,6 +275,21 @@ fn heap_limit() {
 }
 
 /// A free of what was freed is found at the call; and nothing is kept idle.
+fn heap_max_shards() {
+    for shards in [1, 3] {
+        let heap = Heap::builder().capacity(4 << 20).max_shards(shards).build().expect("a heap");
+        let met = Barrier::new(4);
+        let work = || {
+            assert!(is_granted(&heap, 100));
+            met.wait();
+        };
+        thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(work))));
+        let stats = heap.stats();
+        assert_eq!((stats.shards, stats.shards_owned), (shards, shards), "{stats}");
+        heap.verify().expect("the thread without magazines has lost nothing");
+    }
+}
+
 fn heap_checked() {
     for checked in [false, true] {
         let heap = Heap::builder().capacity(1 << 20).checked(checked).quarantine(0).build().expect("a heap");
@@ -293,12 +318,13 @@ fn heap_quarantine() {
 #[test]
 fn arena_b__all_knobs_of_a_heap_act() {
     all_act(
-        "heap/builder.rs",
+        &["heap/builder.rs"],
         &[
             ("region", heap_region),
             ("capacity", heap_capacity),
             ("limit", heap_limit),
             ("checked", heap_checked),
+            ("max_shards", heap_max_shards),
             ("quarantine", heap_quarantine),
         ],
     );

@@ -179,7 +179,8 @@ fn places(make: impl Fn(u64) -> usize + Sync) -> [Vec<usize>; 4] {
 #[test]
 fn bitena__scales_across_threads_through_arena() {
     let at = |value: &u64| std::ptr::from_ref(value).addr();
-    let arena = Arena::builder().capacity(256 << 20).first_chunk(128 << 10).max_shards(4).build().expect("an arena");
+    let arena =
+        Arena::builder().capacity(256 << 20).first_chunk_bytes(128 << 10).max_shards(4).build().expect("an arena");
     let of_arena = places(|n| at(arena.alloc(n)));
     for own in &of_arena {
         assert!(own.windows(2).all(|pair| pair[0] - pair[1] == 8), "no other thread's value lies between");

@@ -110,9 +110,9 @@ fn arena_allocator__after_a_trim_pages_are_gone() {
 fn arena_allocator__growth_in_place() {
     let region = built(exact(64 << 20));
     let heap = Heap::in_region(&region);
-    // Two halves; the upper one is freed, and the lower one grows into it.
-    let upper = take(&heap, layout(32 << 20, PAGE)).expect("room");
+    // The upper of two blocks is freed, and the lower one grows into it.
     let mut lower = take(&heap, layout(16 << 20, PAGE)).expect("room");
+    let upper = take(&heap, layout(32 << 20, PAGE)).expect("room");
     give(&heap, upper);
     let (place, peak) = (lower.ptr(), heap.peak_memory_usage());
     let before = resident(&region);
@@ -169,7 +169,7 @@ fn arena_allocator__guard_mode_makes_a_stale_read_fault() {
     let name = child::this_test!(arena_allocator__guard_mode_makes_a_stale_read_fault);
     if let Some(task) = child::task() {
         let (whose, mode) = task.split_once(' ').expect("two words");
-        let region = built(exact(4 << 20).guard_pages(mode == "guarded"));
+        let region = built(exact(4 << 20).guard_mode(mode == "guarded"));
         let at = stale(&region, whose);
         assert!(region.contains(at));
         // SAFETY: the region's memory, which stands: readable, or the system ends the process here.
@@ -222,7 +222,7 @@ fn arena_allocator__residency_exact_to_the_page_without_huge_pages() {
 #[test]
 fn arena_allocator__no_address_is_handed_out_twice() {
     for guarded in [false, true] {
-        let region = built(exact(64 << 20).guard_pages(guarded));
+        let region = built(exact(64 << 20).guard_mode(guarded));
         let (arena, heap, scratch) = (Arena::in_region(&region), Heap::in_region(&region), Scratch::in_region(&region));
         let (local, mut blocks) = (arena.local(), BlockArena::in_region(&region));
         let mut random = Random::seeded(0xAA2);
@@ -248,7 +248,7 @@ fn arena_allocator__no_address_is_handed_out_twice() {
 /// somebody else's value.
 #[test]
 fn arena_allocator__nor_a_freed_one_while_it_is_unreadable() {
-    let region = built(exact(16 << 20).guard_pages(true));
+    let region = built(exact(16 << 20).guard_mode(true));
     let heap = Heap::in_region(&region);
     let mut places = BTreeSet::new();
     for n in 0..64 {
