@@ -259,8 +259,10 @@ impl Region {
         if self.limit() < needed {
             return Err(RegionError::below(self.limit(), needed));
         }
-        let charged = self.section(|section| section.charge_index());
-        debug_assert_eq!(charged, needed, "nothing else is charged");
+        self.section(|section| {
+            let charged = section.charge_index();
+            debug_assert_eq!(charged, needed, "nothing else is charged");
+        });
         Ok(())
     }
 
