@@ -1,9 +1,14 @@
 //! Model 5: at the limit nobody is refused beside memory that lies in the depot or in the shard of an ended thread,
-//! wherever the search began.
+//! wherever the search began, and a refusal comes to its end.
 //!
 //! Breaks it: `refusal.drain-outside` (two magazines, one magazine), `refusal.own-depot-only` (two heaps),
 //! `refusal.dead-shards-skipped` (dead shard), `refusal.sources-not-wrapped` (behind the source),
-//! `refusal.sets-not-wrapped` (behind the set), `lease.taken-after-push` (hopeless).
+//! `refusal.sets-not-wrapped` (behind the set), `lease.taken-after-push` (hopeless), `refusal.unbounded` (long
+//! request).
+#![expect(unsafe_code, reason = "the region's list")]
+
+use core::pin::Pin;
+use core::ptr::NonNull;
 
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -11,6 +16,8 @@ use super::support::harness::{Role, SMALL, explore};
 use super::support::heaps::{Fixture, class, layout, stock};
 use crate::depot::magazine::NodeRef;
 use crate::heap::{Heap, Inner};
+use crate::region::budget::Budget;
+use crate::region::{Links, Region, Section, ShardSet};
 
 const NONE: usize = usize::MAX;
 
@@ -306,6 +313,82 @@ fn m05_hopeless() {
         if state.blocks[1].load(Ordering::Relaxed) != NONE {
             state.give(1, 48);
         }
+        state.end();
+    });
+}
+
+// ---- a long request beside others that cache --------------------------------------------------------------------
+
+/// Others who fill their depot again whenever it was emptied, as long as there is no pressure.
+struct Others {
+    region: Region,
+    budget: Budget,
+    links: Links,
+    drained: AtomicUsize,
+}
+
+// SAFETY: `links` is used under the region's lock only; the rest is Send and Sync by itself.
+unsafe impl Send for Others {}
+// SAFETY: as for Send.
+unsafe impl Sync for Others {}
+
+/// Bytes that the others have leased.
+const LEASED: usize = 160;
+
+impl ShardSet for Others {
+    fn budget(&self) -> &Budget {
+        &self.budget
+    }
+    fn links(&self) -> &Links {
+        &self.links
+    }
+    fn metadata_bytes(&self) -> usize {
+        0
+    }
+    fn drain_one(&self, _section: &mut Section<'_>) -> bool {
+        let filled = !self.budget.pressure_with(self.region.budget()).on;
+        let drained = self.drained.fetch_add(usize::from(filled), Ordering::Relaxed);
+        assert!(drained <= 2 * LEASED / 16, "it goes on as long as others cache");
+        filled
+    }
+}
+
+struct LongRequest {
+    /// Goes before the fixture, which checks the region's totals.
+    others: Pin<Box<Others>>,
+    state: State,
+}
+
+/// All memory is handed out; thread 0 has a block of it, and others have leased enough for a long request.
+fn long_request() -> LongRequest {
+    let fixture = Fixture::new(4096, 2048, 8);
+    let block = fixture.take(16).expect("an empty region");
+    let filler = fixture.fill(0);
+    let region = fixture.region().clone();
+    assert!(region.budget().grant(LEASED) && fixture.budget.grant(LEASED));
+    let (budget, links) = (Budget::new(usize::MAX, 4096, 8), Links::default());
+    let others = Box::pin(Others { region: region.clone(), budget, links, drained: AtomicUsize::new(0) });
+    let set: NonNull<dyn ShardSet> = NonNull::from(&*others);
+    // SAFETY: `register`'s contract: pinned, and unregistered at the end.
+    region.section(|section| unsafe { section.register(set) });
+    let state = State::new(fixture, filler);
+    state.blocks[0].store(block as usize, Ordering::Relaxed);
+    LongRequest { others, state }
+}
+
+#[test]
+#[expect(clippy::cast_possible_truncation, reason = "a granule was stored")]
+fn m05_long_request() {
+    let frees = |long: &LongRequest| {
+        long.state.fixture.free(0, long.state.blocks[0].load(Ordering::Relaxed) as u32, 16);
+    };
+    // More than 1/16 of the limit: it begins no pressure at once.
+    let requests = |long: &LongRequest| assert!(!long.state.request(1, 144), "there is no such memory");
+    explore("m05_limit::long_request", SMALL, long_request, &[frees, requests], |LongRequest { others, state }| {
+        let region = state.fixture.region();
+        region.section(|section| section.unregister(&**others));
+        region.budget().end_lease(LEASED);
+        state.fixture.budget.end_lease(LEASED);
         state.end();
     });
 }

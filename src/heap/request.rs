@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 use crate::base::error::AllocError;
 use crate::base::size_class::{Class, GRANULE_BYTES};
 use crate::region::shards::OwnedShard;
-use crate::region::{RegionReservation, Section, Wanted};
+use crate::region::{Asked, RegionReservation, Section, Wanted};
 
 use super::inner::{Caches, Inner};
 use super::shard::Shard;
@@ -89,10 +89,10 @@ impl Inner {
 
     /// `bytes` more could not be had beside a block that cannot move: gives back one idle block or magazine that may be
     /// its neighbour. `false` if there is none, or none would do.
-    pub(super) fn make_room_beside(&self, shard: &Shard, bytes: usize) -> bool {
+    pub(super) fn make_room_beside(&self, shard: &Shard, bytes: usize, asked: &mut Asked) -> bool {
         let own = self.made().filter(|_| !shard.is_none()).map(|caches| (caches, shard));
         let mut give_back_own = |section: &mut Section<'_>| self.give_back_own(section, own);
-        self.region.make_room_beside(self, bytes, &mut give_back_own)
+        self.region.make_room_beside(self, bytes, &mut give_back_own, asked)
     }
 
     /// One extent for `layout` out of a reservation.

@@ -7,7 +7,7 @@ use core::ptr::NonNull;
 use crate::base::error::AllocError;
 use crate::base::extent::Extent;
 use crate::base::size_class::{Class, GRANULE_BYTES};
-use crate::region::Section;
+use crate::region::{Asked, Section};
 
 use super::inner::Inner;
 use super::shard::Shard;
@@ -114,6 +114,7 @@ impl Inner {
         if !is_aligned || Class::of(new, self.longest).is_some() || new.size() > self.region.capacity() {
             return None;
         }
+        let mut asked = Asked::default();
         loop {
             // The refusal may have given something back already.
             // SAFETY: the caller's contract.
@@ -122,7 +123,7 @@ impl Inner {
                 self.count_free(shard, old.size());
                 return Some(stretched);
             }
-            if !self.make_room_beside(shard, more) {
+            if !self.make_room_beside(shard, more, &mut asked) {
                 return None;
             }
         }

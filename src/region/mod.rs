@@ -51,7 +51,7 @@ pub use builder::RegionBuilder;
 pub(crate) use client::{Client, Home, client_limits, home_setters};
 pub(crate) use first_use::FirstUse;
 pub(crate) use memory::Memory;
-pub(crate) use request::{GiveBackOwn, Wanted};
+pub(crate) use request::{Asked, GiveBackOwn, Wanted};
 pub use reservation::RegionReservation;
 pub(crate) use returns::Returns;
 use section::Blocker;
@@ -259,8 +259,10 @@ impl Region {
         if self.limit() < needed {
             return Err(RegionError::below(self.limit(), needed));
         }
-        let charged = self.section(|section| section.charge_index());
-        debug_assert_eq!(charged, needed, "nothing else is charged");
+        self.section(|section| {
+            let charged = section.charge_index();
+            debug_assert_eq!(charged, needed, "nothing else is charged");
+        });
         Ok(())
     }
 

@@ -4,15 +4,21 @@
 //!   emptied cache could help (usage + n − leased − quarantined > limit), or all depots and quarantines of that limit
 //!   were seen empty, the caller holds nothing idle under it, and no ended thread's shard is left. What the system
 //!   cannot show again stays in guard mode's quarantine, and does not count. An aligned search may take several
-//!   sections, the last of them this one: it misses no place that is free from the first to the last.
+//!   sections, the last of them this one: it misses no place that is free from the first to the last. Nor does what
+//!   others made idle after the request had used up its effort.
 //! - INV-region.request-2: what the calling thread holds in other sets is found by its token. A request asks for the
 //!   token outside the lock, only when it would be refused without one, and then begins a section anew.
+//! - INV-region.request-3: a request gives back at most what was idle (leased, waiting, quarantined) when it began,
+//!   then what is idle when pressure has begun, as much once more when it has asked for the token, and each time one
+//!   thing more. So it ends, whatever others do; only for what the system is hiding, showing or trimming it waits as
+//!   long as that takes.
 //!
 //! A refusal gives back one magazine, or one chunk's tail, a section, popped and given back inside it, and searches
 //! again: memory is never outside both cache and index while the lock is free, and the lock is never held for more than
-//! 60 blocks. It ends: pressure begins before the first magazine is given back, so nothing new is cached. A request
-//! above 1/16 of the limit causes no pressure; it may go on as long as others cache, each round giving back what they
-//! cached.
+//! 60 blocks. A request of up to 1/16 of the limit begins pressure before the first magazine is given back; a longer
+//! one only when others cache as fast as it gives back, so that it has used up the first part of its effort. From then
+//! on nothing new is cached, and what is given back was idle before. Quarantines go on filling, in their order: what
+//! waited when the request began has left them before it is refused.
 
 use core::alloc::Layout;
 
@@ -24,6 +30,7 @@ use crate::best_fit::Search;
 use crate::sync::{shielded, yield_now};
 use crate::thread::{self, Token};
 
+use super::budget::Budget;
 use super::sets::Source;
 use super::{Blocker, Region, Section, ShardSet};
 
@@ -71,7 +78,7 @@ pub(super) enum Step<T> {
 
 /// What a request has found out between its critical sections.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     /// Extents that could not leave the quarantine.
     pub(super) stuck: usize,
     /// Whether one has left.
@@ -80,21 +87,54 @@ pub(super) struct Asked {
     from: Option<u32>,
     /// Whether something was given back, or can be now that the token is known.
     given: bool,
+    pub(super) effort: Effort,
     /// The token under which the calling thread has shards, once that matters.
     owner: Option<Token>,
+}
+
+/// How much was given back for a request, and how much may be (INV-region.request-3).
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Effort {
+    /// Bytes that were idle at the beginning.
+    idle: Option<usize>,
+    given: usize,
+    /// Whether this is the second part, with pressure however long the request is.
+    pressing: bool,
+}
+
+impl Effort {
+    /// Whether no more may be given back, where `idle` bytes are idle now.
+    pub(super) fn is_spent(&mut self, idle: usize) -> bool {
+        let spent = self.given > *self.idle.get_or_insert(idle);
+        if spent && !self.pressing {
+            *self = Self { idle: Some(idle), given: 0, pressing: true };
+            return false;
+        }
+        spent
+    }
+
+    /// Returns the length that decides whether a request of `bytes` begins pressure.
+    pub(super) fn length(self, bytes: usize) -> usize {
+        if self.pressing { 0 } else { bytes }
+    }
 }
 
 /// Gives back one idle thing of the caller's own in the set that is asked; `false` if there is none.
 pub(crate) type GiveBackOwn<'a> = &'a mut dyn FnMut(&mut Section<'_>) -> bool;
 
 impl Section<'_> {
+    /// Returns an upper bound of the bytes that are idle under the limit of `budget`.
+    pub(super) fn idle(&self, budget: &Budget) -> usize {
+        budget.leased() + self.state.waiting as usize * GRANULE_BYTES + self.quarantined()
+    }
+
     /// Gives something back, or refuses: the search has failed, in this section unless there is `more` to search.
     fn refuse(
         &mut self,
         set: &dyn ShardSet,
         wanted: Wanted,
         own: GiveBackOwn<'_>,
-        asked: Asked,
+        asked: &mut Asked,
         more: bool,
     ) -> Step<Result<u32, AllocError>> {
         if self.is_trimming() {
@@ -104,16 +144,17 @@ impl Section<'_> {
         let blocker = self.blocker(budget, bytes, wanted.drawn);
         let others = blocker != Blocker::Own;
         let hopeless = self.is_hopeless(budget, bytes, wanted.drawn);
-        if !hopeless
+        let pressed = if others { &self.shared.budget } else { budget };
+        let may_give = !hopeless && !asked.effort.is_spent(self.idle(pressed));
+        if may_give
             && others
             && let Some(step) = self.make_way(asked.stuck)
         {
             return step;
         }
         // Pressure begins before the first magazine is given back.
-        let pressed = if others { &self.shared.budget } else { budget };
-        pressed.refused(bytes);
-        if !hopeless && self.give_back_idle(Some(set), others, own, asked.owner) {
+        pressed.refused(asked.effort.length(bytes));
+        if may_give && self.give_back_idle(Some(set), others, own, asked) {
             return Step::Again;
         }
         if more {
@@ -133,10 +174,11 @@ impl Section<'_> {
         set: Option<&dyn ShardSet>,
         others: bool,
         own: GiveBackOwn<'_>,
-        owner: Option<Token>,
+        asked: &mut Asked,
     ) -> bool {
         self.refusing = true;
-        let owner = owner.filter(|_| others);
+        let owner = asked.owner.filter(|_| others && set.is_some());
+        let usage = self.shared.budget.usage();
         let begin = self.state.sets.source;
         let mut source = begin;
         loop {
@@ -151,6 +193,8 @@ impl Section<'_> {
             };
             if found {
                 self.state.sets.source = source;
+                // A chunk may have no whole granule left.
+                asked.effort.given += usage.saturating_sub(self.shared.budget.usage()).max(GRANULE_BYTES);
                 return true;
             }
             source = source.next();
@@ -161,19 +205,22 @@ impl Section<'_> {
     }
 
     /// Gives back something idle that may help a block to `bytes` more; the answer is whether there was any.
-    fn make_room(&mut self, set: &dyn ShardSet, bytes: usize, own: GiveBackOwn<'_>, asked: Asked) -> Step<bool> {
+    fn make_room(&mut self, set: &dyn ShardSet, bytes: usize, own: GiveBackOwn<'_>, asked: &mut Asked) -> Step<bool> {
         if asked.left {
             // What has left the quarantine may be the block's neighbour.
+            asked.left = false;
             return Step::Done(true);
         }
-        if self.is_hopeless(set.budget(), bytes, 0) {
+        let others = self.blocker(set.budget(), bytes, 0) != Blocker::Own;
+        let pressed = if others { &self.shared.budget } else { set.budget() };
+        if self.is_hopeless(set.budget(), bytes, 0) || asked.effort.is_spent(self.idle(pressed)) {
             return Step::Done(false);
         }
-        let others = self.blocker(set.budget(), bytes, 0) != Blocker::Own;
         if others && let Some(step) = self.make_way(asked.stuck) {
             return step;
         }
-        let given = self.give_back_idle(Some(set), others, own, asked.owner);
+        pressed.refused(asked.effort.length(bytes));
+        let given = self.give_back_idle(Some(set), others, own, asked);
         if given || !others || asked.owner.is_some() { Step::Done(given) } else { Step::Shardless(false) }
     }
 
@@ -189,18 +236,19 @@ impl Section<'_> {
 impl Region {
     /// Runs `section` in one critical section after the other until it is done. What a step asks for happens between
     /// two of them, outside the lock.
-    pub(super) fn ask<T>(&self, section: impl FnMut(&mut Section<'_>, Asked) -> Step<T>) -> T {
+    pub(super) fn ask<T>(&self, asked: &mut Asked, section: impl FnMut(&mut Section<'_>, &mut Asked) -> Step<T>) -> T {
         if self.guard_page().is_none() {
-            return self.ask_in_turn(section);
+            return self.ask_in_turn(asked, section);
         }
         // Others wait for an extent that leaves the quarantine.
-        shielded(|| self.ask_in_turn(section))
+        shielded(|| self.ask_in_turn(asked, section))
     }
 
-    fn ask_in_turn<T>(&self, mut section: impl FnMut(&mut Section<'_>, Asked) -> Step<T>) -> T {
+    fn ask_in_turn<T>(&self, asked: &mut Asked, mut section: impl FnMut(&mut Section<'_>, &mut Asked) -> Step<T>) -> T {
         // Under pressure most requests come to the question; a token in hand spares them a second search.
-        let owner = if self.shared.budget.pressed() { thread::owner() } else { None };
-        let mut asked = Asked { owner, ..Asked::default() };
+        if asked.owner.is_none() && self.shared.budget.pressed() {
+            asked.owner = thread::owner();
+        }
         loop {
             let step = self.section(|locked| section(locked, asked));
             asked.from = if let Step::Search(at) = step { Some(at) } else { None };
@@ -210,11 +258,17 @@ impl Region {
                 // Looked at outside the lock: where thread-locals are keys, a thread's first look at one allocates.
                 Step::Shardless(answer) => match thread::owner() {
                     None => return answer,
-                    owner => asked.owner = owner,
+                    owner => {
+                        asked.owner = owner;
+                        asked.effort.given = 0;
+                    }
                 },
                 Step::Again | Step::Search(_) => {}
                 Step::Wait => yield_now(),
-                Step::Leaves(oldest) if self.let_leave(oldest) => asked.left = true,
+                Step::Leaves(oldest) if self.let_leave(oldest) => {
+                    asked.left = true;
+                    asked.effort.given += oldest.len as usize * GRANULE_BYTES;
+                }
                 Step::Leaves(_) => asked.stuck += 1,
             }
         }
@@ -244,7 +298,7 @@ impl Region {
         if !self.has_place(wanted) {
             return Err(self.section(|section| section.refuse_outright(set, wanted.layout)));
         }
-        self.ask(|section, asked| match section.take_drawn(set.budget(), wanted, asked.from) {
+        self.ask(&mut Asked::default(), |section, asked| match section.take_drawn(set.budget(), wanted, asked.from) {
             Search::Taken(granule) => {
                 took(section, granule);
                 Step::Done(Ok(granule))
@@ -257,8 +311,15 @@ impl Region {
     }
 
     /// `bytes` more could not be had beside a block that cannot move: gives back one idle thing that may be its
-    /// neighbour. `false` if there is none, or none would do.
-    pub(crate) fn make_room_beside(&self, set: &dyn ShardSet, bytes: usize, own: GiveBackOwn<'_>) -> bool {
-        self.ask(|section, asked| section.make_room(set, bytes, own, asked))
+    /// neighbour. `false` if there is none, or none would do, or as much as may be was given back to the request that
+    /// has `asked` before.
+    pub(crate) fn make_room_beside(
+        &self,
+        set: &dyn ShardSet,
+        bytes: usize,
+        own: GiveBackOwn<'_>,
+        asked: &mut Asked,
+    ) -> bool {
+        self.ask(asked, |section, asked| section.make_room(set, bytes, own, asked))
     }
 }

@@ -17,21 +17,20 @@ pub struct RegionReservation {
 impl Section<'_> {
     /// Charges `bytes`, and is done; or gives back something idle, one magazine or block, to be asked again; or says
     /// what to do before that; or refuses.
-    fn reserve(&mut self, bytes: usize, asked: Asked) -> Step<Result<(), AllocError>> {
+    fn reserve(&mut self, bytes: usize, asked: &mut Asked) -> Step<Result<(), AllocError>> {
         let budget = &self.shared.budget;
         if bytes <= budget.real_room() {
             budget.charge(bytes);
             self.state.reserved += bytes;
             return Step::Done(Ok(()));
         }
-        let hopeless = self.is_hopeless_in_region(bytes);
-        if !hopeless && let Some(step) = self.make_way(asked.stuck) {
+        let may_give = !self.is_hopeless_in_region(bytes) && !asked.effort.is_spent(self.idle(budget));
+        if may_give && let Some(step) = self.make_way(asked.stuck) {
             return step;
         }
-        let budget = &self.shared.budget;
-        // Pressure begins before the first magazine is given back, so this ends.
-        budget.refused(bytes);
-        if !hopeless && self.give_back_idle(None, true, &mut |_| false, None) {
+        // Pressure begins before the first magazine is given back.
+        self.shared.budget.refused(asked.effort.length(bytes));
+        if may_give && self.give_back_idle(None, true, &mut |_| false, asked) {
             return Step::Again;
         }
         Step::Done(Err(self.error(None, Blocker::Region, bytes, 1)))
@@ -46,7 +45,7 @@ impl Region {
     /// # Errors
     /// `LimitReached` if they do not fit under the limit, or into the region.
     pub fn reserve(&self, bytes: usize) -> Result<RegionReservation, AllocError> {
-        self.ask(|section, asked| section.reserve(bytes, asked))?;
+        self.ask(&mut Asked::default(), |section, asked| section.reserve(bytes, asked))?;
         Ok(RegionReservation { region: self.clone(), bytes })
     }
 }

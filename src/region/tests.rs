@@ -223,6 +223,112 @@ fn a_refused_reservation_and_a_sweep_ask_each_set_a_few_times() {
     every_set_is_asked_a_few_times(Source::Ended, |region, _| region.sweep());
 }
 
+/// A set in which others cache again whatever is taken: in a depot while there is no pressure, in a quarantine always.
+struct Endless {
+    budget: Budget,
+    links: Links,
+    source: Source,
+    taken: AtomicUsize,
+}
+
+// SAFETY: `links` is used under the region's lock only.
+unsafe impl Sync for Endless {}
+
+/// Where the others give up, so that a request which does not ends too.
+const GIVE_UP: usize = 100_000;
+
+impl Endless {
+    fn had(&self, source: Source) -> bool {
+        let had = source == self.source && self.taken.load(Relaxed) < GIVE_UP;
+        self.taken.fetch_add(usize::from(had), Relaxed);
+        had
+    }
+}
+
+impl ShardSet for Endless {
+    fn budget(&self) -> &Budget {
+        &self.budget
+    }
+    fn links(&self) -> &Links {
+        &self.links
+    }
+    fn metadata_bytes(&self) -> usize {
+        0
+    }
+    fn drain_one(&self, section: &mut Section<'_>) -> bool {
+        !section.shared.budget.pressed() && self.had(Source::Depots)
+    }
+    fn drain_quarantine(&self, _section: &mut Section<'_>) -> bool {
+        self.had(Source::Waiting)
+    }
+}
+
+/// What `ask` asks for, in a region of which every second range of 32 KiB is free, is refused after a bounded number of
+/// rounds, however much others cache meanwhile.
+fn ends_beside_others(source: Source, ask: impl Fn(&Region, &Heap)) {
+    const PIECE: usize = 32 << 10;
+    let region = Region::with_capacity(1 << 20).expect("a region");
+    let heap = Heap::in_region(&region);
+    let mut pieces: Vec<_> = (0..32).map(|_| heap.alloc(bytes(PIECE)).expect("room").cast()).collect();
+    pieces.sort_unstable();
+    let freed: Vec<_> = pieces.iter().copied().step_by(2).collect();
+    for piece in &freed {
+        // SAFETY: live, with its layout.
+        unsafe { heap.free(*piece, bytes(PIECE)) };
+    }
+    let (budget, links) = (Budget::new(usize::MAX, 1 << 20, 16), Links::default());
+    let others = Box::pin(Endless { budget, links, source, taken: AtomicUsize::new(0) });
+    // SAFETY: `register`'s contract: pinned, and unregistered below.
+    region.section(|section| unsafe { section.register(core::ptr::NonNull::<Endless>::from(&*others)) });
+    let idle = 4 << 10;
+    if source == Source::Waiting {
+        region.section(|section| section.begin_wait(Extent::new(0, 256)));
+    } else {
+        assert!(region.budget().grant(idle));
+    }
+    ask(&region, &heap);
+    let taken = others.taken.load(Relaxed);
+    assert!(taken > 0, "{source:?}: something was idle");
+    // A round gives back a granule at least; growth asks twice, for a new place and for room beside the old one.
+    assert!(taken <= 8 * idle / 16, "{source:?}: {taken} rounds");
+    assert!(region.budget().pressed(), "{source:?}");
+    region.section(|section| section.unregister(&*others));
+    if source == Source::Waiting {
+        region.section(|section| section.end_wait(Extent::new(0, 256)));
+    } else {
+        region.budget().end_lease(idle);
+    }
+    for piece in pieces.iter().filter(|piece| !freed.contains(piece)) {
+        // SAFETY: live, with its layout.
+        unsafe { heap.free(*piece, bytes(PIECE)) };
+    }
+    assert_eq!(region.memory_usage(), 0);
+}
+
+#[test]
+fn requests_end_beside_others_that_cache() {
+    // A request up to 1/16 of the limit begins pressure at once.
+    ends_beside_others(Source::Waiting, |_, heap| assert!(heap.alloc(bytes(48 << 10)).is_err()));
+    for source in [Source::Depots, Source::Waiting] {
+        ends_beside_others(source, |_, heap| assert!(heap.alloc(bytes(160 << 10)).is_err()));
+        ends_beside_others(source, |region, _| assert!(region.reserve(514 << 10).is_err()));
+    }
+}
+
+#[test]
+fn growth_ends_beside_others_that_cache() {
+    for source in [Source::Depots, Source::Waiting] {
+        ends_beside_others(source, |region, heap| {
+            let block = heap.alloc(bytes(20 << 10)).expect("a piece is free").cast();
+            // SAFETY: live, with its layout.
+            assert!(unsafe { heap.grow(block, bytes(20 << 10), bytes(160 << 10)) }.is_err());
+            // SAFETY: as above.
+            unsafe { heap.free(block, bytes(20 << 10)) };
+            assert!(region.memory_usage() > 0);
+        });
+    }
+}
+
 /// A set that goes may be the one at which a walk would begin.
 #[test]
 fn sets_that_go_are_asked_no_more() {

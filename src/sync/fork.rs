@@ -99,8 +99,9 @@ mod body {
                         seen = gate.load(Relaxed);
                         continue;
                     }
-                    // Relaxed: the fork copies what every thread has written; the gate only says when.
-                    match gate.compare_exchange_weak(seen, seen + 1, Relaxed, Relaxed) {
+                    // ORDERING(Acquire): the part begins behind the fork for which the gate was closed.
+                    //   pairs: `reopen`'s Release.  No model: loom knows no fork.
+                    match gate.compare_exchange_weak(seen, seen + 1, Acquire, Relaxed) {
                         Ok(_) => return gate,
                         Err(now) => seen = now,
                     }
@@ -111,7 +112,7 @@ mod body {
 
     impl Drop for Inside {
         fn drop(&mut self) {
-            set_depth(depth() - 1);
+            set_depth(depth().saturating_sub(1));
             if let Some(gate) = self.0 {
                 // ORDERING(Release): the part's writes precede the fork.  pairs: `prepare`'s Acquire.  No model: loom
                 // knows no fork.
@@ -146,9 +147,9 @@ mod body {
         #[inline(always)]
         fn drop(&mut self) {
             if OUTER {
-                set_depth(depth() - 1);
+                set_depth(depth().saturating_sub(1));
             } else if cfg!(debug_assertions) {
-                let _ = SECTIONS.try_with(|sections| sections.set(sections.get() - 1));
+                let _ = SECTIONS.try_with(|sections| sections.set(sections.get().saturating_sub(1)));
             }
         }
     }
@@ -296,9 +297,11 @@ mod body {
 
     /// The gates are open again, and no thread but this one is inside.
     fn reopen() {
-        set_depth(depth() - 1);
+        set_depth(depth().saturating_sub(1));
         for gate in &GATE {
-            gate.fetch_and(!CLOSED, Relaxed);
+            // ORDERING(Release): the fork precedes the parts that waited for it.  pairs: `Inside::enter`'s Acquire.
+            //   No model.
+            gate.fetch_and(!CLOSED, Release);
         }
     }
 
