@@ -3,9 +3,9 @@
 //! - INV-region.request-1: a request is refused only if, in the section that refuses, its search failed, and either no
 //!   emptied cache could help (usage + n − leased − quarantined > limit), or all depots and quarantines of that limit
 //!   were seen empty, the caller holds nothing idle under it, and no ended thread's shard is left. What the system
-//!   cannot show again stays in guard mode's quarantine, and does not count. An aligned search may take several
-//!   sections, the last of them this one: it misses no place that is free from the first to the last. Nor does what
-//!   others made idle after the request had used up its effort.
+//!   cannot show again stays in guard mode's quarantine, and does not count; nor does what others made idle after the
+//!   request had used up its effort (INV-region.request-3). An aligned search may take several sections, the last of
+//!   them this one: it misses no place that is free from the first to the last.
 //! - INV-region.request-2: what the calling thread holds in other sets is found by its token. A request asks for the
 //!   token outside the lock, only when it would be refused without one, and then begins a section anew.
 //! - INV-region.request-3: a request gives back at most what was idle (leased, waiting, quarantined) when it began,
