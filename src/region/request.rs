@@ -41,6 +41,8 @@ pub(crate) struct Wanted {
     pub(crate) len: u32,
     /// Alignment of the address, in granules.
     pub(crate) align: u32,
+    /// Whether it goes to the tail of what is free however long it is.
+    pub(crate) at_tail: bool,
     /// Bytes of it that a reservation has paid to the region.
     pub(crate) drawn: usize,
     /// As the caller asked for it: what an error names.
@@ -52,7 +54,7 @@ impl Wanted {
     pub(crate) fn new(bytes: usize, layout: Layout) -> Option<Self> {
         let len = u32::try_from(bytes.div_ceil(GRANULE_BYTES)).ok()?;
         let align = u32::try_from(layout.align().div_ceil(GRANULE_BYTES)).ok()?;
-        Some(Self { len, align, drawn: 0, layout })
+        Some(Self { len, align, at_tail: false, drawn: 0, layout })
     }
 
     fn bytes(self) -> usize {
