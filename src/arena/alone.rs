@@ -49,6 +49,9 @@ impl Body {
         let Some(wanted) = wanted.filter(|_| layout.size() <= self.region.capacity()) else {
             return Err(self.region.section(|section| section.refuse_outright(self, layout)));
         };
+        // Beside the chunks: after a reset the block may come from one, which then finds its pages warm. It moves to
+        // where there is room when it first grows.
+        let wanted = Wanted { at_tail: true, ..wanted };
         let granule = self.region.take_or_refuse(self, wanted, own, |_, _| {})?;
         let extent = Extent::new(granule, wanted.len);
         self.memory.write_alone(extent);

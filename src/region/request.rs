@@ -3,9 +3,9 @@
 //! - INV-region.request-1: a request is refused only if, in the section that refuses, its search failed, and either no
 //!   emptied cache could help (usage + n − leased − quarantined > limit), or all depots and quarantines of that limit
 //!   were seen empty, the caller holds nothing idle under it, and no ended thread's shard is left. What the system
-//!   cannot show again stays in guard mode's quarantine, and does not count. An aligned search may take several
-//!   sections, the last of them this one: it misses no place that is free from the first to the last. Nor does what
-//!   others made idle after the request had used up its effort.
+//!   cannot show again stays in guard mode's quarantine, and does not count; nor does what others made idle after the
+//!   request had used up its effort (INV-region.request-3). An aligned search may take several sections, the last of
+//!   them this one: it misses no place that is free from the first to the last.
 //! - INV-region.request-2: what the calling thread holds in other sets is found by its token. A request asks for the
 //!   token outside the lock, only when it would be refused without one, and then begins a section anew.
 //! - INV-region.request-3: a request gives back at most what was idle (leased, waiting, quarantined) when it began,
@@ -41,6 +41,8 @@ pub(crate) struct Wanted {
     pub(crate) len: u32,
     /// Alignment of the address, in granules.
     pub(crate) align: u32,
+    /// Whether it goes to the tail of what is free however long it is.
+    pub(crate) at_tail: bool,
     /// Bytes of it that a reservation has paid to the region.
     pub(crate) drawn: usize,
     /// As the caller asked for it: what an error names.
@@ -52,7 +54,7 @@ impl Wanted {
     pub(crate) fn new(bytes: usize, layout: Layout) -> Option<Self> {
         let len = u32::try_from(bytes.div_ceil(GRANULE_BYTES)).ok()?;
         let align = u32::try_from(layout.align().div_ceil(GRANULE_BYTES)).ok()?;
-        Some(Self { len, align, drawn: 0, layout })
+        Some(Self { len, align, at_tail: false, drawn: 0, layout })
     }
 
     fn bytes(self) -> usize {

@@ -40,13 +40,14 @@ impl Section<'_> {
     ///
     /// A step of a search: the first one, or the one that goes on at granule `from`.
     pub(crate) fn take_drawn(&mut self, own: &Budget, wanted: Wanted, from: Option<u32>) -> Search {
-        let Wanted { len, align, drawn, .. } = wanted;
+        let Wanted { len, align, at_tail, drawn, .. } = wanted;
         let bytes = len as usize * GRANULE_BYTES;
         let drawn = drawn.min(bytes);
         if bytes > own.room() || bytes - drawn > self.shared.budget.room() {
             return Search::Exhausted;
         }
-        let end = if bytes > longest_bytes(self.shared.capacity) { End::Front } else { End::Tail };
+        let is_short = bytes <= longest_bytes(self.shared.capacity);
+        let end = if at_tail || is_short { End::Tail } else { End::Front };
         let on_page = if from.is_none() { self.find_on_page(len, align, end) } else { None };
         let found = match on_page {
             Some(offset) => Search::Taken(offset),
