@@ -1,9 +1,11 @@
-//! bumpalo, the arena of one thread that ours are judged by; and bumpalo-herd, one `Bump` a thread.
+//! bumpalo, the arena of one thread that ours are judged by; and one `Bump` a thread: bumpalo-herd's, whose handles are
+//! taken once, and those that the crate `thread_local` finds at each object.
 
 use std::ptr::NonNull;
 
 use bumpalo::Bump;
 use bumpalo_herd::{Herd, Member};
+use thread_local::ThreadLocal;
 
 use super::bulk::{Bulk, CopyIn, Object, Place};
 
@@ -62,5 +64,28 @@ impl Place for Member<'_> {
     #[inline(always)]
     fn place(&mut self, object: Object) -> NonNull<Object> {
         NonNull::from(self.alloc(object))
+    }
+}
+
+/// What plain calls on `&Arena` are, made by hand.
+#[derive(Default)]
+pub struct BumpByThread(ThreadLocal<Bump>);
+
+impl Bulk for BumpByThread {
+    type Handle<'a> = &'a ThreadLocal<Bump>;
+
+    fn handle(&self) -> &ThreadLocal<Bump> {
+        &self.0
+    }
+
+    fn reset(&mut self) {
+        self.0.iter_mut().for_each(Bump::reset);
+    }
+}
+
+impl Place for &ThreadLocal<Bump> {
+    #[inline(always)]
+    fn place(&mut self, object: Object) -> NonNull<Object> {
+        NonNull::from(self.get_or_default().alloc(object))
     }
 }

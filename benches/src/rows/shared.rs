@@ -27,7 +27,7 @@ use crate::{
         bitena,
         blink::SyncBlink,
         bulk::{Bulk, Object, Place},
-        bumpalo::BumpaloHerd,
+        bumpalo::{BumpByThread, BumpaloHerd},
         one_by_one::OneByOne,
     },
     work::place::{Placed, STANDS, place},
@@ -49,7 +49,7 @@ pub(super) fn rows() -> Vec<Row> {
         let measured = measured.clone();
         Row::new(row, move |report| {
             let outcome = measured();
-            for peer in ["herd", "syncblink"] {
+            for peer in ["herd", "syncblink", "thread_local"] {
                 report.ratio(row, peer, outcome.median(&name(ours, 2)) / outcome.median(&name(peer, 2)));
             }
         })
@@ -80,6 +80,7 @@ fn measure() -> Outcome {
     add(&mut rounds, &crews, FILLINGS, "local", |_| ViaLocal::with_capacity(CAPACITY));
     add(&mut rounds, &crews, FILLINGS, "arena", |_| ViaArena::with_capacity(CAPACITY));
     add(&mut rounds, &crews, FILLINGS, "herd", |_| BumpaloHerd::default());
+    add(&mut rounds, &crews, FILLINGS, "thread_local", |_| BumpByThread::default());
     add(&mut rounds, &crews, FILLINGS, "floor", |threads| Bare::with_capacity(of(1), threads));
     add(&mut rounds, &crews, FILLINGS, "mimalloc, freed", |_| OneByOne::new(&MiMalloc, OBJECTS));
     add(&mut rounds, &crews, FILLINGS_OF_ONE_WORD, "syncblink", |threads| SyncBlink::with_capacity(of(threads)));
