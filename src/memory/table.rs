@@ -217,9 +217,11 @@ mod body {
         pub(crate) fn reserve(len: usize) -> Result<Self, SystemRefusal> {
             Ok(Self((0..len).map(|_| T::zeroed()).collect()))
         }
+        #[expect(clippy::unused_self, reason = "the other body has an address")]
         pub(crate) fn span(&self) -> super::super::span::Span {
             super::super::span::Span::empty()
         }
+        #[expect(clippy::unused_self, reason = "the other body is all used, or page by page")]
         pub(crate) fn used_bytes(&self, used: usize) -> usize {
             used * size_of::<T>()
         }

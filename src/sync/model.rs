@@ -100,7 +100,7 @@ impl<T, const OUTER: bool> ListedMutex<T, OUTER> {
     ///
     /// # Safety
     /// As in the other body.
-    #[expect(unsafe_code, clippy::unnecessary_wraps, reason = "as the other body")]
+    #[expect(unsafe_code, clippy::unnecessary_wraps, clippy::unused_self, reason = "as the other body")]
     pub(crate) unsafe fn list(&self) -> std::io::Result<()> {
         Ok(())
     }
