@@ -1,5 +1,5 @@
 //! Model 8: a lease that was granted beside the beginning of pressure is returned at its shard's next slow path;
-//! pressure ends once enough was refunded, whoever refunds it, and not before.
+//! pressure ends once enough was refunded, by any thread, and not before.
 //!
 //! Breaks it: `pressure.seen-after-grant` (no lease), `pressure.kept-by-refunds` (ended),
 //! `pressure.ended-by-any-refund` (kept).

@@ -37,7 +37,7 @@ mod sealed {
 /// assert_eq!(Scratch::new().scope(|scope| squares(&*scope, 5).len()), 5);
 /// ```
 #[expect(private_bounds, reason = "seals it")]
-#[allow(clippy::mut_from_ref, reason = "every call hands out memory that nobody else has")]
+#[allow(clippy::mut_from_ref, reason = "every call hands out memory of its own")]
 #[allow(clippy::must_use_candidate, reason = "a value may be put in for its address to stand, or for a test")]
 pub trait Bump<'r>: Raw<'r> {
     typed_methods! { @each for 'r }

@@ -25,7 +25,7 @@ macro_rules! typed_methods {
         /// made in vain, because a later one panicked or failed, are dropped, and their memory is given back if it was
         /// taken last or, in an arena or a stack, is too long for a chunk. What makes values may allocate from the same
         /// arena.
-        #[allow(clippy::mut_from_ref, reason = "every call hands out memory that nobody else has")]
+        #[allow(clippy::mut_from_ref, reason = "every call hands out memory of its own")]
         #[allow(clippy::must_use_candidate, reason = "a value may be put in for its address to stand, or for a test")]
         $($head)+ {
             typed_methods! { @each pub for $r }

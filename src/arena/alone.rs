@@ -71,7 +71,7 @@ impl Body {
     /// Frees the block at `ptr`, of `size` bytes, if it is alone and on `list`; returns the bytes given back.
     ///
     /// # Safety
-    /// It is a block of whoever changes `list`, and not used any more.
+    /// It is a block of the user of `list`, and not used any more.
     #[cold]
     #[inline(never)]
     pub(super) unsafe fn free_listed(&self, list: &List, ptr: NonNull<u8>, size: usize) -> usize {
@@ -106,7 +106,7 @@ impl Body {
     /// `None` if it is not alone.
     ///
     /// # Safety
-    /// It is a block of whoever changes `list`, of which only the first `new` bytes are used any more.
+    /// It is a block of the user of `list`, of which only the first `new` bytes are used any more.
     #[cold]
     #[inline(never)]
     pub(super) unsafe fn shrink_listed(&self, list: &List, ptr: NonNull<u8>, new: usize) -> Option<usize> {
@@ -140,7 +140,7 @@ impl Body {
     /// As [`Body::grow_alone`], of a block on `list`, to whose front it comes.
     ///
     /// # Safety
-    /// It is a block of whoever changes `list`, of `old` bytes, fewer than `new`.
+    /// It is a block of the user of `list`, of `old` bytes, fewer than `new`.
     #[cold]
     #[inline(never)]
     pub(super) unsafe fn grow_listed(&self, list: &List, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<Grown> {

@@ -1,9 +1,9 @@
 //! Scratch stacks that are lent to threads and used again: `Arena::scratch`.
 //!
 //! Each thread that has a token has a chain of stacks, all others share one. A slot's next thread has the same chain as
-//! the former one, whose destructors may still hold a guard. So a chain trusts nobody: of its first few stacks, flags
-//! say whether each is lent, and those beyond change hands under a lock. A call looks at no more than one beyond them,
-//! however many are lent.
+//! the former one, whose destructors may still hold a guard. So a chain relies on no thread: of its first few stacks,
+//! flags say whether each is lent, and those beyond change hands under a lock. A call looks at no more than one beyond
+//! them, however many are lent.
 //!
 //! - INV-arena.recycle-1: a stack is used by who has turned its `lent` on, until it turns it off, or who took it out of
 //!   `free`, until it puts it back.

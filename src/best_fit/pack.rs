@@ -41,7 +41,7 @@ impl Bins {
             self.fresh = self.going.1;
         }
         if self.fresh as usize == self.nodes.len() {
-            // All are in use, but for holes (INV-best_fit.bins-5).
+            // All are in use, except holes (INV-best_fit.bins-5).
             while self.spare == 0 && !self.pack(1) {}
             return self.pop_spare();
         }
@@ -123,7 +123,7 @@ impl Bins {
         at == node
     }
 
-    /// Puts node `to`, which nobody uses, in the place of `node`.
+    /// Puts node `to`, which is unused, in the place of `node`.
     fn relocate(&mut self, node: NodeId, to: NodeId) {
         let moved = self.nodes[node as usize];
         let (before, found) = self.find(moved[OFFSET]);

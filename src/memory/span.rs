@@ -63,7 +63,7 @@ impl Span {
     }
 
     /// Returns the whole pages inside `[from, to)` but the table's first to the operating system: they become zero. For
-    /// bytes whose contents nobody needs, and which nobody uses meanwhile.
+    /// bytes whose contents are not needed, and which are unused meanwhile.
     pub(crate) fn discard(self, from: usize, to: usize) {
         let page = page_bytes();
         let (from, to) = (from.max(1).next_multiple_of(page), to.min(self.len) / page * page);

@@ -90,7 +90,7 @@ impl Section<'_> {
 }
 
 impl Region {
-    /// Figures that belong together, but for the index's bytes, which a few system calls find out after them. Takes the
+    /// Figures of one moment, except the index's bytes, which a few system calls find out after them. Takes the
     /// lock; visits each heap once, no extent.
     #[must_use]
     #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is not general enough over its lifetime")]

@@ -250,7 +250,7 @@ impl Region {
         });
     }
 
-    /// Charges what the index may need under the limit, in a region that nobody has used.
+    /// Charges what the index may need under the limit, in an unused region.
     ///
     /// # Errors
     /// `BelowLeast` if that is more than the limit.

@@ -1,7 +1,7 @@
 //! `PerThread`: a value for each thread that has a token, found by the token's slot.
 //!
 //! A value is made at the first use of its slot and kept until the table goes. The slot's next thread finds the same
-//! one, even while a destructor of the former thread still uses it: values trust nobody.
+//! one, even while a destructor of the former thread still uses it: values rely on no thread.
 //!
 //! The crate `thread_local` is not used: a thread's first use of it panics where its own guard has been destroyed.
 

@@ -1,12 +1,12 @@
-//! `full`, `full-scale`, `full-dense`: the steady state at the limit. Each thread inserts transactions below 8 KB and evicts its
-//! own at random until the next one fits.
+//! `full`, `full-scale`, `full-dense`: the steady state at the limit. Each thread inserts transactions below 8 KB and
+//! evicts its own at random until the next one fits.
 //!
 //! `full` compares the time of an insert with that of the same work below the limit: a heap of twice the size, and
 //! evictions by the harness's own count until as much is live as the heap at its limit held. Judged with one thread,
 //! at the worst of the three sizes. `full-scale` is the inserts a second of two threads at the limit by those of one,
-//! round by round in turn. `full-dense` is the live bytes by the limit, as the mean over all inserts of a
-//! round, after two turns of the contents below the limit and two at it; each round is about one turn more. (Density
-//! goes on falling a little with age, as it does in best fit itself: `full-aged`.)
+//! round by round in turn. `full-dense` is the live bytes by the limit, as the mean over all inserts of a round, after
+//! two turns of the contents below the limit and two at it; each round is about one turn more. (Density goes on falling
+//! a little with age, as it does in best fit itself: `full-aged`.)
 
 use std::{
     cell::RefCell,

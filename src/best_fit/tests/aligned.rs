@@ -3,7 +3,7 @@
 use super::super::{BestFit, End, Search};
 use crate::base::extent::Extent;
 
-/// An index of single granules, all used but for the pairs that begin at `pairs`, freed in that order.
+/// An index of single granules, all used except the pairs that begin at `pairs`, freed in that order.
 fn pairs(granules: u32, pairs: impl Iterator<Item = u32>) -> BestFit {
     let mut index = BestFit::new(granules, 0).expect("address space for the metadata");
     for _ in 0..granules {

@@ -100,7 +100,7 @@ fn aligned_blocks_grow_in_place() {
 
 #[test]
 fn growth_past_obstacles_moves_rarely() {
-    // After each step somebody takes what lies behind the block.
+    // After each step another request takes what lies behind the block.
     let heap = support::heap(256 << 20, false);
     let mut grown = take(&heap, layout(STEP, 16)).expect("room");
     let (mut others, mut moves) = (Vec::new(), 0);
