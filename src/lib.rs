@@ -90,7 +90,8 @@
 //!   most 1/16.
 //! - No handler runs for `vfork`, `posix_spawn`, `_Fork` and `clone`; their children must not use the crate.
 //! - A signal handler must not fork. A handler of `pthread_atfork` that was registered before the first region must not
-//!   use the crate: the locks are taken then.
+//!   use the crate, nor wait for a lock under which a thread uses it: the crate's locks are taken then. Make a region
+//!   before you register one.
 //!
 //! # Layers
 //!

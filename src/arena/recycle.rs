@@ -121,8 +121,8 @@ impl Recycled {
         let slot = chain.lend();
         // SAFETY: it was lent to this call (INV-arena.recycle-1).
         let stack = unsafe { &mut *slot.stack.get() };
-        let stack = stack.get_or_insert_with(|| Scratch::on(Arc::clone(inner)));
-        ScratchGuard { chain, slot, stack, inner, thread: PhantomData }
+        let stack = NonNull::from(stack.get_or_insert_with(|| Scratch::on(Arc::clone(inner))));
+        ScratchGuard { chain, slot, stack, inner, borrow: PhantomData }
     }
 }
 
@@ -141,38 +141,41 @@ impl Recycled {
 pub struct ScratchGuard<'a> {
     chain: &'a Chain,
     slot: &'a LentStack,
-    stack: &'a mut Scratch,
+    /// No reference: another guard may have the stack while a function that this one was moved into still runs.
+    stack: NonNull<Scratch>,
     inner: &'a Arc<Inner>,
-    /// Neither Send nor Sync: the stack is lent to this thread.
-    thread: PhantomData<*const ()>,
+    /// Neither Send nor Sync, as the pointer: the stack is lent to this thread.
+    borrow: PhantomData<&'a mut Scratch>,
 }
 
 impl fmt::Debug for ScratchGuard<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ScratchGuard").field(&self.stack).finish()
+        f.debug_tuple("ScratchGuard").field(&**self).finish()
     }
 }
 
 impl Deref for ScratchGuard<'_> {
     type Target = Scratch;
     fn deref(&self) -> &Scratch {
-        self.stack
+        // SAFETY: lent to this guard (INV-arena.recycle-1), and borrowed as the guard is.
+        unsafe { self.stack.as_ref() }
     }
 }
 
 impl DerefMut for ScratchGuard<'_> {
     fn deref_mut(&mut self) -> &mut Scratch {
-        self.stack
+        // SAFETY: lent to this guard (INV-arena.recycle-1), and borrowed as the guard is.
+        unsafe { self.stack.as_mut() }
     }
 }
 
 impl Drop for ScratchGuard<'_> {
     fn drop(&mut self) {
-        self.stack.reset();
-        self.stack.release_idle();
-        if !self.stack.is_of(self.inner) {
+        self.reset();
+        self.release_idle();
+        if !self.is_of(self.inner) {
             // Its user has put another stack in the place of this arena's.
-            *self.stack = Scratch::on(Arc::clone(self.inner));
+            **self = Scratch::on(Arc::clone(self.inner));
         }
         self.chain.give_back(self.slot);
     }

@@ -52,7 +52,8 @@ per_thread! {
 #[cold]
 #[inline(never)]
 pub(crate) fn note(error: &AllocError) {
-    LAST.with(|last| last.set(Some(*error)));
+    // Past the thread's end there may be no place for them.
+    let _ = LAST.try_with(|last| last.set(Some(*error)));
 }
 
 /// Memory that a box or a collection was refused. Nothing was changed by the refusal.
@@ -146,7 +147,7 @@ fn refused(layout: Layout, allocator: Option<&str>) -> ReserveError {
         let path = name.trim_start_matches('&').split("::").next();
         path == module_path!().split("::").next()
     });
-    let noted = LAST.with(Cell::take).filter(|_| own);
+    let noted = LAST.try_with(Cell::take).ok().flatten().filter(|_| own);
     ReserveError::Refused {
         requested,
         align,

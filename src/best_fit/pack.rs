@@ -10,20 +10,27 @@
 //!   than can be in use, and no more are going at once, so others suffice.
 
 use super::bins::{Bins, FreeNode, NEXT, NodeId, OFFSET, PREV, SIBLING, stretch_of};
+use crate::memory::mapping::page_bytes;
+use crate::memory::span::Span;
 
-/// Nodes of a page.
-const PAGE_NODES: u32 = (4096 / size_of::<FreeNode>()) as u32;
+/// Steps of packing that go with each new node, so that holes are used before the table is.
+const STEPS_A_NODE: usize = 8;
 /// Most nodes of one call of the system.
 const MOST_GOING: u32 = 1 << 16;
 /// The ceiling when no packing is under way.
 pub(super) const NO_CEILING: NodeId = NodeId::MAX;
 
+/// Nodes of a page.
+fn page_nodes() -> NodeId {
+    NodeId::try_from(page_bytes() / size_of::<FreeNode>()).unwrap_or(MOST_GOING)
+}
+
 /// Returns how many nodes of a table for `most` in use may go at once; 0 for a short table.
 pub(super) fn turn_of(most: u32) -> u32 {
-    if cfg!(all(test, loom)) {
+    if cfg!(all(test, loom)) || !Span::CAN_DISCARD {
         return 0;
     }
-    (most / 8 / PAGE_NODES * PAGE_NODES).min(MOST_GOING)
+    (most / 8 / page_nodes() * page_nodes()).min(MOST_GOING)
 }
 
 impl Bins {
@@ -40,10 +47,13 @@ impl Bins {
             self.left = self.going;
             self.fresh = self.going.1;
         }
-        if self.fresh as usize == self.nodes.len() {
-            // All are in use, except holes (INV-best_fit.bins-5).
-            while self.spare == 0 && !self.pack(1) {}
-            return self.pop_spare();
+        if self.ceiling != NO_CEILING {
+            self.pack(STEPS_A_NODE);
+            // Where all are in use, except holes, one of those is found (INV-best_fit.bins-5).
+            while self.spare == 0 && self.fresh as usize == self.nodes.len() && !self.pack(1) {}
+            if self.spare != 0 {
+                return self.pop_spare();
+            }
         }
         self.fresh += 1;
         self.fresh - 1
@@ -74,7 +84,7 @@ impl Bins {
             return true;
         }
         let is_quiet = self.going.0 == self.going.1;
-        let worth = self.turn > 0 && self.fresh - self.first >= in_use.saturating_add(2 * PAGE_NODES);
+        let worth = self.turn > 0 && self.fresh - self.first >= in_use.saturating_add(2 * page_nodes());
         if is_quiet && worth {
             // What is left becomes holes too.
             (self.spare, self.left, self.ceiling) = (0, (0, 0), self.first);
@@ -142,8 +152,9 @@ impl Bins {
     pub(super) fn begin_discard(&mut self) -> Option<(NodeId, NodeId)> {
         let is_quiet = self.going.0 == self.going.1 && self.left.0 == self.left.1 && self.ceiling == NO_CEILING;
         // Whole pages, one beyond what is in use.
-        let keep = self.fresh.next_multiple_of(PAGE_NODES) + PAGE_NODES;
-        let to = self.touched().next_multiple_of(PAGE_NODES).min(self.nodes.len() as NodeId);
+        let page = page_nodes();
+        let keep = self.fresh.next_multiple_of(page) + page;
+        let to = self.touched().next_multiple_of(page).min(self.nodes.len() as NodeId);
         if !is_quiet || self.turn == 0 || keep >= to {
             return None;
         }

@@ -26,6 +26,9 @@ unsafe impl Send for Span {}
 unsafe impl Sync for Span {}
 
 impl Span {
+    /// Whether [`Span::discard`] does anything here.
+    pub(crate) const CAN_DISCARD: bool = system::CAN_TRIM;
+
     #[cfg_attr(all(test, loom), expect(dead_code, reason = "the model checker's tables have no addresses"))]
     pub(super) fn new(base: NonNull<u8>, len: usize, mapped: bool) -> Self {
         Self { base, len, mapped }

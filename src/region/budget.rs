@@ -47,6 +47,8 @@ pub(crate) struct Budget {
     slack_divisor: usize,
     /// Bytes there are: a limit above them limits nothing.
     ceiling: usize,
+    /// Bytes charged that are not among those: the index's.
+    beside: OwnedUsize,
     leased: CachePadded<AtomicUsize>,
     pressure: CachePadded<AtomicU64>,
 }
@@ -62,6 +64,7 @@ impl Budget {
             refused_at: OwnedUsize::new(0),
             slack_divisor: slack_divisor.max(1),
             ceiling,
+            beside: OwnedUsize::new(0),
             leased: CachePadded::new(AtomicUsize::new(0)),
             pressure: CachePadded::new(AtomicU64::new(0)),
         }
@@ -86,9 +89,9 @@ impl Budget {
         self.leased.load(Relaxed)
     }
 
-    /// The limit, or the bytes there are, whichever is less.
+    /// The limit, or the bytes there are and those beside them, whichever is less.
     fn bound(&self) -> usize {
-        self.limit().min(self.ceiling)
+        self.limit().min(self.ceiling.saturating_add(self.beside.get()))
     }
 
     /// Bytes that may be leased.
@@ -132,6 +135,12 @@ impl Budget {
         }
     }
 
+    /// As [`Budget::charge`], of bytes that are not among those there are.
+    pub(crate) fn charge_beside(&self, bytes: usize) {
+        self.charge(bytes);
+        self.beside.set(self.beside.get() + bytes);
+    }
+
     /// Subtracts `bytes` that were charged. Saturates: a wrong figure, which a debug build reports, may not become an
     /// enormous one.
     pub(crate) fn refund(&self, bytes: usize) {
@@ -173,7 +182,8 @@ impl Budget {
     /// Bytes that are free when refunds end the pressure: what may then become idle, and as much as the greatest
     /// request that begins pressure.
     fn relief(&self) -> usize {
-        self.slack().min(self.bound() / 4) + self.bound() / 16
+        let most = self.bound().saturating_sub(self.beside.get());
+        self.slack().min(most / 4) + most / 16
     }
 
     /// Something was refunded that no refusal took: pressure ends once enough is free.

@@ -306,6 +306,8 @@ impl Region {
                 Step::Done(Ok(granule))
             }
             Search::Exhausted => section.refuse(set, wanted, own, asked, false),
+            // What is trimming now is not looked at.
+            Search::More(_) if section.is_trimming() => Step::Wait,
             // What is given back is looked at first by the next search: a long one comes before, and at the end.
             Search::More(at) if asked.from.is_some() || !asked.given => Step::Search(at),
             Search::More(_) => section.refuse(set, wanted, own, asked, true),

@@ -269,7 +269,7 @@ impl Section<'_> {
         let budget = &self.shared.budget;
         let needed = self.shared.tables.worst_bytes(budget.limit(), GRANULE_BYTES);
         let more = needed.saturating_sub(self.state.index_charged).min(budget.room());
-        budget.charge(more);
+        budget.charge_beside(more);
         self.state.index_charged += more;
         self.state.index_charged
     }

@@ -88,10 +88,10 @@ pub(crate) enum Claim {
 }
 
 /// Whether the lock's holder may use the shard of `owner` and `pins`; a shard that was not made has none.
-pub(crate) fn claim(tokens: &Tokens, owner: &OwnerWord, pins: Option<&Pins>) -> Claim {
+pub(crate) fn claim<'a>(tokens: &Tokens, owner: &OwnerWord, pins: impl FnOnce() -> Option<&'a Pins>) -> Claim {
     match owner.get() {
         Some(token) if !tokens.is_dead(token) => Claim::Living,
-        Some(_) if pins.is_some_and(Pins::is_pinned) => Claim::Pinned,
+        Some(_) if pins().is_some_and(Pins::is_pinned) => Claim::Pinned,
         Some(_) | None => Claim::Claimable,
     }
 }
@@ -327,7 +327,7 @@ impl<S: OwnedShard> Shards<S> {
 
     /// Whether the holder of the region's lock may use shard `index`.
     fn claim(&self, index: usize) -> Claim {
-        claim(tokens(), &self.owners[index], self.all[index].get().map(|shard| shard.pins()))
+        claim(tokens(), &self.owners[index], || self.all[index].get().map(|shard| shard.pins()))
     }
 
     /// The shards that nobody but the lock's holder may use now.

@@ -102,10 +102,16 @@ impl Region {
         if self.section(|section| section.state.index.begin_pack()) {
             while !self.section(|section| section.state.index.pack(PACKED)) {}
         }
-        while let Some(nodes) = self.section(|section| section.state.index.begin_discard()) {
-            self.shared.tables.discard_nodes(nodes);
-            self.section(|section| section.state.index.end_discard());
-        }
+        // A forked child finds none of them on their way.
+        while shielded(|| self.discard_nodes()) {}
+    }
+
+    /// Returns the memory of some nodes beyond those in use; `false` if there are none.
+    fn discard_nodes(&self) -> bool {
+        let Some(nodes) = self.section(|section| section.state.index.begin_discard()) else { return false };
+        self.shared.tables.discard_nodes(nodes);
+        self.section(|section| section.state.index.end_discard());
+        true
     }
 
     /// Calls `discard` outside the lock with offset and length of every range to be returned; gives the sum of what it

@@ -200,3 +200,14 @@ fn trim_beside_threads_keeps_the_index() {
     let stats = region.stats();
     assert_eq!((stats.usage, stats.extents_free), (0, 1));
 }
+
+/// The index does not lie in the region, so what is charged for it takes none of the region's bytes.
+#[test]
+fn charged_index_leaves_the_capacity() {
+    let region =
+        Region::builder().capacity(8 << 20).limit(16 << 20).limit_covers_index(true).build().expect("a region");
+    let charged = region.stats().index_charged;
+    assert!(charged > 4 << 20, "{charged}");
+    drop(region.reserve(8 << 20).expect("nothing is used"));
+    assert!(region.reserve((8 << 20) + 16).is_err());
+}
