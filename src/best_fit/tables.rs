@@ -1,8 +1,8 @@
 //! `Tables`: what the index's tables have in memory, and how it goes back to the system.
 //!
 //! The calls of the system run outside the caller's lock, on parts of the tables that are not written meanwhile: those
-//! of granules that lie inside one used extent, where no extent begins, so that they hold zeros and stay so; and nodes of
-//! the bins that are out of use ([`Bins::begin_discard`]). The nodes are packed before, a few under one hold of the
+//! of granules that lie inside one used extent, where no extent begins, so that they hold zeros and stay so; and nodes
+//! of the bins that are out of use ([`Bins::begin_discard`]). The nodes are packed before, a few under one hold of the
 //! lock.
 //!
 //! Deliberately absent: the summary of the lines, a 2,048th of them.
