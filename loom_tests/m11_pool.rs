@@ -8,7 +8,7 @@
 //! Acquire (issued once); `pool.guards-ignored` (removed alone), `pool.guard-once` (weak failure),
 //! `pool.generation-kept` (issued once), `pool.never-retired` (retired).
 
-use super::support::harness::{BOUNDED, SMALL, explore};
+use super::support::harness::{BOUNDED, HEAVY, SMALL, explore};
 use super::support::pools::Slots;
 use super::support::threads::Count;
 use crate::pool::Pool;
@@ -73,7 +73,7 @@ fn m11_remover_is_seen() {
 
 #[test]
 fn m11_last_guard() {
-    explore("m11_pool::last_guard", BOUNDED, one_full, &[look, look, remove], is_gone);
+    explore("m11_pool::last_guard", HEAVY, one_full, &[look, look, remove], is_gone);
 }
 
 /// Two threads remove: one does.

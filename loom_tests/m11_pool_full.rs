@@ -6,7 +6,7 @@
 //! parted), `get`'s Acquire and `grow`'s first Release (grown), `len`'s Acquire and `grow`'s second Release (grown
 //! once). Further, as in model 9, `end`'s first Release and `is_dead`'s Acquire (hints adopted).
 
-use super::support::harness::{BOUNDED, SMALL, explore};
+use super::support::harness::{BOUNDED, HEAVY, SMALL, explore};
 use super::support::pools::Slots;
 use super::support::threads::Count;
 use crate::thread::by_hand;
@@ -43,7 +43,7 @@ fn m11_never_full_parted() {
         PARTED.hit_if(!slots.was_dropped(1));
         drop(value);
     };
-    explore("m11_pool_full::never_full_parted", BOUNDED, one_of_two, &[moves, inserts], Slots::check);
+    explore("m11_pool_full::never_full_parted", HEAVY, one_of_two, &[moves, inserts], Slots::check);
     PARTED.happened("removed while guarded");
 }
 

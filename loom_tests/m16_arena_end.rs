@@ -9,7 +9,7 @@
 use std::sync::Mutex;
 
 use super::support::arenas::{GRANULE, Ground};
-use super::support::harness::{BOUNDED, SMALL, explore};
+use super::support::harness::{BOUNDED, HEAVY, SMALL, explore};
 use super::support::threads::Count;
 use crate::arena::Arena;
 use crate::bump::blocks::Blocks;
@@ -115,7 +115,7 @@ fn m16_adopt_sweep() {
             SWEPT.hit_if(ground.heap_keep(GRANULE).is_some() && ground.was_left());
         }
     };
-    explore("m16_arena_end::adopt_sweep", BOUNDED, one_chunk, &[use_and_end, adopts, sweeps], |_| ());
+    explore("m16_arena_end::adopt_sweep", HEAVY, one_chunk, &[use_and_end, adopts, sweeps], |_| ());
     WENT_ON.happened("went on with an ended thread's chunk");
     SWEPT.happened("served from an ended thread's chunk");
 }

@@ -25,6 +25,8 @@ pub(crate) struct Bounds {
 pub(crate) const SMALL: &Bounds = &Bounds { quick: &[Some(2)], deep: &[Some(2), Some(3), None] };
 /// Bounds of most others.
 pub(crate) const BOUNDED: &Bounds = &Bounds { quick: &[Some(2)], deep: &[Some(2), Some(3)] };
+/// Bounds of those whose search takes a minute or more at bound 3.
+pub(crate) const HEAVY: &Bounds = &Bounds { quick: &[Some(2)], deep: &[Some(2)] };
 /// Bounds of the few whose search takes minutes at bound 3.
 pub(crate) const LARGE: &Bounds = &Bounds { quick: &[Some(1)], deep: &[Some(2)] };
 /// Bounds of three roles that wait for each other: each preemption more multiplies the rounds of waiting.
