@@ -1,4 +1,4 @@
-//! Model 5: at the limit nobody is refused beside memory that lies in the depot or in the shard of an ended thread,
+//! Model 5: at the limit no thread is refused beside memory in the depot or in the shard of an ended thread,
 //! wherever the search began, and a refusal comes to its end.
 //!
 //! Breaks it: `refusal.drain-outside` (two magazines, one magazine), `refusal.own-depot-only` (two heaps),

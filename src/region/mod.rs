@@ -1,7 +1,7 @@
 //! `Region`: a mapping, its free index and its limit, behind the only lock of the crate.
 //!
 //! - INV-region-1: `usage == 16 × (index.used − trimming) + reserved + index_charged`: a trimming extent is used in
-//!   the index but handed to nobody, reserved bytes are charged but not taken yet, and so are those that the index may
+//!   the index but not handed out, reserved bytes are charged but not taken yet, and so are those that the index may
 //!   need.
 //! - INV-region-2: `usage == Σ usage of the registered heaps + reserved + index_charged + orphaned + quarantined`: what
 //!   callers of a heap that is gone have leaked stays charged until the region goes, what is quarantined until it
