@@ -130,7 +130,7 @@ fn two_heaps() -> TwoHeaps {
 
 /// Needs more than the second heap's own depot has.
 fn request_of_second(state: &TwoHeaps) {
-    let block = state.second.inner.take_or_refuse(None, layout(80)).expect("refused beside the other heap's depot");
+    let block = state.second.inner.take_or_refuse(layout(80)).expect("refused beside the other heap's depot");
     state.first.blocks[1].store(block as usize, Ordering::Relaxed);
 }
 
@@ -224,7 +224,7 @@ fn behind_the_set() -> Behind {
     let node = second.inner.caches().expect("a body").depot.pop_full(class(16)).expect("just pushed");
     let filler = fixture.fill(0);
     let first = State::new(fixture, filler);
-    let block = second.inner.take_or_refuse(None, layout(64)).expect("the first heap's magazine");
+    let block = second.inner.take_or_refuse(layout(64)).expect("the first heap's magazine");
     first.blocks[0].store(block as usize, Ordering::Relaxed);
     Behind { second: Some(second), first, node }
 }

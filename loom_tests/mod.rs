@@ -38,4 +38,5 @@ mod m16_arena_end;
 mod m17_arc;
 mod m18_guard;
 mod m19_alone;
+mod m20_refusal;
 mod support;

@@ -92,7 +92,7 @@ impl Fixture {
 
     /// A block straight from the region.
     pub(crate) fn take(&self, bytes: usize) -> Option<u32> {
-        self.take_or_refuse(None, layout(bytes)).ok()
+        self.take_or_refuse(layout(bytes)).ok()
     }
 
     /// Gives a block straight back to the region.
@@ -154,7 +154,7 @@ pub(crate) fn stock(inner: &Inner, region: &Region, bytes: usize, cap: u32) {
     let at = depot.nodes.get(node);
     at.open(class, cap);
     for slot in &at.slots[..cap as usize] {
-        slot.set(inner.take_or_refuse(None, layout(bytes)).expect("the region is large enough"));
+        slot.set(inner.take_or_refuse(layout(bytes)).expect("the region is large enough"));
     }
     at.set_len(cap);
     depot.push_full(class, node);

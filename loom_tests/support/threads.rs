@@ -63,6 +63,8 @@ pub(crate) struct Place {
     left: AtomicU64,
     /// Blocks that roles still hold at the end; not a word of the model.
     kept: Mutex<Vec<NonNull<u8>>>,
+    /// Longer ones.
+    long: Mutex<Vec<(NonNull<u8>, Layout)>>,
 }
 
 // SAFETY: the pointer is an address in the region, which is Send and Sync.
@@ -93,6 +95,7 @@ impl Place {
             ready,
             left,
             kept: Mutex::default(),
+            long: Mutex::default(),
         }
     }
 
@@ -182,6 +185,11 @@ impl Place {
         self.kept.lock().expect("no role panics with it").push(block);
     }
 
+    /// As [`Place::keep`], a longer block.
+    pub(crate) fn keep_long(&self, block: NonNull<u8>, layout: Layout) {
+        self.long.lock().expect("no role panics with it").push((block, layout));
+    }
+
     /// Notes whether the calling thread's shard holds a block.
     pub(crate) fn leave(&self) {
         if self.heap.held() > 0 {
@@ -233,12 +241,21 @@ impl Place {
     /// After all threads have ended and a flush every block is back, and every lease.
     pub(crate) fn check(&self) {
         self.kept.lock().expect("no role panics with it").drain(..).for_each(|block| self.free(block));
+        self.free_long();
         by_hand::end_all();
         self.heap.flush();
         assert_eq!(self.region.memory_usage(), self.filler_layout.size(), "the filler is all that is left");
         assert_eq!(self.heap.memory_usage(), self.filler_layout.size());
         assert_eq!(self.heap.stats().shards_owned, 0);
         self.check_empty();
+    }
+
+    #[expect(unsafe_code, reason = "free takes the caller's word for a block")]
+    fn free_long(&self) {
+        for (block, layout) in self.long.lock().expect("no role panics with it").drain(..) {
+            // SAFETY: allocated with this layout, and freed once.
+            unsafe { self.heap.free(block, layout) };
+        }
     }
 
     /// As [`Place::check`], beside one shard that a leaked local pins: its block comes back with the heap.

@@ -18,7 +18,7 @@ use core::ptr::NonNull;
 use crate::base::error::AllocError;
 use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
-use crate::region::{GiveBackOwn, Section, Wanted};
+use crate::region::{OwnIdle, Section, Wanted};
 
 use super::extents::{List, NODE_BYTES};
 use super::inner::Body;
@@ -37,14 +37,14 @@ pub(super) fn bytes(extent: Extent) -> usize {
 
 impl Body {
     /// A block for `layout` in an extent of its own.
-    pub(super) fn alloc_alone(&self, layout: Layout, own: GiveBackOwn<'_>) -> Result<NonNull<u8>, AllocError> {
+    pub(super) fn alloc_alone(&self, layout: Layout, own: &mut dyn OwnIdle) -> Result<NonNull<u8>, AllocError> {
         let extent = self.take_alone(layout, own)?;
         self.region.section(|_locked| self.alone.link(self.memory, extent.end()));
         Ok(self.memory.granule(extent.offset))
     }
 
     /// An extent for `layout` alone, with its node, on no list yet.
-    pub(super) fn take_alone(&self, layout: Layout, own: GiveBackOwn<'_>) -> Result<Extent, AllocError> {
+    pub(super) fn take_alone(&self, layout: Layout, own: &mut dyn OwnIdle) -> Result<Extent, AllocError> {
         let wanted = layout.size().checked_add(NODE_BYTES).and_then(|bytes| Wanted::new(bytes, layout));
         let Some(wanted) = wanted.filter(|_| layout.size() <= self.region.capacity()) else {
             return Err(self.region.section(|section| section.refuse_outright(self, layout)));

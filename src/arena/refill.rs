@@ -17,7 +17,7 @@ use core::ptr::NonNull;
 use crate::base::error::AllocError;
 use crate::base::extent::Extent;
 use crate::base::size_class::GRANULE_BYTES;
-use crate::region::Section;
+use crate::region::{Idle, Section};
 
 use super::extents::{List, NODE_BYTES};
 use super::inner::{Body, LEAST_CHUNK_BYTES};
@@ -62,7 +62,8 @@ impl Body {
         if let Some(block) = block {
             return Ok(block);
         }
-        let mut own = |section: &mut Section<'_>| self.retire(section, shard);
+        let holder = core::ptr::from_ref(shard).addr();
+        let mut own = Idle(holder, |section: &mut Section<'_>| self.retire(section, shard));
         let block = self.alloc_alone(layout, &mut own)?;
         shard.count(layout.size(), 0);
         Ok(block)
@@ -72,7 +73,11 @@ impl Body {
     pub(super) fn alloc_outside(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         let pressed = self.budget.pressure_with(self.region.budget()).on;
         let shared = if pressed { None } else { self.take_shared(layout) };
-        let block = if let Some(block) = shared { block } else { self.alloc_alone(layout, &mut |_| false)? };
+        let block = if let Some(block) = shared {
+            block
+        } else {
+            self.alloc_alone(layout, &mut Idle(0, |_: &mut Section<'_>| false))?
+        };
         self.count_outside(layout.size(), 0);
         Ok(block)
     }
@@ -226,6 +231,7 @@ impl Body {
                     self.cut(section, unused.start, unused.room as usize, end);
                 }
                 self.end_excess_lease(lease, taken.extent);
+                self.region.raise_idled();
                 Some(Some(()))
             });
             taken?;

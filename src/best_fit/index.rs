@@ -81,7 +81,7 @@ impl FreeIndex {
         {
             return Some(found);
         }
-        self.least_long(len)
+        if self.long.is_empty() { None } else { self.least_long(len) }
     }
 
     #[cold]

@@ -211,6 +211,12 @@ impl LongExtents {
         (here[PARENT] == AWAY).then(|| self.extent(here[NEXT]))
     }
 
+    /// Returns whether there is none.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.map == 0
+    }
+
     /// Returns the greatest length, 0 when there is none.
     pub(super) fn greatest(&self) -> u32 {
         let Some(class) = self.map.checked_ilog2() else { return 0 };

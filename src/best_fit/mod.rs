@@ -369,4 +369,11 @@ impl BestFit {
     pub(crate) fn largest_free(&self) -> u32 {
         self.index.greatest()
     }
+
+    /// Returns the granules of the longest free extent, or `u32::MAX` if that is not one of the short ones, in a few
+    /// instructions.
+    #[inline]
+    pub(crate) fn longest_short(&self) -> u32 {
+        if self.index.long.is_empty() { self.index.bins.greatest() } else { u32::MAX }
+    }
 }

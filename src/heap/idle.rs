@@ -11,6 +11,7 @@ use crate::thread::Token;
 
 use super::inner::{Caches, Inner};
 use super::quarantine::WaitingBlocks;
+use super::shard::Shard;
 
 impl ShardSet for Inner {
     fn budget(&self) -> &Budget {
@@ -50,7 +51,7 @@ impl ShardSet for Inner {
 
     fn sweep_one(&self, section: &mut Section<'_>) -> Sweep {
         let Some(caches) = self.made() else { return Sweep::Clean };
-        caches.shards.sweep_one(section, |section, shard| self.give_back_own(section, Some((caches, shard))))
+        caches.shards.sweep_one(section, |section, shard| self.give_back_all_of(section, caches, shard))
     }
 
     fn for_cached(&self, section: &Section<'_>, each: &mut dyn FnMut(Extent)) {
@@ -59,7 +60,7 @@ impl ShardSet for Inner {
         }
         let Some(caches) = self.made() else { return };
         for shard in caches.shards.claimed(section) {
-            shard.for_cached(&caches.depot.nodes, |class, granule| each(Extent::new(granule, class.granules())));
+            shard.for_cached(&caches.depot.nodes, &mut *each);
         }
         caches.depot.for_each_full(|node| {
             let class = Class::from_index(node.class());
@@ -80,13 +81,23 @@ impl Inner {
         self.end_node(caches, node, lease);
     }
 
+    /// Gives back one thing of a shard whose owner is gone; once there is none, its pocket's lease ends, and the answer
+    /// is `false`.
+    fn give_back_all_of(&self, section: &mut Section<'_>, caches: &Caches, shard: &Shard) -> bool {
+        let gave_back = self.give_back_own(section, Some((caches, shard)));
+        if !gave_back {
+            self.close_pocket(shard);
+        }
+        gave_back
+    }
+
     /// Gives back all that is cached, whoever owns it. The heap's last handle only.
     fn give_back_all(&self, section: &mut Section<'_>) {
         while self.drain_quarantine(section) {}
         let Some(caches) = self.made() else { return };
         for shard in caches.shards.iter() {
             shard.enter();
-            while self.give_back_own(section, Some((caches, shard))) {}
+            while self.give_back_all_of(section, caches, shard) {}
         }
         while self.drain_one(section) {}
     }

@@ -151,9 +151,13 @@ impl Inner {
         self.close(caches, &[node]);
     }
 
-    /// Closes every magazine of the shard, up to 60 blocks a section.
+    /// Closes the pocket and every magazine of the shard, up to 60 blocks a section.
     pub(crate) fn close_all(&self, caches: &Caches, shard: &Shard) {
         let nodes = &caches.depot.nodes;
+        if !shard.pocket.is_empty() {
+            self.region.section(|section| self.give_back_pocket(section, shard));
+        }
+        self.close_pocket(shard);
         let (mut class, mut next) = (0, None);
         loop {
             let mut part = [NodeRef::NONE; Self::CLOSED_AT_ONCE];
@@ -238,13 +242,13 @@ impl Inner {
 
     // ---- free -----------------------------------------------------------------------------------------------------
 
-    /// Keeps a freed block of `class` when the loaded magazine is full or absent; `false` if the caller has to give it
-    /// back to the index.
-    pub(super) fn keep(&self, caches: &Caches, shard: &Shard, class: Class, granule: u32) -> bool {
+    /// Keeps a freed block of `class` when the loaded magazine is full or absent, under pressure only `in_pocket`;
+    /// `false` if the caller has to give it back to the index.
+    pub(super) fn keep(&self, caches: &Caches, shard: &Shard, class: Class, granule: u32, in_pocket: bool) -> bool {
         let nodes = &caches.depot.nodes;
         shard.enter();
         if self.react_to_pressure(caches, shard) {
-            return false;
+            return in_pocket && self.keep_in_pocket(caches, shard, Extent::new(granule, class.granules()));
         }
         let loaded = shard.loaded(class);
         if loaded.is_none() {
@@ -279,7 +283,7 @@ impl Inner {
 
     /// Pushes the full previous magazine to the depot and loads an empty one in its stead.
     fn trade(&self, caches: &Caches, shard: &Shard, class: Class, previous: NodeRef) -> bool {
-        let (nodes, depot) = (&caches.depot.nodes, &caches.depot);
+        let nodes = &caches.depot.nodes;
         let cap = nodes.get(previous).cap();
         let lease = lease_bytes(class, cap);
         let bounded =
@@ -291,9 +295,17 @@ impl Inner {
         shard.release(lease);
         shard.set_previous(class, empty);
         nodes.get(previous).enter();
-        depot.push_full(class, previous);
+        self.push_full(class, previous);
         shard.swap(nodes, class);
         true
+    }
+
+    /// Pushes a full magazine, whose lease no shard holds, to the depot.
+    pub(crate) fn push_full(&self, class: Class, node: NodeRef) {
+        if let Some(caches) = self.made() {
+            caches.depot.push_full(class, node);
+            self.region.raise_idled();
+        }
     }
 
     /// Both magazines are full and nothing may grow: empties the previous one, or the lower half of the loaded one.

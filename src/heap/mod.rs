@@ -28,6 +28,7 @@ mod local;
 mod magazines;
 #[cfg(all(test, loom))]
 mod model;
+mod pocket;
 mod quarantine;
 mod release;
 mod request;

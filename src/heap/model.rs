@@ -1,12 +1,27 @@
 //! What only the models ask of a heap.
 
+use core::alloc::Layout;
+
+use crate::base::error::AllocError;
 use crate::region::Region;
 use crate::region::shards::OwnedShard;
 use crate::thread::{self, Cache, EndOfThread};
 
 use super::{Heap, Inner, Shard};
 
+impl Shard {
+    /// Bytes of lease that the pocket holds.
+    pub(crate) fn pocket_lease(&self) -> usize {
+        self.pocket.lease()
+    }
+}
+
 impl Inner {
+    /// One extent for `layout`, straight from the region, for a thread without a shard.
+    pub(crate) fn take_or_refuse(&self, layout: Layout) -> Result<u32, AllocError> {
+        self.take_wanted(None, self.wanted_for(layout), layout, 0)
+    }
+
     /// The shard of the thread that has `cache` and `end`.
     pub(crate) fn shard_of(&self, cache: &Cache, end: &EndOfThread) -> &Shard {
         let caches = self.caches().expect("a heap that caches");

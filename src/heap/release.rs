@@ -10,6 +10,7 @@ use crate::region::shards::OwnedShard;
 use crate::region::{Returns, Section};
 
 use super::inner::Inner;
+use super::pocket;
 use super::shard::Shard;
 
 impl Inner {
@@ -34,7 +35,7 @@ impl Inner {
     #[inline(never)]
     #[track_caller]
     fn free_cold(&self, shard: &Shard, ptr: NonNull<u8>, layout: Layout) {
-        if self.cache_slow(shard, ptr, layout) {
+        if self.cache_slow(shard, ptr, layout, true) {
             return;
         }
         let freed = self.give_back(ptr, layout);
@@ -45,15 +46,16 @@ impl Inner {
         }
     }
 
-    /// Keeps the block in a magazine if one may be had; `false` if the caller has to give it back.
-    pub(super) fn cache_slow(&self, shard: &Shard, ptr: NonNull<u8>, layout: Layout) -> bool {
+    /// Keeps the block in a magazine if one may be had, or, if `in_pocket`, in the pocket; `false` if the caller has to
+    /// give it back.
+    pub(super) fn cache_slow(&self, shard: &Shard, ptr: NonNull<u8>, layout: Layout, in_pocket: bool) -> bool {
         let caches = self.caches();
         let shard = if shard.is_none() { self.try_adopt() } else { shard };
         let (Some(caches), Some(class)) = (caches.filter(|_| !shard.is_none()), Class::of(layout, self.longest)) else {
             return false;
         };
         let granule = self.granule(ptr);
-        let kept = shard.push(class, granule) || self.keep(caches, shard, class, granule);
+        let kept = shard.push(class, granule) || self.keep(caches, shard, class, granule, in_pocket);
         if kept {
             self.count_free(shard, layout.size());
         }
@@ -200,7 +202,7 @@ impl<'a> Batch<'a> {
     /// Takes back the block at `ptr`, whose layout's size is not zero.
     pub(super) fn free(&mut self, ptr: NonNull<u8>, layout: Layout) {
         let Self { inner, shard, .. } = *self;
-        if inner.cache_fast(shard, ptr, layout) || inner.cache_slow(shard, ptr, layout) {
+        if inner.cache_fast(shard, ptr, layout) || inner.cache_slow(shard, ptr, layout, false) {
             return;
         }
         let Some(block) = inner.plain_block(ptr, layout) else { return inner.free_on(shard, ptr, layout) };
@@ -219,7 +221,12 @@ impl<'a> Batch<'a> {
 }
 
 impl Drop for Batch<'_> {
+    /// A few blocks at the end go into the pocket, if there is one: the next request may want them.
     fn drop(&mut self) {
+        if self.returns.len() <= pocket::MOST / 2 {
+            let Self { inner, shard, .. } = *self;
+            self.returns.retain(|block| !inner.keep_under_pressure(shard, block));
+        }
         self.give_back();
     }
 }

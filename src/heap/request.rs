@@ -6,10 +6,36 @@ use core::ptr::NonNull;
 use crate::base::error::AllocError;
 use crate::base::size_class::{Class, GRANULE_BYTES};
 use crate::region::shards::OwnedShard;
-use crate::region::{Asked, RegionReservation, Section, Wanted};
+use crate::region::{Asked, OwnIdle, RegionReservation, Section, Wanted};
 
 use super::inner::{Caches, Inner};
 use super::shard::Shard;
+
+/// The shard of the calling thread, or one that is claimed, as its region sees it.
+struct OwnShard<'a> {
+    inner: &'a Inner,
+    own: Option<(&'a Caches, &'a Shard)>,
+}
+
+impl OwnIdle for OwnShard<'_> {
+    fn holder(&self) -> usize {
+        self.own.map_or(0, |(_, shard)| core::ptr::from_ref(shard).addr())
+    }
+
+    fn is_pending(&self) -> bool {
+        self.own.is_some_and(|(_, shard)| !shard.pocket.is_empty())
+    }
+
+    fn give_back_pending(&mut self, section: &mut Section<'_>) {
+        if let Some((_, shard)) = self.own {
+            self.inner.give_back_pocket(section, shard);
+        }
+    }
+
+    fn give_back(&mut self, section: &mut Section<'_>) -> bool {
+        self.inner.give_back_own(section, self.own)
+    }
+}
 
 impl Inner {
     /// Bytes usable in a block for `layout`: its class's, or the size rounded up to the granule.
@@ -22,11 +48,17 @@ impl Inner {
     }
 
     /// What a block for `layout` takes from the region; none if no region has that much.
-    pub(super) fn wanted(&self, layout: Layout) -> Option<Wanted> {
-        if layout.size() > self.region.capacity() {
-            return None;
+    pub(super) fn wanted_for(&self, layout: Layout) -> Option<Wanted> {
+        self.wanted(Class::of(layout, self.longest), layout)
+    }
+
+    /// As [`Inner::wanted_for`], for a layout whose class is known.
+    fn wanted(&self, class: Option<Class>, layout: Layout) -> Option<Wanted> {
+        match class {
+            Some(class) => Some(Wanted::of(class.granules(), layout)),
+            None if layout.size() > self.region.capacity() => None,
+            None => Wanted::new(layout.size(), layout),
         }
-        Wanted::new(self.usable(layout), layout)
     }
 
     // ---- alloc ----------------------------------------------------------------------------------------------------
@@ -49,39 +81,41 @@ impl Inner {
     #[cold]
     #[inline(never)]
     fn alloc_cold(&self, shard: &Shard, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        let caches = self.caches();
+        let (class, caches) = (Class::of(layout, self.longest), self.caches());
         let shard = if shard.is_none() { self.try_adopt() } else { shard };
         let own = caches.filter(|_| !shard.is_none()).map(|caches| (caches, shard));
-        let popped = match (Class::of(layout, self.longest), own) {
+        let popped = match (class, own) {
             (Some(class), Some((caches, shard))) => shard.pop(class).or_else(|| self.refill(caches, shard, class)),
             _ => None,
         };
         let granule = match popped {
             Some(granule) => granule,
-            None => self.take_or_refuse(own, layout)?,
+            None => self.take_wanted(own, self.wanted(class, layout), layout, 0)?,
         };
         self.count_alloc(shard, layout.size());
         Ok(self.address(granule))
     }
 
-    /// One extent for `layout`, straight from the region.
-    pub(crate) fn take_or_refuse(&self, own: Option<(&Caches, &Shard)>, layout: Layout) -> Result<u32, AllocError> {
-        self.take_wanted(own, layout, 0)
-    }
-
-    /// As [`Inner::take_or_refuse`], for a request of which `drawn` bytes are charged to a reservation.
-    fn take_wanted(&self, own: Option<(&Caches, &Shard)>, layout: Layout, drawn: usize) -> Result<u32, AllocError> {
-        let Some(wanted) = self.wanted(layout) else {
+    /// One extent as `wanted`, for a request for `layout` of which `drawn` bytes are charged to a reservation.
+    pub(super) fn take_wanted(
+        &self,
+        own: Option<(&Caches, &Shard)>,
+        wanted: Option<Wanted>,
+        layout: Layout,
+        drawn: usize,
+    ) -> Result<u32, AllocError> {
+        let Some(wanted) = wanted else {
             return Err(self.region.section(|section| section.refuse_outright(self, layout)));
         };
-        let wanted = Wanted { drawn, ..wanted };
-        let mut give_back_own = |section: &mut Section<'_>| self.give_back_own(section, own);
-        self.region.take_or_refuse(self, wanted, &mut give_back_own, |_, _| ())
+        self.region.take_or_refuse(self, Wanted { drawn, ..wanted }, &mut OwnShard { inner: self, own }, |_, _| ())
     }
 
-    /// Gives back one magazine of `own`, a shard of the calling thread's or claimed; `false` if there is none.
+    /// Gives back the pocket or one magazine of `own`, a shard of the calling thread's or claimed; `false` if there is none.
     pub(super) fn give_back_own(&self, section: &mut Section<'_>, own: Option<(&Caches, &Shard)>) -> bool {
         let Some((caches, shard)) = own else { return false };
+        if self.give_back_pocket(section, shard) {
+            return true;
+        }
         let Some(node) = shard.take_any(&caches.depot.nodes) else { return false };
         self.give_back_node(caches, section, node);
         true
@@ -91,8 +125,7 @@ impl Inner {
     /// its neighbour. `false` if there is none, or none would do.
     pub(super) fn make_room_beside(&self, shard: &Shard, bytes: usize, asked: &mut Asked) -> bool {
         let own = self.made().filter(|_| !shard.is_none()).map(|caches| (caches, shard));
-        let mut give_back_own = |section: &mut Section<'_>| self.give_back_own(section, own);
-        self.region.make_room_beside(self, bytes, &mut give_back_own, asked)
+        self.region.make_room_beside(self, bytes, &mut OwnShard { inner: self, own }, asked)
     }
 
     /// One extent for `layout` out of a reservation.
@@ -104,9 +137,10 @@ impl Inner {
         let caches = self.caches();
         let shard = self.shard();
         let own = caches.filter(|_| !shard.is_none()).map(|caches| (caches, shard));
-        let bytes = self.wanted(layout).map_or(0, |wanted| wanted.len as usize * GRANULE_BYTES);
+        let wanted = self.wanted_for(layout);
+        let bytes = wanted.map_or(0, |wanted| wanted.len as usize * GRANULE_BYTES);
         let drawn = reservation.remaining().min(bytes);
-        let granule = self.take_wanted(own, layout, drawn)?;
+        let granule = self.take_wanted(own, wanted, layout, drawn)?;
         reservation.draw(drawn);
         self.count_alloc(Shard::none(), layout.size());
         Ok(self.address(granule))

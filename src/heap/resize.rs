@@ -136,7 +136,7 @@ impl Inner {
     /// As for [`Inner::resize`].
     unsafe fn stretch(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
         let have = u32::try_from(self.usable(old) / GRANULE_BYTES).ok()?;
-        let len = self.wanted(new)?.len;
+        let len = self.wanted_for(new)?.len;
         let block = Extent::new(self.granule(ptr), have);
         let grown = self.region.section(|section| self.grow(section, block, len, new.align()))?;
         match grown {

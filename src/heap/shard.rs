@@ -7,7 +7,7 @@
 //! - INV-heap.shard-1: `entry.len <= entry.cap`, `entry.slots` points to at least `cap` slots of the loaded node, which
 //!   this shard holds and which stands as long as the heap.
 //! - INV-heap.shard-2: the loaded node's own `len` is stale; [`Shard::unload`] writes it back.
-//! - INV-heap.shard-3: `held = Σ lease` of the loaded and previous nodes.
+//! - INV-heap.shard-3: `held = Σ lease` of the loaded and previous nodes, and of the pocket.
 //!
 //! Used by one thread at a time: the owner, or the holder of the region's lock once the owner is dead
 //! (INV-region.shards-2). What others may read as a hint are single-writer words.
@@ -15,10 +15,13 @@
 
 use core::cell::Cell;
 
+use crate::base::extent::Extent;
 use crate::base::size_class::{COUNT, Class};
 use crate::depot::magazine::{NodeRef, Nodes, lease_bytes};
 use crate::region::shards::{OwnedShard, Pins, owned_shard};
 use crate::sync::{AtomicU64, Ghost, Owned32, Owned64};
+
+use super::pocket::Pocket;
 
 /// One class's magazines in a shard.
 #[repr(C)]
@@ -67,6 +70,7 @@ pub(crate) struct Shard {
     /// Pressure last acted upon.
     seen: Owned64,
     pub(crate) pins: Pins,
+    pub(super) pocket: Pocket,
     entries: [ClassEntry; COUNT],
 }
 
@@ -86,6 +90,7 @@ owned_shard! {
         held: Owned64::zero(),
         seen: Owned64::zero(),
         pins: Pins::new(AtomicU64::new(0)),
+        pocket: Pocket::empty(),
         entries: [const { ClassEntry::empty() }; COUNT],
     }
 }
@@ -253,7 +258,7 @@ impl Shard {
 
     /// As [`Shard::take_any`], beginning with the class of index `first`, which goes on to where the next may be.
     pub(crate) fn take_from(&self, nodes: &Nodes, first: &mut usize) -> Option<NodeRef> {
-        if self.held() == 0 {
+        if self.held() == self.pocket.lease() {
             return None;
         }
         while *first < COUNT {
@@ -272,8 +277,10 @@ impl Shard {
         None
     }
 
-    /// Calls `each` with class and granule for every cached block. The shard's user only.
-    pub(crate) fn for_cached(&self, nodes: &Nodes, mut each: impl FnMut(Class, u32)) {
+    /// Calls `each` for every cached block. The shard's user only.
+    pub(crate) fn for_cached(&self, nodes: &Nodes, mut each: impl FnMut(Extent)) {
+        self.pocket.extents().for_each(&mut each);
+        let mut each = |class: Class, granule| each(Extent::new(granule, class.granules()));
         for class in (0..COUNT).map(Class::from_index) {
             let (loaded, previous) = (self.loaded(class), self.previous(class));
             if !loaded.is_none() {

@@ -20,6 +20,18 @@ pub(crate) struct Span {
     mapped: bool,
 }
 
+/// Has the processor fetch the cache line at `address`, without waiting for it.
+#[inline(always)]
+pub(crate) fn prefetch(address: *const u8) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: a hint, which never faults.
+    unsafe {
+        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(address.cast());
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = address;
+}
+
 // SAFETY: an address.
 unsafe impl Send for Span {}
 // SAFETY: an address.
@@ -41,6 +53,15 @@ impl Span {
 
     pub(crate) fn len(self) -> usize {
         self.len
+    }
+
+    /// Has the processor fetch the cache line of byte `at`, without waiting for it. A hint, where there is a way to say
+    /// it.
+    #[inline(always)]
+    pub(crate) fn prefetch(self, at: usize) {
+        if at < self.len {
+            prefetch(self.base.as_ptr().wrapping_add(at));
+        }
     }
 
     /// The bytes that are in memory, of whole pages but those inside `gap`, which were never touched; all of them where

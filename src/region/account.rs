@@ -20,7 +20,7 @@ use crate::memory::table::try_box;
 use crate::sync::Figure;
 
 use super::budget::Budget;
-use super::{Blocker, Client, Links, Region, ShardSet, Wanted};
+use super::{Blocker, Client, Idle, Links, Region, Section, ShardSet, Wanted};
 
 /// See the module's header.
 pub(crate) struct Account {
@@ -92,7 +92,8 @@ impl Account {
         let Some(wanted) = Wanted::new(bytes, layout) else {
             return Err(self.region.section(|section| section.refuse_outright(&*self.member, layout)));
         };
-        let granule = self.region.take_or_refuse(&*self.member, wanted, &mut |_| false, |_, _| {})?;
+        let granule =
+            self.region.take_or_refuse(&*self.member, wanted, &mut Idle(0, |_: &mut Section<'_>| false), |_, _| {})?;
         Ok((Extent::new(granule, wanted.len), self.region.memory().granule(granule)))
     }
 

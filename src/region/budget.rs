@@ -2,9 +2,10 @@
 //!
 //! Two kinds of words, two rules.
 //!
-//! - **usage, peak, limit, since, usage at the last refusal, pressure** are written only inside the region's critical
-//!   section; anyone reads them with one load. Nothing is ever added and rolled back.
+//! - **usage, peak, limit, since, pressure** are written only inside the region's critical section; anyone reads them
+//!   with one load. Nothing is ever added and rolled back.
 //!   - INV-region.budget-1: `usage <= max(limit, usage when the limit was lowered)`, at every value of the word.
+//! - **refused, usage at the last refusal** are written by whoever is refused, only where they change: hints.
 //! - **leased** is written by anyone, without the lock: load, compare with the slack, CAS.
 //!   - INV-region.budget-2: `leased <= max(slack, leased when the limit was lowered)`, at every value of the word.
 //!
@@ -14,13 +15,13 @@
 //!
 //! Pressure is even at rest and odd while the limit presses; it only counts up, so a shard that remembers the last
 //! value it acted upon sees every change at its next slow path. Relaxed: outside the lock it is a hint, inside it is
-//! exact. It begins with a refusal, and ends after a 64th of the limit was charged since the last one, or once so much
-//! was refunded, or the limit was raised so far, that caches may fill again and a sixteenth is still free. So a limit
-//! that is nearly reached does not change it with every block.
+//! exact. It begins with a refusal, and ends after a 64th of the limit was charged without one (a 64th, and what was
+//! charged since the 64th before), or once so much was refunded, or the limit was raised so far, that caches may fill
+//! again and a sixteenth is still free. So a limit that is nearly reached does not change it with every block.
 //!
 //! Deliberately not here: what is charged for, and who holds the lock.
 
-use crate::sync::{Acquire, AtomicU64, AtomicUsize, CachePadded, OwnedUsize, Relaxed, Release};
+use crate::sync::{Acquire, AtomicU64, AtomicUsize, CachePadded, Owned32, OwnedUsize, Relaxed, Release};
 
 /// Slack of a limit is `limit / SLACK_DIVISOR` unless the builder says otherwise.
 pub(crate) const SLACK_DIVISOR: usize = 16;
@@ -40,10 +41,12 @@ pub(crate) struct Budget {
     usage: AtomicUsize,
     limit: AtomicUsize,
     peak: OwnedUsize,
-    /// Bytes charged since the last refusal under pressure.
+    /// Bytes charged since the last refusal under the lock, or since one without it was last noticed.
     since: OwnedUsize,
-    /// Usage at the last refusal under pressure.
+    /// Usage at the last refusal under pressure; a little more or less after one without the lock.
     refused_at: OwnedUsize,
+    /// Whether a request was refused without the lock since that was last noticed.
+    refused: Owned32,
     slack_divisor: usize,
     /// Bytes there are: a limit above them limits nothing.
     ceiling: usize,
@@ -62,6 +65,7 @@ impl Budget {
             peak: OwnedUsize::new(0),
             since: OwnedUsize::new(0),
             refused_at: OwnedUsize::new(0),
+            refused: Owned32::zero(),
             slack_divisor: slack_divisor.max(1),
             ceiling,
             beside: OwnedUsize::new(0),
@@ -122,7 +126,9 @@ impl Budget {
         // A charge of nothing is right above a lowered limit too: a request that a reservation covers.
         debug_assert!(bytes <= self.room(), "INV-region.budget-1: checked before the charge");
         let usage = self.usage() + bytes;
-        self.usage.store(usage, Relaxed);
+        // ORDERING(Release): what the holder of the lock, and those before it, made idle is seen by whoever sees that
+        // the limit is reached.  pairs: `refuses`' Acquire.  loom: m20_charged; Relaxed fails it.
+        self.usage.store(usage, Release);
         if usage > self.peak() {
             self.peak.set(usage);
         }
@@ -130,8 +136,19 @@ impl Budget {
             let since = self.since.get() + bytes;
             self.since.set(since);
             if since >= self.bound() / 64 {
-                self.step_pressure(1);
+                self.end_window();
             }
+        }
+    }
+
+    /// A 64th of the limit was charged: pressure ends, unless a request was refused without the lock meanwhile.
+    #[cold]
+    fn end_window(&self) {
+        if self.refused.get() == 0 {
+            self.step_pressure(1);
+        } else {
+            self.refused.set(0);
+            self.since.set(0);
         }
     }
 
@@ -167,6 +184,7 @@ impl Budget {
             self.since.set(0);
             self.refused_at.set(self.usage());
             if !self.pressed() {
+                self.refused.set(0);
                 self.step_pressure(1);
             }
         }
@@ -212,6 +230,29 @@ impl Budget {
 
     pub(super) fn pressed(&self) -> bool {
         self.pressure.load(Relaxed) % 2 == 1
+    }
+
+    /// Returns usage and limit if the limit does not allow `bytes` more.
+    pub(super) fn refuses(&self, bytes: usize) -> Option<(usize, usize)> {
+        // ORDERING(Acquire): the look is compared behind it.  pairs: `charge`'s Release.  loom: m20_charged; Relaxed
+        // fails it.
+        let (usage, limit) = (self.usage.load(Acquire), self.limit());
+        (bytes > limit.saturating_sub(usage)).then_some((usage, limit))
+    }
+
+    /// A request of `bytes` bytes was refused under pressure, without the lock, where so much was in use.
+    pub(super) fn note_refusal(&self, bytes: usize, usage: usize) {
+        let bound = self.bound();
+        if bytes > bound / 16 {
+            return;
+        }
+        // Stored only where they change: other threads read the line. Two that store at once are as good as one.
+        if self.refused.get() == 0 {
+            self.refused.set(1);
+        }
+        if self.refused_at.get().abs_diff(usage) > bound / 256 {
+            self.refused_at.set(usage);
+        }
     }
 
     /// The pressure of this limit and of the one above it.

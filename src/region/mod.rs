@@ -21,10 +21,11 @@ use core::ptr::NonNull;
 use crate::base::debug::debug_figures;
 use crate::base::error::RegionError;
 use crate::base::extent::Extent;
-use crate::base::size_class::GRANULE_BYTES;
+use crate::base::size_class::{GRANULE_BYTES, longest_bytes};
 use crate::best_fit::{BestFit, Tables};
 use crate::memory::mapping::{Mapping, page_bytes};
 use crate::sync::{Arc, CachePadded, ListedMutex};
+use crate::thread;
 
 mod account;
 pub(crate) mod budget;
@@ -34,6 +35,7 @@ mod first_use;
 mod insight;
 mod lazy;
 mod memory;
+mod published;
 mod quarantine;
 mod request;
 mod reservation;
@@ -51,7 +53,8 @@ pub use builder::RegionBuilder;
 pub(crate) use client::{Client, Home, client_limits, home_setters};
 pub(crate) use first_use::FirstUse;
 pub(crate) use memory::Memory;
-pub(crate) use request::{Asked, GiveBackOwn, Wanted};
+use published::Published;
+pub(crate) use request::{Asked, Idle, OwnIdle, Wanted};
 pub use reservation::RegionReservation;
 pub(crate) use returns::Returns;
 use section::Blocker;
@@ -90,6 +93,8 @@ pub(crate) struct Shared {
     mapping: Mapping,
     memory: Memory,
     capacity: usize,
+    /// Bytes of the longest block of a class.
+    longest_short: usize,
     /// Where the index's tables are, for calls of the system outside the lock.
     tables: Tables,
     budget: Budget,
@@ -99,6 +104,8 @@ pub(crate) struct Shared {
     guard_page: Option<u32>,
     /// Of a region that an arena made for itself.
     quota: Option<lazy::Quota>,
+    /// What is read without the lock, on a line of its own.
+    published: CachePadded<Published>,
     /// The lock on a line of its own: those who wait for it do not slow its holder.
     state: CachePadded<ListedMutex<CachePadded<State>>>,
 }
@@ -106,6 +113,8 @@ pub(crate) struct Shared {
 /// What the lock guards.
 struct State {
     index: BestFit,
+    /// What was last published of it.
+    longest: u32,
     sets: Sets,
     /// Thread exits counted at the last complete sweep.
     swept: u64,
@@ -198,6 +207,7 @@ impl Region {
         let tables = index.tables();
         let state = State {
             index,
+            longest: Published::ASK,
             sets: Sets::new(),
             swept: 0,
             trimming: None,
@@ -212,12 +222,14 @@ impl Region {
             mapping,
             memory: Memory::new(base),
             capacity,
+            longest_short: longest_bytes(capacity),
             tables,
             budget,
             slack_divisor,
             wipe,
             guard_page,
             quota: None,
+            published: CachePadded::new(Published::new()),
             state: CachePadded::new(ListedMutex::new(CachePadded::new(state))),
         };
         let shared = Arc::new(shared);
@@ -334,6 +346,8 @@ impl Region {
             return false;
         }
         let granted = self.shared.budget.grant(bytes);
+        // From now on the thread may hold something idle.
+        thread::set_look(None);
         if !granted {
             // The passing excess can deny another's lease, never refuse a request.
             own.end_lease(bytes);
@@ -347,9 +361,29 @@ impl Region {
         own.end_lease(bytes);
     }
 
+    /// Has the processor fetch what giving `extent` back looks at first. No lock.
+    #[inline]
+    pub(crate) fn prefetch(&self, extent: Extent) {
+        self.shared.tables.prefetch(extent);
+    }
+
+    /// Something became idle that a refused request of another thread may count on.
+    pub(crate) fn raise_idled(&self) {
+        self.shared.published.raise_idled();
+    }
+
     /// Runs `body` inside the critical section.
     pub(crate) fn section<R>(&self, body: impl FnOnce(&mut Section<'_>) -> R) -> R {
-        self.shared.state.with(|state| body(&mut Section { shared: &self.shared, state, refusing: false }))
+        self.shared.state.with(|state| {
+            let result = body(&mut Section { shared: &self.shared, state, refusing: false });
+            let is_moving = state.trimming.is_some() || state.guard.is_some();
+            let longest = if is_moving { Published::ASK } else { state.index.longest_short() };
+            if longest != state.longest && Published::is_on() {
+                state.longest = longest;
+                self.shared.published.publish(longest);
+            }
+            result
+        })
     }
 }
 

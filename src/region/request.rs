@@ -27,12 +27,14 @@ use crate::base::extent::Extent;
 use crate::base::layout::align_down;
 use crate::base::size_class::GRANULE_BYTES;
 use crate::best_fit::Search;
+use crate::memory::span::prefetch;
 use crate::sync::{shielded, yield_now};
-use crate::thread::{self, Token};
+use crate::thread::{self, Look, Token};
 
 use super::budget::Budget;
+use super::published::Published;
 use super::sets::Source;
-use super::{Blocker, Region, Section, ShardSet};
+use super::{Blocker, Region, Section, ShardSet, Shared};
 
 /// What the region is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -53,8 +55,15 @@ impl Wanted {
     /// `bytes` bytes, at least those of `layout`, for a request of `layout`; none if no region has that much.
     pub(crate) fn new(bytes: usize, layout: Layout) -> Option<Self> {
         let len = u32::try_from(bytes.div_ceil(GRANULE_BYTES)).ok()?;
-        let align = u32::try_from(layout.align().div_ceil(GRANULE_BYTES)).ok()?;
-        Some(Self { len, align, at_tail: false, drawn: 0, layout })
+        u32::try_from(layout.align().div_ceil(GRANULE_BYTES)).ok()?;
+        Some(Self::of(len, layout))
+    }
+
+    /// `len` granules for a request of `layout`, whose alignment a region may have.
+    pub(crate) fn of(len: u32, layout: Layout) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "checked by whoever has a longer alignment")]
+        let align = layout.align().div_ceil(GRANULE_BYTES) as u32;
+        Self { len, align, at_tail: false, drawn: 0, layout }
     }
 
     fn bytes(self) -> usize {
@@ -92,6 +101,13 @@ pub(crate) struct Asked {
     pub(super) effort: Effort,
     /// The token under which the calling thread has shards, once that matters.
     owner: Option<Token>,
+    /// What the last section of a refusal has looked at in vain.
+    look: Option<Look>,
+}
+
+/// The address by which a look names a set.
+fn set_address(set: &dyn ShardSet) -> usize {
+    core::ptr::from_ref(set).addr()
 }
 
 /// How much was given back for a request, and how much may be (INV-region.request-3).
@@ -121,10 +137,81 @@ impl Effort {
     }
 }
 
-/// Gives back one idle thing of the caller's own in the set that is asked; `false` if there is none.
-pub(crate) type GiveBackOwn<'a> = &'a mut dyn FnMut(&mut Section<'_>) -> bool;
+/// What the calling thread holds idle in the set that is asked.
+pub(crate) trait OwnIdle {
+    /// The address of what holds it; 0: nothing does.
+    fn holder(&self) -> usize;
+    /// Whether something is to be given back before the search.
+    fn is_pending(&self) -> bool {
+        false
+    }
+    /// Gives back what is pending.
+    fn give_back_pending(&mut self, _section: &mut Section<'_>) {}
+    /// Gives back one thing; `false` if there is none.
+    fn give_back(&mut self, section: &mut Section<'_>) -> bool;
+}
+
+/// What lies idle at the address of a holder, and a closure that gives it back.
+pub(crate) struct Idle<F>(pub(crate) usize, pub(crate) F);
+
+impl<F: FnMut(&mut Section<'_>) -> bool> OwnIdle for Idle<F> {
+    fn holder(&self) -> usize {
+        self.0
+    }
+    fn give_back(&mut self, section: &mut Section<'_>) -> bool {
+        (self.1)(section)
+    }
+}
+
+impl Shared {
+    /// Notes a refusal under pressure, with so many bytes in use, if the last look of `holder`'s thread still holds now
+    /// that there is no room.
+    #[inline]
+    fn refuse_after(
+        &self,
+        holder: usize,
+        set: &dyn ShardSet,
+        blocker: Blocker,
+        bytes: usize,
+        usage: usize,
+    ) -> Option<()> {
+        let is_own = blocker == Blocker::Own;
+        let (pressed, scope) = if is_own { (set.budget(), set_address(set)) } else { (&self.budget, 0) };
+        let refused = pressed.pressed() && self.published.still_holds(holder, scope);
+        refused.then(|| pressed.note_refusal(bytes, usage))
+    }
+}
 
 impl Section<'_> {
+    /// What most requests come to: gives back what is pending, and takes an extent in the same section, or is refused
+    /// after a look that still holds. None if more must be done.
+    #[inline]
+    fn take_at_once(
+        &mut self,
+        set: &dyn ShardSet,
+        wanted: Wanted,
+        own: &mut dyn OwnIdle,
+        took: &mut impl FnMut(&mut Section<'_>, u32),
+    ) -> Option<Result<u32, AllocError>> {
+        own.give_back_pending(self);
+        let budget = set.budget();
+        match self.take_drawn(budget, wanted, None) {
+            Search::Taken(granule) => {
+                // The caller fills it next.
+                prefetch(self.shared.memory.granule(granule).as_ptr());
+                took(self, granule);
+                Some(Ok(granule))
+            }
+            Search::Exhausted if !self.is_trimming() => {
+                let blocker = self.blocker(budget, wanted.bytes(), wanted.drawn);
+                let usage = if blocker == Blocker::Own { budget.usage() } else { self.shared.budget.usage() };
+                self.shared.refuse_after(own.holder(), set, blocker, wanted.bytes(), usage)?;
+                Some(Err(self.error(Some(set), blocker, wanted.layout.size(), wanted.layout.align())))
+            }
+            Search::Exhausted | Search::More(_) => None,
+        }
+    }
+
     /// Returns an upper bound of the bytes that are idle under the limit of `budget`.
     pub(super) fn idle(&self, budget: &Budget) -> usize {
         budget.leased() + self.state.waiting as usize * GRANULE_BYTES + self.quarantined()
@@ -135,7 +222,7 @@ impl Section<'_> {
         &mut self,
         set: &dyn ShardSet,
         wanted: Wanted,
-        own: GiveBackOwn<'_>,
+        own: &mut dyn OwnIdle,
         asked: &mut Asked,
         more: bool,
     ) -> Step<Result<u32, AllocError>> {
@@ -147,6 +234,8 @@ impl Section<'_> {
         let others = blocker != Blocker::Own;
         let hopeless = self.is_hopeless(budget, bytes, wanted.drawn);
         let pressed = if others { &self.shared.budget } else { budget };
+        // Before anything is looked at.
+        let idled = self.shared.published.idled();
         let may_give = !hopeless && !asked.effort.is_spent(self.idle(pressed));
         if may_give
             && others
@@ -162,6 +251,11 @@ impl Section<'_> {
         if more {
             return Step::Search(0);
         }
+        if may_give && Published::is_on() && (asked.owner.is_some() || !others) {
+            let (region, exits) = (self.shared.published.id, self.state.swept);
+            let scope = if others { 0 } else { set_address(set) };
+            asked.look = Some(Look { region, scope, holder: own.holder(), idled, exits });
+        }
         let refusal = Err(self.error(Some(set), blocker, wanted.layout.size(), wanted.layout.align()));
         if hopeless || !others || asked.owner.is_some() { Step::Done(refusal) } else { Step::Shardless(refusal) }
     }
@@ -175,7 +269,7 @@ impl Section<'_> {
         &mut self,
         set: Option<&dyn ShardSet>,
         others: bool,
-        own: GiveBackOwn<'_>,
+        own: &mut dyn OwnIdle,
         asked: &mut Asked,
     ) -> bool {
         self.refusing = true;
@@ -189,7 +283,7 @@ impl Section<'_> {
                 (Source::Waiting, None) => self.drain_any_quarantine(),
                 (Source::Depots, Some(set)) => self.drain_one(set, others),
                 (Source::Depots, None) => self.drain_any(),
-                (Source::Own, _) => own(self),
+                (Source::Own, _) => own.give_back(self),
                 (Source::Owned, _) => owner.is_some_and(|owner| self.drain_owned(owner)),
                 (Source::Ended, _) => self.sweep_one(),
             };
@@ -207,7 +301,7 @@ impl Section<'_> {
     }
 
     /// Gives back something idle that may help a block to `bytes` more; the answer is whether there was any.
-    fn make_room(&mut self, set: &dyn ShardSet, bytes: usize, own: GiveBackOwn<'_>, asked: &mut Asked) -> Step<bool> {
+    fn make_room(&mut self, set: &dyn ShardSet, bytes: usize, own: &mut dyn OwnIdle, asked: &mut Asked) -> Step<bool> {
         if asked.left {
             // What has left the quarantine may be the block's neighbour.
             asked.left = false;
@@ -294,24 +388,62 @@ impl Region {
         &self,
         set: &dyn ShardSet,
         wanted: Wanted,
-        own: GiveBackOwn<'_>,
+        own: &mut dyn OwnIdle,
         mut took: impl FnMut(&mut Section<'_>, u32),
     ) -> Result<u32, AllocError> {
         if !self.has_place(wanted) {
             return Err(self.section(|section| section.refuse_outright(set, wanted.layout)));
         }
-        self.ask(&mut Asked::default(), |section, asked| match section.take_drawn(set.budget(), wanted, asked.from) {
-            Search::Taken(granule) => {
-                took(section, granule);
-                Step::Done(Ok(granule))
+        if !own.is_pending()
+            && let Some(refusal) = self.refuse_unlocked(set, wanted, own.holder())
+        {
+            return Err(refusal);
+        }
+        if self.guard_page().is_none()
+            && let Some(answer) = self.section(|section| section.take_at_once(set, wanted, own, &mut took))
+        {
+            return answer;
+        }
+        let mut asked = Asked::default();
+        let answer = self.ask(&mut asked, |section, asked| {
+            own.give_back_pending(section);
+            match section.take_drawn(set.budget(), wanted, asked.from) {
+                Search::Taken(granule) => {
+                    took(section, granule);
+                    Step::Done(Ok(granule))
+                }
+                Search::Exhausted => section.refuse(set, wanted, own, asked, false),
+                // What is trimming now is not looked at.
+                Search::More(_) if section.is_trimming() => Step::Wait,
+                // What is given back is looked at first by the next search: a long one comes before, and at the end.
+                Search::More(at) if asked.from.is_some() || !asked.given => Step::Search(at),
+                Search::More(_) => section.refuse(set, wanted, own, asked, true),
             }
-            Search::Exhausted => section.refuse(set, wanted, own, asked, false),
-            // What is trimming now is not looked at.
-            Search::More(_) if section.is_trimming() => Step::Wait,
-            // What is given back is looked at first by the next search: a long one comes before, and at the end.
-            Search::More(at) if asked.from.is_some() || !asked.given => Step::Search(at),
-            Search::More(_) => section.refuse(set, wanted, own, asked, true),
-        })
+        });
+        if asked.look.is_some() {
+            thread::set_look(asked.look);
+        }
+        answer
+    }
+
+    /// The refusal under pressure of a request of `holder`'s thread, if there is no room and its last look holds: see
+    /// `published.rs`.
+    fn refuse_unlocked(&self, set: &dyn ShardSet, wanted: Wanted, holder: usize) -> Option<AllocError> {
+        let shared = &*self.shared;
+        let bytes = wanted.bytes();
+        let (blocker, figures) = if let Some(figures) = set.budget().refuses(bytes) {
+            (Blocker::Own, figures)
+        } else if let Some(figures) = shared.budget.refuses(bytes - wanted.drawn) {
+            (Blocker::Region, figures)
+        } else if !shared.published.has_room(wanted.len) {
+            (Blocker::Fragmentation, (shared.budget.usage(), shared.budget.limit()))
+        } else {
+            return None;
+        };
+        let largest_free = shared.published.longest_bytes()?;
+        shared.refuse_after(holder, set, blocker, bytes, figures.0)?;
+        let asked_for = (wanted.layout.size(), wanted.layout.align());
+        Some(shared.refusal(Some(set), blocker, figures, largest_free, asked_for))
     }
 
     /// `bytes` more could not be had beside a block that cannot move: gives back one idle thing that may be its
@@ -321,7 +453,7 @@ impl Region {
         &self,
         set: &dyn ShardSet,
         bytes: usize,
-        own: GiveBackOwn<'_>,
+        own: &mut dyn OwnIdle,
         asked: &mut Asked,
     ) -> bool {
         self.ask(asked, |section, asked| section.make_room(set, bytes, own, asked))

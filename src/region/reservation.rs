@@ -3,7 +3,7 @@
 use crate::base::error::AllocError;
 
 use super::request::{Asked, Step};
-use super::{Blocker, Region, Section};
+use super::{Blocker, Idle, Region, Section};
 
 /// Bytes of a region's limit that nobody else can have; what is left of them returns when the reservation is dropped.
 ///
@@ -30,7 +30,7 @@ impl Section<'_> {
         }
         // Pressure begins before the first magazine is given back.
         self.shared.budget.refused(asked.effort.length(bytes));
-        if may_give && self.give_back_idle(None, true, &mut |_| false, asked) {
+        if may_give && self.give_back_idle(None, true, &mut Idle(0, |_: &mut Section<'_>| false), asked) {
             return Step::Again;
         }
         Step::Done(Err(self.error(None, Blocker::Region, bytes, 1)))

@@ -36,6 +36,18 @@ impl Returns<'_> {
         self.count
     }
 
+    /// Drops those that something else has taken, and keeps what `is_kept`.
+    pub(crate) fn retain(&mut self, mut is_kept: impl FnMut(Extent) -> bool) {
+        let collected = core::mem::take(&mut self.count);
+        for at in 0..collected {
+            let extent = self.extents[at];
+            if is_kept(extent) {
+                self.extents[self.count] = extent;
+                self.count += 1;
+            }
+        }
+    }
+
     /// Gives all back; returns how many of them were not live.
     pub(crate) fn flush(&mut self) -> usize {
         let extents = &mut self.extents[..core::mem::take(&mut self.count)];

@@ -5,7 +5,7 @@
 
 use crate::base::error::{AllocError, AllocErrorKind, FreeError};
 use crate::base::extent::Extent;
-use crate::base::size_class::{GRANULE_BYTES, longest_bytes};
+use crate::base::size_class::GRANULE_BYTES;
 use crate::best_fit::{End, Search};
 
 use super::budget::Budget;
@@ -33,6 +33,29 @@ pub(crate) enum Blocker {
     Alignment,
 }
 
+impl Shared {
+    /// The refusal of a request of so many bytes at that alignment, with usage and limit of whoever refuses.
+    pub(super) fn refusal(
+        &self,
+        set: Option<&dyn ShardSet>,
+        blocker: Blocker,
+        (usage, limit): (usize, usize),
+        largest_free: usize,
+        (requested, align): (usize, usize),
+    ) -> AllocError {
+        let limit_owner = match set {
+            Some(set) if blocker == Blocker::Own => set.limit_owner(),
+            _ => self.limit_owner(),
+        };
+        let kind = match blocker {
+            Blocker::Own | Blocker::Region => AllocErrorKind::LimitReached,
+            Blocker::Fragmentation => AllocErrorKind::Fragmented,
+            Blocker::Alignment => AllocErrorKind::Unplaceable,
+        };
+        AllocError { requested, align, usage, limit, largest_free, kind, limit_owner }
+    }
+}
+
 impl Section<'_> {
     /// Takes an extent of `len` granules and charges it to `own` and the region; `drawn` bytes of it were charged to a
     /// reservation before. What is longer than the blocks of every class is placed at the front of what is free, and
@@ -46,12 +69,12 @@ impl Section<'_> {
         if bytes > own.room() || bytes - drawn > self.shared.budget.room() {
             return Search::Exhausted;
         }
-        let is_short = bytes <= longest_bytes(self.shared.capacity);
-        let end = if at_tail || is_short { End::Tail } else { End::Front };
-        let on_page = if from.is_none() { self.find_on_page(len, align, end) } else { None };
-        let found = match on_page {
-            Some(offset) => Search::Taken(offset),
-            None => self.state.index.search(len, align.into(), end, from),
+        let end = if at_tail || bytes <= self.shared.longest_short { End::Tail } else { End::Front };
+        let found = if align == 1 && end == End::Tail && self.shared.guard_page.is_none() {
+            self.state.index.take(len).map_or(Search::Exhausted, Search::Taken)
+        } else {
+            let on_page = if from.is_none() { self.find_on_page(len, align, end) } else { None };
+            on_page.map_or_else(|| self.state.index.search(len, align.into(), end, from), Search::Taken)
         };
         if let Search::Taken(_) = found {
             own.charge(bytes);
@@ -250,17 +273,12 @@ impl Section<'_> {
         requested: usize,
         align: usize,
     ) -> AllocError {
-        let (budget, limit_owner) = match set {
-            Some(set) if blocker == Blocker::Own => (set.budget(), set.limit_owner()),
-            _ => (&self.shared.budget, self.shared.limit_owner()),
-        };
-        let kind = match blocker {
-            Blocker::Own | Blocker::Region => AllocErrorKind::LimitReached,
-            Blocker::Fragmentation => AllocErrorKind::Fragmented,
-            Blocker::Alignment => AllocErrorKind::Unplaceable,
+        let budget = match set {
+            Some(set) if blocker == Blocker::Own => set.budget(),
+            _ => &self.shared.budget,
         };
         let largest_free = self.state.index.largest_free() as usize * GRANULE_BYTES;
-        AllocError { requested, align, usage: budget.usage(), limit: budget.limit(), largest_free, kind, limit_owner }
+        self.shared.refusal(set, blocker, (budget.usage(), budget.limit()), largest_free, (requested, align))
     }
 
     /// Charges what the index may need under the limit and is not charged yet, as far as there is room: a few bytes may
@@ -277,6 +295,7 @@ impl Section<'_> {
     /// A block begins to wait in a quarantine.
     pub(crate) fn begin_wait(&mut self, extent: Extent) {
         self.state.waiting += extent.len;
+        self.shared.published.raise_idled();
     }
 
     /// A block waits no more.

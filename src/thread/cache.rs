@@ -21,6 +21,24 @@ pub(crate) fn next_id() -> u64 {
     NEXT.fetch_add(ID_STEP, Relaxed)
 }
 
+/// What a thread found out when it last found nothing idle in a region; see `region/published.rs`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Look {
+    /// The region's number; 0: the thread remembers no look.
+    pub(crate) region: u64,
+    /// The address of the only set that was looked at; 0: all were.
+    pub(crate) scope: usize,
+    /// The address of what the thread holds its own idle memory in, in the set that was asked; 0: it has nothing there.
+    pub(crate) holder: usize,
+    /// What had become idle, and which threads had ended, before the look.
+    pub(crate) idled: u64,
+    pub(crate) exits: u64,
+}
+
+impl Look {
+    const NONE: Self = Self { region: 0, scope: 0, holder: 0, idled: 0, exits: 0 };
+}
+
 /// A thread's cache: which shard of which heap or arena is its own. `S` is the shard's type.
 #[derive(Debug)]
 pub(crate) struct Cache {
@@ -30,6 +48,7 @@ pub(crate) struct Cache {
     shards: [Cell<*const ()>; Self::ENTRIES],
     /// The token under which the thread has looked for shards. It outlives its end, for `Local`s may still pin some.
     owner: Cell<Option<Token>>,
+    look: Cell<Look>,
 }
 
 impl Cache {
@@ -42,6 +61,7 @@ impl Cache {
             ids: [const { Cell::new(0) }; Self::ENTRIES],
             shards: [const { Cell::new(core::ptr::null()) }; Self::ENTRIES],
             owner: Cell::new(None),
+            look: Cell::new(Look::NONE),
         }
     }
 
@@ -82,6 +102,15 @@ impl Cache {
 
     pub(crate) fn set_owner(&self, token: Token) {
         self.owner.set(Some(token));
+    }
+
+    /// The thread's last look, if it remembers one.
+    pub(super) fn look(&self) -> Look {
+        self.look.get()
+    }
+
+    pub(super) fn set_look(&self, look: Option<Look>) {
+        self.look.set(look.unwrap_or(Look::NONE));
     }
 
     /// Forgets all shards.

@@ -228,12 +228,34 @@ pub(crate) fn owner() -> Option<Token> {
     CACHE.try_with(Cache::owner).ok().flatten()
 }
 
+/// Returns whether the calling thread remembers a look of this holder's that `holds`.
+#[inline]
+pub(crate) fn look_holds(holder: usize, holds: impl FnOnce(Look) -> bool) -> bool {
+    CACHE.try_with(|cache| cache.look().holder == holder && holds(cache.look())).unwrap_or(false)
+}
+
+/// The calling thread forgets its look, if that was another holder's.
+#[inline]
+pub(crate) fn forget_other_look(holder: usize) {
+    let _ = CACHE.try_with(|cache| {
+        if cache.look().holder != holder {
+            cache.set_look(None);
+        }
+    });
+}
+
+/// The calling thread remembers `look`, or none.
+pub(crate) fn set_look(look: Option<Look>) {
+    // A thread that has no thread-locals any more remembers nothing.
+    let _ = CACHE.try_with(|cache| cache.set_look(look));
+}
+
 #[cfg(all(test, loom))]
 pub(crate) mod by_hand;
 mod cache;
 mod per_thread;
 
-pub(crate) use cache::{Cache, next_id};
+pub(crate) use cache::{Cache, Look, next_id};
 pub(crate) use per_thread::PerThread;
 
 #[cfg(all(test, not(loom)))]

@@ -27,7 +27,7 @@ use crate::base::size_class::GRANULE_BYTES;
 use crate::bump::blocks::Blocks;
 use crate::memory::table::Zeroable;
 use crate::region::shards::OwnedShard;
-use crate::region::{Section, ShardSet, Wipe};
+use crate::region::{Idle, Section, ShardSet, Wipe};
 use crate::sync::{Arc, Relaxed};
 use crate::thread;
 
@@ -133,9 +133,10 @@ impl Stack {
         }
         // The thread's chunk in the same arena: under the arena's own limit the region asks no other for what is idle.
         let owner = thread::owner();
-        let mut own = |section: &mut Section<'_>| {
+        let holder = core::ptr::from_ref(self).addr();
+        let mut own = Idle(holder, |section: &mut Section<'_>| {
             self.give_back_own(body, section) || owner.is_some_and(|owner| body.drain_owned(section, owner))
-        };
+        });
         let extent = body.take_alone(layout, &mut own)?;
         self.extents.link(body.memory, extent.end());
         self.hold(body, bytes(extent));

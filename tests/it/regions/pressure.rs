@@ -3,10 +3,13 @@
 use crate::support::{self, Block, give, give_each, layout, regrow, take, take_reserved};
 use sharded_arena::{AllocErrorKind, Arena, Heap, LocalHeap, Region, Scratch};
 
-/// Whether a thread caches a block that it frees.
+/// Whether a thread caches a block that it frees, beyond its next request.
 fn caches(heap: &Heap) -> bool {
+    let before = heap.memory_usage();
     give(heap, take(heap, layout(64, 8)).expect("room"));
-    let cached = heap.stats().leased > 0;
+    let next = take(heap, layout(16, 8)).expect("room");
+    let cached = heap.memory_usage() > before + 16;
+    give(heap, next);
     heap.flush();
     cached
 }

@@ -1,0 +1,218 @@
+//! Model 20: who is refused without the lock is not refused beside what fits, nor beside idle memory that the refused
+//! thread may count on; and what lies in a pocket is not lost.
+//!
+//! Each request that matters comes after one that was refused, so its thread remembers a look.
+//!
+//! Breaks it: `published.look-first` (taken, charged), `published.not-counted` (taken, charged),
+//! `published.counted-before` (counted), `published.trimming` (trimmed), `published.exits-ignored` (ended),
+//! `pocket.kept-at-end` (pocket).
+#![expect(unsafe_code, reason = "free takes the caller's word for a block")]
+
+use core::alloc::Layout;
+use core::ptr::NonNull;
+use std::sync::Mutex;
+
+use super::support::harness::{BOUNDED, SMALL, explore, region};
+use super::support::heaps::{class, layout, stock};
+use super::support::threads::{Count, Place};
+use crate::depot::magazine::NodeRef;
+use crate::heap::Heap;
+use crate::region::Region;
+use crate::sync::publish;
+use crate::thread::by_hand;
+
+const GRANULE: usize = 16;
+
+/// A magazine that one thread pushes while another asks.
+struct Ground {
+    place: Place,
+    node: NodeRef,
+}
+
+impl Ground {
+    /// `free` granules are free, two of them in a full magazine that nobody has pushed, and so many may be handed out.
+    fn new(free: usize, allowed: usize) -> Self {
+        let place = Place::new(2, free);
+        place.region.set_limit(place.region.memory_usage() + allowed * GRANULE);
+        stock(&place.heap.inner, &place.region, GRANULE, 2);
+        let node = place.heap.inner.caches().expect("a body").depot.pop_full(class(GRANULE)).expect("just pushed");
+        Self { place, node }
+    }
+
+    fn is_served(&self, granules: usize) -> bool {
+        is_served(&self.place, granules)
+    }
+
+    fn push(&self) {
+        self.place.heap.inner.push_full(class(GRANULE), self.node);
+    }
+
+    fn check(&self) {
+        self.place.check();
+    }
+}
+
+/// Whether a request of so many granules is served; what it gets stays.
+fn is_served(place: &Place, granules: usize) -> bool {
+    let layout = layout(granules * GRANULE);
+    let block = place.heap.alloc(layout).ok();
+    block.inspect(|block| place.keep_long(block.cast(), layout)).is_some()
+}
+
+fn published<S>(make: impl Fn() -> S) -> S {
+    publish(true);
+    make()
+}
+
+/// Makes a magazine idle, then takes what is free.
+fn push_and_take(ground: &Ground) {
+    by_hand::set_late(true);
+    ground.push();
+    let _ = ground.is_served(2);
+}
+
+/// Asks for more than is free; then for no more than is free, or idle.
+fn ask_twice(ground: &Ground) {
+    if !ground.is_served(4) {
+        assert!(ground.is_served(2), "refused beside what was free, then idle");
+    }
+}
+
+#[test]
+fn m20_taken() {
+    let make = || published(|| Ground::new(4, 4));
+    explore("m20_refusal::taken", BOUNDED, make, &[push_and_take, ask_twice], Ground::check);
+}
+
+/// The limit leaves two granules of six.
+#[test]
+fn m20_charged() {
+    let make = || published(|| Ground::new(8, 4));
+    explore("m20_refusal::charged", BOUNDED, make, &[push_and_take, ask_twice], Ground::check);
+}
+
+/// A look that runs beside a push, by a thread that then hears of the push.
+#[test]
+fn m20_counted() {
+    static AFTER: Count = Count::new();
+    let push_and_tell = |ground: &Ground| {
+        ground.push();
+        ground.place.tell(1);
+    };
+    let ask = |ground: &Ground| {
+        if !ground.is_served(2) && ground.place.told() == 1 {
+            AFTER.hit();
+            assert!(ground.is_served(2), "refused beside a magazine that it knows of");
+        }
+    };
+    let make = || published(|| Ground::new(2, 2));
+    explore("m20_refusal::counted", BOUNDED, make, &[push_and_tell, ask], Ground::check);
+    AFTER.happened("refused, then served");
+}
+
+// ---- trimming ---------------------------------------------------------------------------------------------------
+
+/// Two extents of a unit are free, so far apart that they never join.
+struct Apart {
+    region: Region,
+    heap: Heap,
+    taken: Vec<NonNull<u8>>,
+    kept: Mutex<Vec<NonNull<u8>>>,
+}
+
+// SAFETY: the pointers are addresses in the region, which is Send and Sync.
+unsafe impl Send for Apart {}
+// SAFETY: as for Send.
+unsafe impl Sync for Apart {}
+
+const UNIT: Layout = Layout::new::<[u8; 1024]>();
+const UNITS: usize = 32;
+
+impl Apart {
+    fn new() -> Self {
+        by_hand::set_late(true);
+        let region = region(UNITS * UNIT.size());
+        let heap = Heap::with_shards(&region, 2);
+        let mut taken: Vec<_> = (0..UNITS).map(|_| heap.alloc(UNIT).expect("an empty region").cast()).collect();
+        for at in [9, 4] {
+            // SAFETY: allocated with this layout, and freed once.
+            unsafe { heap.free(taken.remove(at), UNIT) };
+        }
+        Self { region, heap, taken, kept: Mutex::default() }
+    }
+
+    fn is_served(&self) -> bool {
+        let block = self.heap.alloc(UNIT).ok();
+        self.kept.lock().expect("no role panics with it").extend(block.map(NonNull::cast::<u8>));
+        block.is_some()
+    }
+
+    fn check(&self) {
+        let kept: Vec<_> = self.kept.lock().expect("no role panics with it").drain(..).collect();
+        // SAFETY: each was allocated with this layout, and is freed once.
+        self.taken.iter().copied().chain(kept).for_each(|block| unsafe { self.heap.free(block, UNIT) });
+        by_hand::end_all();
+        self.heap.flush();
+        assert_eq!((self.region.memory_usage(), self.region.budget().leased()), (0, 0));
+    }
+}
+
+#[test]
+fn m20_trimmed() {
+    let trim = |apart: &Apart| _ = apart.region.trim_with(0, |_, len| len);
+    let ask = |apart: &Apart| {
+        assert!(
+            apart.heap.has_shard() && apart.heap.alloc(layout(2 * UNIT.size())).is_err(),
+            "no two units are joined"
+        );
+        assert!(apart.is_served() && apart.is_served(), "refused beside what was being trimmed");
+    };
+    explore("m20_refusal::trimmed", SMALL, || published(Apart::new), &[trim, ask], Apart::check);
+}
+
+// ---- threads that end -------------------------------------------------------------------------------------------
+
+/// A look beside a living thread's magazine does not hold once that thread has ended.
+#[test]
+fn m20_ended() {
+    static AFTER: Count = Count::new();
+    let use_and_end = |place: &Place| {
+        place.use_and_end();
+        place.tell(1);
+    };
+    let ask = |place: &Place| {
+        if !place.is_ready() {
+            return;
+        }
+        if !is_served(place, 2) && place.told() == 1 {
+            AFTER.hit();
+            assert!(is_served(place, 2), "refused beside the memory of a thread known to have ended");
+        }
+    };
+    let make = || published(|| Place::new(2, 2));
+    explore("m20_refusal::ended", BOUNDED, make, &[use_and_end, ask], Place::check);
+    AFTER.happened("refused, then served");
+}
+
+/// What an ended thread has left in its pocket is given to others, and its lease ends.
+#[test]
+fn m20_pocket() {
+    static GIVEN: Count = Count::new();
+    let free_and_end = |place: &Place| {
+        let block = place.alloc().expect("a granule is free");
+        assert!(place.alloc().is_none(), "one was: now there is pressure");
+        place.free(block);
+        GIVEN.hit_if(place.region.memory_usage() == place.region.limit());
+        place.end();
+        place.tell(1);
+    };
+    let ask = |place: &Place| {
+        by_hand::set_late(true);
+        if place.told() == 1 {
+            assert!(place.use_once(), "refused beside the pocket of a thread known to have ended");
+        }
+    };
+    let make = || published(|| Place::new(1, 1));
+    explore("m20_refusal::pocket", BOUNDED, make, &[free_and_end, ask], Place::check);
+    GIVEN.happened("freed into the pocket");
+}
