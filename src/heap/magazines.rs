@@ -21,14 +21,20 @@ use super::shard::Shard;
 impl Inner {
     // ---- leases ---------------------------------------------------------------------------------------------------
 
-    /// Bytes that one shard may hold idle.
-    fn share(&self, caches: &Caches) -> usize {
-        self.region.share(&self.budget, caches.shards.count())
+    /// Bytes that `shard` may hold idle: its share of the slack, under pressure an eighth of what it was served since
+    /// it last had to give something back, beside its pocket.
+    fn share(&self, caches: &Caches, shard: &Shard) -> usize {
+        let share = self.region.share(&self.budget, caches.shards.count());
+        if self.pressure_on() { share.min(shard.served() / 4 + shard.pocket.lease()) } else { share }
     }
 
-    /// Leases `bytes` for `shard` under both limits.
-    pub(crate) fn grant(&self, caches: &Caches, shard: &Shard, bytes: usize) -> bool {
-        if shard.held() + bytes > self.share(caches) || !self.region.grant(&self.budget, bytes) {
+    pub(super) fn pressure_on(&self) -> bool {
+        self.budget.pressure_with(self.region.budget()).on
+    }
+
+    /// Leases `bytes` for `shard`, which may hold `share`, under both limits.
+    pub(crate) fn grant(&self, shard: &Shard, share: usize, bytes: usize) -> bool {
+        if shard.held() + bytes > share || !self.region.grant(&self.budget, bytes) {
             return false;
         }
         shard.hold(bytes);
@@ -39,12 +45,23 @@ impl Inner {
         self.region.end_lease(&self.budget, bytes);
     }
 
+    /// Blocks in a class's first magazine. Under pressure magazines are closed often, and begin as long as the shard may
+    /// have them by then.
+    fn first_capacity(&self, shard: &Shard, share: usize, class: Class) -> u32 {
+        let first = class.first_capacity();
+        if !self.pressure_on() {
+            return first;
+        }
+        let cap = share.saturating_sub(shard.held()) / 16 / class.bytes();
+        u32::try_from(cap).unwrap_or(u32::MAX).min(class.most_capacity() / 2).max(first)
+    }
+
     /// An empty magazine for `cap` blocks, halved as often as its lease is denied.
-    fn open(&self, caches: &Caches, shard: &Shard, class: Class, cap: u32) -> Option<NodeRef> {
+    fn open(&self, caches: &Caches, shard: &Shard, share: usize, class: Class, cap: u32) -> Option<NodeRef> {
         let mut cap = cap;
         while cap > 0 {
             let lease = lease_bytes(class, cap);
-            if self.grant(caches, shard, lease) {
+            if self.grant(shard, share, lease) {
                 let Some(node) = caches.depot.take_node(cap) else {
                     shard.release(lease);
                     self.end_lease(lease);
@@ -59,21 +76,22 @@ impl Inner {
     }
 
     /// Doubles the loaded magazine, if its lease may grow.
-    fn grow_magazine(&self, caches: &Caches, shard: &Shard, class: Class) -> bool {
+    fn grow_magazine(&self, caches: &Caches, shard: &Shard, share: usize, class: Class) -> bool {
         let (nodes, depot) = (&caches.depot.nodes, &caches.depot);
         let loaded = shard.loaded(class);
         let cap = nodes.get(loaded).cap();
         let wider = (2 * cap).min(class.most_capacity());
         let more = lease_bytes(class, wider).saturating_sub(lease_bytes(class, cap));
-        let may_take = self.share(caches).saturating_sub(shard.held());
-        if wider == cap || lease_bytes(class, wider) > may_take / 8 {
+        let may_take = share.saturating_sub(shard.held());
+        let part = if self.pressure_on() { 4 } else { 8 };
+        if wider == cap || lease_bytes(class, wider) > may_take / part {
             return false;
         }
         // A wider magazine may need the larger node: take it first, so that a failure has nothing to undo.
         let moved = NodeSize::for_capacity(wider) != loaded.size();
         let target = if moved { depot.take_node(wider) } else { Some(loaded) };
         let Some(target) = target else { return false };
-        if !self.grant(caches, shard, more) {
+        if !self.grant(shard, share, more) {
             if moved {
                 depot.give_node(target);
             }
@@ -182,16 +200,20 @@ impl Inner {
 
     /// Magazines closed at once, and blocks that they may have together.
     const CLOSED_AT_ONCE: usize = 16;
-    const BLOCKS_A_SECTION: u32 = 60;
+    pub(super) const BLOCKS_A_SECTION: u32 = 60;
 
-    /// Acts upon a change of pressure; says whether there is pressure.
+    /// Served so many bytes under pressure since it last had to give something back, a shard caches again.
+    const CALM_BYTES: usize = if cfg!(all(test, loom)) { usize::MAX } else { 8 * 1024 };
+
+    /// Acts upon a change of pressure; says whether the shard may not cache for pressure.
     pub(super) fn react_to_pressure(&self, caches: &Caches, shard: &Shard) -> bool {
         let pressure = self.budget.pressure_with(self.region.budget());
         if pressure.value != shard.seen() {
             shard.set_seen(pressure.value);
+            shard.set_served(0);
             self.close_all(caches, shard);
         }
-        pressure.on
+        pressure.on && shard.served() < Self::CALM_BYTES
     }
 
     // ---- alloc ----------------------------------------------------------------------------------------------------
@@ -209,12 +231,13 @@ impl Inner {
             shard.swap(nodes, class);
             return shard.pop(class);
         }
+        let share = self.share(caches, shard);
         if let Some(full) = depot.pop_full(class) {
             shard.hold(lease_bytes(class, nodes.get(full).cap()));
             let old = shard.unload(nodes, class);
             shard.load(nodes, class, full);
             if !old.is_none() {
-                if previous.is_none() && shard.held() <= self.share(caches) {
+                if previous.is_none() && shard.held() <= share {
                     shard.set_previous(class, old);
                 } else {
                     self.close_released(caches, shard, class, old);
@@ -223,20 +246,22 @@ impl Inner {
             return shard.pop(class);
         }
         if shard.loaded(class).is_none() {
-            let node = self.open(caches, shard, class, class.first_capacity())?;
+            let node = self.open(caches, shard, share, class, self.first_capacity(shard, share, class))?;
             shard.load(nodes, class, node);
-        } else if shard.held() > 2 * self.share(caches) {
+        } else if shard.held() > 2 * share {
             self.close_previous(caches, shard, class);
         } else {
-            self.grow_magazine(caches, shard, class);
+            self.grow_magazine(caches, shard, share, class);
         }
-        let want = (nodes.get(shard.loaded(class)).cap() / 2).max(1) as usize;
+        let cap = nodes.get(shard.loaded(class)).cap();
+        let want = if self.pressure_on() { cap } else { (cap / 2).max(1) } as usize;
         let (granules, align) = (class.granules(), class.align_granules());
-        self.region.section(|section| {
+        let taken = self.region.section(|section| {
             section.take_run(&self.budget, granules, align, want, |granule| {
                 shard.fill(class, core::iter::once(granule));
             })
         });
+        shard.set_served(shard.served() + taken * class.bytes());
         shard.pop(class)
     }
 
@@ -247,12 +272,15 @@ impl Inner {
     pub(super) fn keep(&self, caches: &Caches, shard: &Shard, class: Class, granule: u32, in_pocket: bool) -> bool {
         let nodes = &caches.depot.nodes;
         shard.enter();
-        if self.react_to_pressure(caches, shard) {
+        let may_not_cache = self.react_to_pressure(caches, shard);
+        shard.set_served(shard.served() + class.bytes());
+        if may_not_cache {
             return in_pocket && self.keep_in_pocket(caches, shard, Extent::new(granule, class.granules()));
         }
-        let loaded = shard.loaded(class);
+        let (loaded, share) = (shard.loaded(class), self.share(caches, shard));
         if loaded.is_none() {
-            let Some(node) = self.open(caches, shard, class, class.first_capacity()) else { return false };
+            let cap = self.first_capacity(shard, share, class);
+            let Some(node) = self.open(caches, shard, share, class, cap) else { return false };
             shard.load(nodes, class, node);
             return shard.push(class, granule);
         }
@@ -261,19 +289,19 @@ impl Inner {
             shard.swap(nodes, class);
             return shard.push(class, granule);
         }
-        let above_twice = || shard.held() > 2 * self.share(caches);
+        let above_twice = || shard.held() > 2 * share;
         if above_twice() {
             self.close_previous(caches, shard, class);
         }
         let previous = shard.previous(class);
         if previous.is_none()
-            && let Some(node) = self.open(caches, shard, class, nodes.get(loaded).cap())
+            && let Some(node) = self.open(caches, shard, share, class, nodes.get(loaded).cap())
         {
             shard.set_previous(class, node);
             shard.swap(nodes, class);
         } else {
-            let trade = || !previous.is_none() && self.trade(caches, shard, class, previous);
-            let made_room = !above_twice() && (self.grow_magazine(caches, shard, class) || trade());
+            let trade = || !previous.is_none() && self.trade(caches, shard, share, class, previous);
+            let made_room = !above_twice() && (self.grow_magazine(caches, shard, share, class) || trade());
             if !made_room {
                 self.give_back_some(caches, shard, class, previous);
             }
@@ -282,7 +310,7 @@ impl Inner {
     }
 
     /// Pushes the full previous magazine to the depot and loads an empty one in its stead.
-    fn trade(&self, caches: &Caches, shard: &Shard, class: Class, previous: NodeRef) -> bool {
+    fn trade(&self, caches: &Caches, shard: &Shard, share: usize, class: Class, previous: NodeRef) -> bool {
         let nodes = &caches.depot.nodes;
         let cap = nodes.get(previous).cap();
         let lease = lease_bytes(class, cap);
@@ -291,7 +319,7 @@ impl Inner {
         if !bounded(&self.budget) || !bounded(self.region.budget()) {
             return false;
         }
-        let Some(empty) = self.open(caches, shard, class, cap) else { return false };
+        let Some(empty) = self.open(caches, shard, share, class, cap) else { return false };
         shard.release(lease);
         shard.set_previous(class, empty);
         nodes.get(previous).enter();
@@ -305,6 +333,19 @@ impl Inner {
         if let Some(caches) = self.made() {
             caches.depot.push_full(class, node);
             self.region.raise_idled();
+        }
+    }
+
+    /// Pushes what is in the shard's magazines to the depot, where others find it.
+    pub(super) fn donate(&self, caches: &Caches, shard: &Shard) {
+        let (nodes, mut class) = (&caches.depot.nodes, 0);
+        while let Some(node) = shard.take_from(nodes, &mut class) {
+            let at = nodes.get(node);
+            if at.len() == 0 {
+                self.end_node(caches, node, at.lease());
+            } else {
+                self.push_full(Class::from_index(at.class()), node);
+            }
         }
     }
 

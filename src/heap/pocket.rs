@@ -116,9 +116,10 @@ impl Inner {
     /// Leases bytes for the pocket of `shard`, which has none.
     #[cold]
     fn open_pocket(&self, caches: &Caches, shard: &Shard) -> bool {
+        let share = self.region.share(&self.budget, caches.shards.count());
         let mut bytes = LEASE_BYTES;
         while bytes >= LEAST_BYTES {
-            if self.grant(caches, shard, bytes) {
+            if self.grant(shard, share, bytes) {
                 shard.pocket.lease.set((bytes / GRANULE_BYTES) as u32);
                 return true;
             }

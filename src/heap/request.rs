@@ -90,7 +90,13 @@ impl Inner {
         };
         let granule = match popped {
             Some(granule) => granule,
-            None => self.take_wanted(own, self.wanted(class, layout), layout, 0)?,
+            None => {
+                let granule = self.take_wanted(own, self.wanted(class, layout), layout, 0)?;
+                if let Some((_, shard)) = own {
+                    shard.set_served(shard.served() + layout.size());
+                }
+                granule
+            }
         };
         self.count_alloc(shard, layout.size());
         Ok(self.address(granule))
@@ -113,12 +119,18 @@ impl Inner {
     /// Gives back the pocket or one magazine of `own`, a shard of the calling thread's or claimed; `false` if there is none.
     pub(super) fn give_back_own(&self, section: &mut Section<'_>, own: Option<(&Caches, &Shard)>) -> bool {
         let Some((caches, shard)) = own else { return false };
+        shard.set_served(0);
         if self.give_back_pocket(section, shard) {
             return true;
         }
-        let Some(node) = shard.take_any(&caches.depot.nodes) else { return false };
-        self.give_back_node(caches, section, node);
-        true
+        let (mut class, mut blocks) = (0, 0);
+        while blocks < Self::BLOCKS_A_SECTION / 2
+            && let Some(node) = shard.take_from(&caches.depot.nodes, &mut class)
+        {
+            blocks += caches.depot.nodes.get(node).len().max(1);
+            self.give_back_node(caches, section, node);
+        }
+        blocks > 0
     }
 
     /// `bytes` more could not be had beside a block that cannot move: gives back one idle block or magazine that may be

@@ -69,6 +69,8 @@ pub(crate) struct Shard {
     held: Owned64,
     /// Pressure last acted upon.
     seen: Owned64,
+    /// Bytes that it was served under pressure since it last had to give something back.
+    served: Owned64,
     pub(crate) pins: Pins,
     pub(super) pocket: Pocket,
     entries: [ClassEntry; COUNT],
@@ -89,6 +91,7 @@ owned_shard! {
         freed: Owned64::zero(),
         held: Owned64::zero(),
         seen: Owned64::zero(),
+        served: Owned64::zero(),
         pins: Pins::new(AtomicU64::new(0)),
         pocket: Pocket::empty(),
         entries: [const { ClassEntry::empty() }; COUNT],
@@ -250,6 +253,18 @@ impl Shard {
     pub(crate) fn set_seen(&self, pressure: u64) {
         self.seen.set(pressure);
     }
+
+    #[expect(clippy::cast_possible_truncation, reason = "saturates below 2^32")]
+    pub(crate) fn served(&self) -> usize {
+        self.served.get() as usize
+    }
+
+    pub(crate) fn set_served(&self, bytes: usize) {
+        self.served.set(bytes.min(Self::MOST_SERVED) as u64);
+    }
+
+    /// More of it makes no difference.
+    const MOST_SERVED: usize = 1 << 30;
 
     /// Takes some magazine out of the shard, its lease no longer held here.
     pub(crate) fn take_any(&self, nodes: &Nodes) -> Option<NodeRef> {
