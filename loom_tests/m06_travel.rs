@@ -28,7 +28,7 @@ fn grow_and_push(state: &State) {
     fixture.free(0, state.first, 16);
     let depot = &fixture.made().expect("a body").depot;
     shard.enter();
-    let node = shard.take_any(&depot.nodes).expect("the grown magazine");
+    let node = shard.take_from(&depot.nodes, &mut 0, u32::MAX).expect("the grown magazine");
     depot.push_full(class(16), node);
 }
 

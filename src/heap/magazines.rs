@@ -8,6 +8,10 @@
 //! Bounds: a shard grows a magazine while the new lease is at most an eighth of what it may still take; the depot
 //! accepts while the leases stay within three quarters of the slack, so a thread that only frees cannot starve the
 //! others; a shard above twice its share closes its previous magazine, at slow paths only.
+//!
+//! Under pressure a shard begins without magazines. Once it was served [`Inner::CALM_BYTES`] without having to give
+//! anything back, it opens some again, and may hold the more the longer that goes on: requests are refused in bursts,
+//! between which there is room. The first request that finds none gives them all back.
 
 use crate::base::extent::Extent;
 use crate::base::size_class::Class;
@@ -21,11 +25,15 @@ use super::shard::Shard;
 impl Inner {
     // ---- leases ---------------------------------------------------------------------------------------------------
 
-    /// Bytes that `shard` may hold idle: its share of the slack, under pressure an eighth of what it was served since
-    /// it last had to give something back, beside its pocket.
+    /// Bytes that `shard` may hold idle: its share of the slack; under pressure, beside its pocket, a quarter of what it
+    /// was served since it last had to give something back, and a sixteenth of the slack at most.
     fn share(&self, caches: &Caches, shard: &Shard) -> usize {
         let share = self.region.share(&self.budget, caches.shards.count());
-        if self.pressure_on() { share.min(shard.served() / 4 + shard.pocket.lease()) } else { share }
+        if !self.pressure_on() {
+            return share;
+        }
+        let most = self.budget.slack().min(self.region.budget().slack()) / 16;
+        share.min(most.min(shard.served() / 4) + shard.pocket.lease())
     }
 
     pub(super) fn pressure_on(&self) -> bool {
@@ -176,18 +184,14 @@ impl Inner {
             self.region.section(|section| self.give_back_pocket(section, shard));
         }
         self.close_pocket(shard);
-        let (mut class, mut next) = (0, None);
+        let mut class = 0;
         loop {
             let mut part = [NodeRef::NONE; Self::CLOSED_AT_ONCE];
-            let (mut count, mut blocks) = (0, 0);
+            let (mut count, mut most) = (0, u32::MAX);
             while count < part.len()
-                && let Some(node) = next.take().or_else(|| shard.take_from(nodes, &mut class))
+                && let Some(node) = shard.take_from(nodes, &mut class, most)
             {
-                blocks += nodes.get(node).len();
-                if count > 0 && blocks > Self::BLOCKS_A_SECTION {
-                    next = Some(node);
-                    break;
-                }
+                most = most.min(Self::BLOCKS_A_SECTION).saturating_sub(nodes.get(node).len());
                 part[count] = node;
                 count += 1;
             }
@@ -272,9 +276,8 @@ impl Inner {
     pub(super) fn keep(&self, caches: &Caches, shard: &Shard, class: Class, granule: u32, in_pocket: bool) -> bool {
         let nodes = &caches.depot.nodes;
         shard.enter();
-        let may_not_cache = self.react_to_pressure(caches, shard);
-        shard.set_served(shard.served() + class.bytes());
-        if may_not_cache {
+        let pressed = self.react_to_pressure(caches, shard);
+        if pressed || !in_pocket && self.pressure_on() {
             return in_pocket && self.keep_in_pocket(caches, shard, Extent::new(granule, class.granules()));
         }
         let (loaded, share) = (shard.loaded(class), self.share(caches, shard));
@@ -333,19 +336,6 @@ impl Inner {
         if let Some(caches) = self.made() {
             caches.depot.push_full(class, node);
             self.region.raise_idled();
-        }
-    }
-
-    /// Pushes what is in the shard's magazines to the depot, where others find it.
-    pub(super) fn donate(&self, caches: &Caches, shard: &Shard) {
-        let (nodes, mut class) = (&caches.depot.nodes, 0);
-        while let Some(node) = shard.take_from(nodes, &mut class) {
-            let at = nodes.get(node);
-            if at.len() == 0 {
-                self.end_node(caches, node, at.lease());
-            } else {
-                self.push_full(Class::from_index(at.class()), node);
-            }
         }
     }
 

@@ -22,7 +22,7 @@ use super::shard::Shard;
 /// Blocks in a pocket.
 pub(super) const MOST: usize = if cfg!(all(test, loom)) { 2 } else { 8 };
 /// Bytes that a pocket leases, halved as often as its lease is denied, but not below [`LEAST_BYTES`].
-const LEASE_BYTES: usize = if cfg!(all(test, loom)) { 64 } else { 16 * 1024 };
+const LEASE_BYTES: usize = if cfg!(all(test, loom)) { 64 } else { 4 * 1024 };
 const LEAST_BYTES: usize = if cfg!(all(test, loom)) { 32 } else { 1024 };
 
 /// See the module's header.

@@ -183,8 +183,6 @@ impl Inner {
 
 /// Blocks of a batch given back under one hold of the lock.
 const SECTION: usize = 32;
-/// Blocks of a long batch.
-const LONG: usize = 64;
 
 /// Blocks on their way back together: those that no magazine takes return to the region many at a time, the last of
 /// them when the batch goes, even if the caller's iterator panicked.
@@ -194,18 +192,16 @@ pub(super) struct Batch<'a> {
     returns: Returns<'a>,
     /// What the waiting blocks have as they were asked for.
     bytes: usize,
-    freed: usize,
 }
 
 impl<'a> Batch<'a> {
     pub(super) fn new(inner: &'a Inner, shard: &'a Shard) -> Self {
-        Self { inner, shard, returns: inner.region.returns(&inner.budget), bytes: 0, freed: 0 }
+        Self { inner, shard, returns: inner.region.returns(&inner.budget), bytes: 0 }
     }
 
     /// Takes back the block at `ptr`, whose layout's size is not zero.
     pub(super) fn free(&mut self, ptr: NonNull<u8>, layout: Layout) {
         let Self { inner, shard, .. } = *self;
-        self.freed += 1;
         if inner.cache_fast(shard, ptr, layout) || inner.cache_slow(shard, ptr, layout, false) {
             return;
         }
@@ -225,12 +221,8 @@ impl<'a> Batch<'a> {
 }
 
 impl Drop for Batch<'_> {
-    /// Under pressure a few blocks go into the pocket, if there is one: the next request may want them. What a long
-    /// batch has left in magazines goes to the depot: the requests that follow may be another thread's.
+    /// A few blocks go into the pocket, if there is one: the next request may want them.
     fn drop(&mut self) {
-        if self.freed >= LONG && self.inner.pressure_on() && !self.shard.is_none() {
-            self.inner.made().into_iter().for_each(|caches| self.inner.donate(caches, self.shard));
-        }
         if self.returns.len() <= pocket::MOST / 2 {
             let Self { inner, shard, .. } = *self;
             self.returns.retain(|block| !inner.keep_under_pressure(shard, block));

@@ -116,21 +116,20 @@ impl Inner {
         self.region.take_or_refuse(self, Wanted { drawn, ..wanted }, &mut OwnShard { inner: self, own }, |_, _| ())
     }
 
-    /// Gives back the pocket or one magazine of `own`, a shard of the calling thread's or claimed; `false` if there is none.
+    /// Gives back the pocket, or magazines of 60 blocks together, of `own`, a shard of the calling thread's or claimed; `false` if there is none.
     pub(super) fn give_back_own(&self, section: &mut Section<'_>, own: Option<(&Caches, &Shard)>) -> bool {
         let Some((caches, shard)) = own else { return false };
         shard.set_served(0);
         if self.give_back_pocket(section, shard) {
             return true;
         }
-        let (mut class, mut blocks) = (0, 0);
-        while blocks < Self::BLOCKS_A_SECTION / 2
-            && let Some(node) = shard.take_from(&caches.depot.nodes, &mut class)
-        {
-            blocks += caches.depot.nodes.get(node).len().max(1);
+        let (nodes, mut class, mut most, mut gave_back) = (&caches.depot.nodes, 0, u32::MAX, false);
+        while let Some(node) = shard.take_from(nodes, &mut class, most) {
+            most = most.min(Self::BLOCKS_A_SECTION).saturating_sub(nodes.get(node).len());
             self.give_back_node(caches, section, node);
+            gave_back = true;
         }
-        blocks > 0
+        gave_back
     }
 
     /// `bytes` more could not be had beside a block that cannot move: gives back one idle block or magazine that may be

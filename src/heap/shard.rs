@@ -266,28 +266,31 @@ impl Shard {
     /// More of it makes no difference.
     const MOST_SERVED: usize = 1 << 30;
 
-    /// Takes some magazine out of the shard, its lease no longer held here.
-    pub(crate) fn take_any(&self, nodes: &Nodes) -> Option<NodeRef> {
-        self.take_from(nodes, &mut 0)
-    }
-
-    /// As [`Shard::take_any`], beginning with the class of index `first`, which goes on to where the next may be.
-    pub(crate) fn take_from(&self, nodes: &Nodes, first: &mut usize) -> Option<NodeRef> {
+    /// Takes the next magazine out of the shard, its lease no longer held here, unless it has more than `most` blocks.
+    /// Begins with the class of index `first`, which goes on to where the next may be.
+    pub(crate) fn take_from(&self, nodes: &Nodes, first: &mut usize, most: u32) -> Option<NodeRef> {
         if self.held() == self.pocket.lease() {
             return None;
         }
         while *first < COUNT {
             let class = Class::from_index(*first);
-            let mut node = self.unload(nodes, class);
-            if node.is_none() {
-                node = self.previous(class);
+            let (loaded, previous) = (self.loaded(class), self.previous(class));
+            if loaded.is_none() && previous.is_none() {
+                *first += 1;
+                continue;
+            }
+            let blocks = if loaded.is_none() { nodes.get(previous).len() } else { self.loaded_len(class) };
+            if blocks > most {
+                return None;
+            }
+            if loaded.is_none() {
                 self.set_previous(class, NodeRef::NONE);
+            } else {
+                self.unload(nodes, class);
             }
-            if !node.is_none() {
-                self.release(lease_bytes(class, nodes.get(node).cap()));
-                return Some(node);
-            }
-            *first += 1;
+            let node = if loaded.is_none() { previous } else { loaded };
+            self.release(lease_bytes(class, nodes.get(node).cap()));
+            return Some(node);
         }
         None
     }

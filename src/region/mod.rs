@@ -44,6 +44,7 @@ mod section;
 pub(crate) mod segments;
 mod sets;
 pub(crate) mod shards;
+mod take;
 mod trim;
 mod wipe;
 
@@ -54,13 +55,14 @@ pub(crate) use client::{Client, Home, client_limits, home_setters};
 pub(crate) use first_use::FirstUse;
 pub(crate) use memory::Memory;
 use published::Published;
-pub(crate) use request::{Asked, Idle, OwnIdle, Wanted};
+pub(crate) use request::{Asked, Wanted};
 pub use reservation::RegionReservation;
 pub(crate) use returns::Returns;
 use section::Blocker;
 pub(crate) use section::Section;
 use sets::Sets;
 pub(crate) use sets::{Links, ShardSet, Sweep};
+pub(crate) use take::{Idle, OwnIdle};
 pub(crate) use wipe::Wipe;
 
 /// Least capacity of a region, in bytes.
@@ -361,7 +363,7 @@ impl Region {
         own.end_lease(bytes);
     }
 
-    /// Has the processor fetch what giving `extent` back looks at first. No lock.
+    /// Has the processor fetch what giving `extent` back looks at first.
     #[inline]
     pub(crate) fn prefetch(&self, extent: Extent) {
         self.shared.tables.prefetch(extent);
@@ -376,12 +378,7 @@ impl Region {
     pub(crate) fn section<R>(&self, body: impl FnOnce(&mut Section<'_>) -> R) -> R {
         self.shared.state.with(|state| {
             let result = body(&mut Section { shared: &self.shared, state, refusing: false });
-            let is_moving = state.trimming.is_some() || state.guard.is_some();
-            let longest = if is_moving { Published::ASK } else { state.index.longest_short() };
-            if longest != state.longest && Published::is_on() {
-                state.longest = longest;
-                self.shared.published.publish(longest);
-            }
+            state.publish(&self.shared.published);
             result
         })
     }

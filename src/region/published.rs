@@ -24,6 +24,8 @@ use crate::base::size_class::GRANULE_BYTES;
 use crate::sync::{Acquire, AtomicU32, AtomicU64, Relaxed, Release};
 use crate::thread;
 
+use super::State;
+
 /// See the module's header.
 #[derive(Debug)]
 pub(super) struct Published {
@@ -101,5 +103,19 @@ impl Published {
                 && look.exits == thread::tokens().exits_hint()
                 && (look.scope == 0 || look.scope == scope)
         })
+    }
+}
+
+impl State {
+    /// Publishes what the index has now, at the end of a section.
+    #[inline(always)]
+    pub(super) fn publish(&mut self, published: &Published) {
+        // In guard mode extents come and go beside the index.
+        let is_moving = self.trimming.is_some() || self.guard.is_some();
+        let longest = if is_moving { Published::ASK } else { self.index.longest_short() };
+        if longest != self.longest && Published::is_on() {
+            self.longest = longest;
+            published.publish(longest);
+        }
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! - INV-region.request-1: a request is refused only if, in the section that refuses, its search failed, and either no
 //!   emptied cache could help (usage + n − leased − quarantined > limit), or all depots and quarantines of that limit
-//!   were seen empty, the caller holds nothing idle under it, and no ended thread's shard is left. What the system
-//!   cannot show again stays in guard mode's quarantine, and does not count; nor does what others made idle after the
-//!   request had used up its effort (INV-region.request-3). An aligned search may take several sections, the last of
-//!   them this one: it misses no place that is free from the first to the last.
+//!   were seen empty, the caller holds nothing idle under it, and no ended thread's shard is left. That may have been
+//!   seen before, if it still holds, and then one moment without the lock does for the section (`published.rs`). What
+//!   the system cannot show again stays in guard mode's quarantine, and does not count; nor does what others made idle
+//!   after the request had used up its effort (INV-region.request-3). An aligned search may take several sections, the
+//!   last of them this one: it misses no place that is free from the first to the last.
 //! - INV-region.request-2: what the calling thread holds in other sets is found by its token. A request asks for the
 //!   token outside the lock, only when it would be refused without one, and then begins a section anew.
 //! - INV-region.request-3: a request gives back at most what was idle (leased, waiting, quarantined) when it began,
@@ -13,28 +14,27 @@
 //!   thing more. So it ends, whatever others do; only for what the system is hiding, showing or trimming it waits as
 //!   long as that takes.
 //!
-//! A refusal gives back one magazine, or one chunk's tail, a section, popped and given back inside it, and searches
-//! again: memory is never outside both cache and index while the lock is free, and the lock is never held for more than
-//! 60 blocks. A request of up to 1/16 of the limit begins pressure before the first magazine is given back; a longer
-//! one only when others cache as fast as it gives back, so that it has used up the first part of its effort. From then
-//! on nothing new is cached, and what is given back was idle before. Quarantines go on filling, in their order: what
-//! waited when the request began has left them before it is refused.
+//! A refusal gives back one magazine, some of the caller's own, or one chunk's tail, a section, popped and given back
+//! inside it, and searches again: memory is never outside both cache and index while the lock is free, and the lock is
+//! never held for more than 60 blocks. A request of up to 1/16 of the limit begins pressure before the first magazine
+//! is given back; a longer one only when others cache as fast as it gives back, so that it has used up the first part
+//! of its effort. From then on only who was served for long caches anything new (`heap/magazines.rs`). Quarantines go
+//! on filling, in their order: what waited when the request began has left them before it is refused.
 
 use core::alloc::Layout;
 
 use crate::base::error::AllocError;
 use crate::base::extent::Extent;
-use crate::base::layout::align_down;
 use crate::base::size_class::GRANULE_BYTES;
 use crate::best_fit::Search;
-use crate::memory::span::prefetch;
 use crate::sync::{shielded, yield_now};
 use crate::thread::{self, Look, Token};
 
 use super::budget::Budget;
 use super::published::Published;
 use super::sets::Source;
-use super::{Blocker, Region, Section, ShardSet, Shared};
+use super::take::set_address;
+use super::{Blocker, OwnIdle, Region, Section, ShardSet};
 
 /// What the region is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +66,7 @@ impl Wanted {
         Self { len, align, at_tail: false, drawn: 0, layout }
     }
 
-    fn bytes(self) -> usize {
+    pub(super) fn bytes(self) -> usize {
         self.len as usize * GRANULE_BYTES
     }
 }
@@ -105,11 +105,6 @@ pub(crate) struct Asked {
     look: Option<Look>,
 }
 
-/// The address by which a look names a set.
-fn set_address(set: &dyn ShardSet) -> usize {
-    core::ptr::from_ref(set).addr()
-}
-
 /// How much was given back for a request, and how much may be (INV-region.request-3).
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Effort {
@@ -137,81 +132,7 @@ impl Effort {
     }
 }
 
-/// What the calling thread holds idle in the set that is asked.
-pub(crate) trait OwnIdle {
-    /// The address of what holds it; 0: nothing does.
-    fn holder(&self) -> usize;
-    /// Whether something is to be given back before the search.
-    fn is_pending(&self) -> bool {
-        false
-    }
-    /// Gives back what is pending.
-    fn give_back_pending(&mut self, _section: &mut Section<'_>) {}
-    /// Gives back one thing; `false` if there is none.
-    fn give_back(&mut self, section: &mut Section<'_>) -> bool;
-}
-
-/// What lies idle at the address of a holder, and a closure that gives it back.
-pub(crate) struct Idle<F>(pub(crate) usize, pub(crate) F);
-
-impl<F: FnMut(&mut Section<'_>) -> bool> OwnIdle for Idle<F> {
-    fn holder(&self) -> usize {
-        self.0
-    }
-    fn give_back(&mut self, section: &mut Section<'_>) -> bool {
-        (self.1)(section)
-    }
-}
-
-impl Shared {
-    /// Notes a refusal under pressure, with so many bytes in use, if the last look of `holder`'s thread still holds now
-    /// that there is no room.
-    #[inline]
-    fn refuse_after(
-        &self,
-        holder: usize,
-        set: &dyn ShardSet,
-        blocker: Blocker,
-        bytes: usize,
-        usage: usize,
-    ) -> Option<()> {
-        let is_own = blocker == Blocker::Own;
-        let (pressed, scope) = if is_own { (set.budget(), set_address(set)) } else { (&self.budget, 0) };
-        let refused = pressed.pressed() && self.published.still_holds(holder, scope);
-        refused.then(|| pressed.note_refusal(bytes, usage))
-    }
-}
-
 impl Section<'_> {
-    /// What most requests come to: gives back what is pending, and takes an extent in the same section, or is refused
-    /// after a look that still holds. None if more must be done.
-    #[inline]
-    fn take_at_once(
-        &mut self,
-        set: &dyn ShardSet,
-        wanted: Wanted,
-        own: &mut dyn OwnIdle,
-        took: &mut impl FnMut(&mut Section<'_>, u32),
-    ) -> Option<Result<u32, AllocError>> {
-        own.give_back_pending(self);
-        let budget = set.budget();
-        match self.take_drawn(budget, wanted, None) {
-            Search::Taken(granule) => {
-                // The caller fills it next.
-                prefetch(self.shared.memory.granule(granule).as_ptr());
-                took(self, granule);
-                Some(Ok(granule))
-            }
-            Search::Exhausted if !self.is_trimming() => {
-                let blocker = self.blocker(budget, wanted.bytes(), wanted.drawn);
-                let usage = if blocker == Blocker::Own { budget.usage() } else { self.shared.budget.usage() };
-                self.shared.refuse_after(own.holder(), set, blocker, wanted.bytes(), usage)?;
-                Some(Err(self.error(Some(set), blocker, wanted.layout.size(), wanted.layout.align())))
-            }
-            Search::Exhausted | Search::More(_) => None,
-        }
-    }
-
     /// Returns an upper bound of the bytes that are idle under the limit of `budget`.
     pub(super) fn idle(&self, budget: &Budget) -> usize {
         budget.leased() + self.state.waiting as usize * GRANULE_BYTES + self.quarantined()
@@ -370,18 +291,6 @@ impl Region {
         }
     }
 
-    /// Returns whether there were a place of `wanted`'s alignment if all of the region were free. What is longer than
-    /// the region is left to the limit.
-    fn has_place(&self, wanted: Wanted) -> bool {
-        if wanted.align <= 1 {
-            return true;
-        }
-        let granules = (self.capacity() / GRANULE_BYTES) as u64;
-        let Some(room) = granules.checked_sub(wanted.len.into()) else { return true };
-        let lowest = (self.base().addr().get() / GRANULE_BYTES) as u64;
-        align_down(lowest + room, wanted.align.into()).is_none_or(|highest| highest >= lowest)
-    }
-
     /// One extent for `wanted`, charged to `set` and the region; `took` runs in the section that took it. A request
     /// without a place in the region takes nothing from others: no cache is drained, and no pressure begins.
     pub(crate) fn take_or_refuse(
@@ -424,26 +333,6 @@ impl Region {
             thread::set_look(asked.look);
         }
         answer
-    }
-
-    /// The refusal under pressure of a request of `holder`'s thread, if there is no room and its last look holds: see
-    /// `published.rs`.
-    fn refuse_unlocked(&self, set: &dyn ShardSet, wanted: Wanted, holder: usize) -> Option<AllocError> {
-        let shared = &*self.shared;
-        let bytes = wanted.bytes();
-        let (blocker, figures) = if let Some(figures) = set.budget().refuses(bytes) {
-            (Blocker::Own, figures)
-        } else if let Some(figures) = shared.budget.refuses(bytes - wanted.drawn) {
-            (Blocker::Region, figures)
-        } else if !shared.published.has_room(wanted.len) {
-            (Blocker::Fragmentation, (shared.budget.usage(), shared.budget.limit()))
-        } else {
-            return None;
-        };
-        let largest_free = shared.published.longest_bytes()?;
-        shared.refuse_after(holder, set, blocker, bytes, figures.0)?;
-        let asked_for = (wanted.layout.size(), wanted.layout.align());
-        Some(shared.refusal(Some(set), blocker, figures, largest_free, asked_for))
     }
 
     /// `bytes` more could not be had beside a block that cannot move: gives back one idle thing that may be its

@@ -122,3 +122,73 @@ fn long_blocks_without_a_place_refused() {
     let is_aligned = region.base().addr().get().is_multiple_of(512 << 10);
     assert_eq!(error.map(|error| error.kind), (!is_aligned).then_some(AllocErrorKind::Unplaceable));
 }
+
+/// A region of 1 MiB that the first heap has filled with blocks of 256 bytes: the next one is refused. The thread has
+/// freed blocks in both heaps under pressure, and was refused since.
+fn filled() -> (Region, [Heap; 2], Vec<Block>) {
+    let region = Region::with_capacity(1 << 20).expect("a region");
+    let [heap, other] = [(); 2].map(|()| Heap::in_region(&region));
+    let mut blocks: Vec<_> = std::iter::from_fn(|| take(&heap, layout(256, 8)).ok()).collect();
+    for of in [&other, &heap] {
+        give_each(&heap, blocks.drain(..1));
+        give(of, take(of, layout(256, 8)).expect("one was freed"));
+        blocks.push(take(&heap, layout(256, 8)).expect("what this thread has freed"));
+        assert!(take(&heap, layout(256, 8)).is_err());
+    }
+    assert_eq!(region.memory_usage(), blocks.len() * 256, "nothing is idle");
+    (region, [heap, other], blocks)
+}
+
+#[test]
+fn a_freed_block_leaves_with_the_next_request() {
+    let (region, [heap, _], mut blocks) = filled();
+    let full = region.memory_usage();
+    give_each(&heap, blocks.drain(..2));
+    let longer = take(&heap, layout(272, 8));
+    assert_eq!(region.memory_usage(), full - 512 + if longer.is_ok() { 272 } else { 0 }, "both are given back");
+    give_each(&heap, longer.into_iter().chain(blocks));
+    heap.flush();
+    assert_eq!((region.memory_usage(), region.stats().leased), (0, 0));
+}
+
+#[test]
+fn blocks_freed_in_another_heap_are_found() {
+    let (_region, [heap, other], mut blocks) = filled();
+    give_each(&heap, blocks.drain(..1));
+    let moved = take(&other, layout(256, 8)).expect("one block was freed");
+    assert!(take(&heap, layout(256, 8)).is_err(), "all is taken");
+    give(&other, moved);
+    blocks.push(take(&heap, layout(256, 8)).expect("what this thread has freed in the other heap"));
+    give_each(&heap, blocks);
+}
+
+#[test]
+fn blocks_cached_in_another_heap_are_found() {
+    let (region, [heap, other], mut blocks) = filled();
+    let half = blocks.len() / 32;
+    give_each(&heap, blocks.drain(..half * 2));
+    let kept: Vec<_> = (0..half).map(|_| take(&other, layout(256, 8)).expect("room")).collect();
+    assert!(other.memory_usage() > half * 256, "served for long, it caches");
+    blocks.extend(std::iter::from_fn(|| take(&heap, layout(256, 8)).ok()));
+    assert_eq!((other.memory_usage(), region.memory_usage()), (half * 256, (half + blocks.len()) * 256));
+    give_each(&other, kept);
+    give_each(&heap, blocks);
+}
+
+#[test]
+fn threads_served_for_long_cache() {
+    let (region, [heap, _], mut blocks) = filled();
+    let freed = blocks.len() / 16;
+    give_each(&heap, blocks.drain(..freed));
+    let idle = || region.memory_usage() - 256 * blocks.len();
+    let mut served = Vec::new();
+    let most = (0..freed).map(|_| {
+        served.push(take(&heap, layout(256, 8)).expect("room"));
+        idle() - 256 * served.len()
+    });
+    let most = most.max().expect("some");
+    assert!((512..=1 << 14).contains(&most), "{most}");
+    assert!(take(&heap, layout(256, 8)).is_err());
+    assert_eq!(idle(), 256 * served.len(), "a refusal finds all of it");
+    give_each(&heap, served.into_iter().chain(blocks));
+}
