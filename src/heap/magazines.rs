@@ -25,8 +25,8 @@ use super::shard::Shard;
 impl Inner {
     // ---- leases ---------------------------------------------------------------------------------------------------
 
-    /// Bytes that `shard` may hold idle: its share of the slack; under pressure, beside its pocket, a quarter of what it
-    /// was served since it last had to give something back, and a sixteenth of the slack at most.
+    /// Bytes that `shard` may hold idle: its share of the slack. Under pressure, beside its pocket, a quarter of what it
+    /// was served since it last had to give something back, a sixteenth of the slack at most.
     fn share(&self, caches: &Caches, shard: &Shard) -> usize {
         let share = self.region.share(&self.budget, caches.shards.count());
         if !self.pressure_on() {
@@ -53,8 +53,8 @@ impl Inner {
         self.region.end_lease(&self.budget, bytes);
     }
 
-    /// Blocks in a class's first magazine. Under pressure magazines are closed often, and begin as long as the shard may
-    /// have them by then.
+    /// Blocks in a class's first magazine. Under pressure magazines are closed often, and begin as long as the shard
+    /// may have them by then.
     fn first_capacity(&self, shard: &Shard, share: usize, class: Class) -> u32 {
         let first = class.first_capacity();
         if !self.pressure_on() {
