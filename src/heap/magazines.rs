@@ -27,22 +27,22 @@ impl Inner {
 
     /// Bytes that `shard` may hold idle: its share of the slack. Under pressure, beside its pocket, a quarter of what it
     /// was served since it last had to give something back, a sixteenth of the slack at most.
-    fn share(&self, caches: &Caches, shard: &Shard) -> usize {
-        let share = self.region.share(&self.budget, caches.shards.count());
+    pub(crate) fn share(&self, caches: &Caches, shard: &Shard) -> usize {
+        let most = self.region.share(&self.budget, caches.shards.count());
         if !self.pressure_on() {
-            return share;
+            return most;
         }
-        let most = self.budget.slack().min(self.region.budget().slack()) / 16;
-        share.min(most.min(shard.served() / 4) + shard.pocket.lease())
+        let part = self.budget.slack().min(self.region.budget().slack()) / 16;
+        most.min(part.min(shard.served() / 4) + shard.pocket.lease())
     }
 
     pub(super) fn pressure_on(&self) -> bool {
         self.budget.pressure_with(self.region.budget()).on
     }
 
-    /// Leases `bytes` for `shard`, which may hold `share`, under both limits.
-    pub(crate) fn grant(&self, shard: &Shard, share: usize, bytes: usize) -> bool {
-        if shard.held() + bytes > share || !self.region.grant(&self.budget, bytes) {
+    /// Leases `bytes` for `shard`, which may hold `most`, under both limits.
+    pub(crate) fn grant(&self, shard: &Shard, most: usize, bytes: usize) -> bool {
+        if shard.held() + bytes > most || !self.region.grant(&self.budget, bytes) {
             return false;
         }
         shard.hold(bytes);
@@ -55,21 +55,21 @@ impl Inner {
 
     /// Blocks in a class's first magazine. Under pressure magazines are closed often, and begin as long as the shard
     /// may have them by then.
-    fn first_capacity(&self, shard: &Shard, share: usize, class: Class) -> u32 {
+    fn first_capacity(&self, shard: &Shard, most: usize, class: Class) -> u32 {
         let first = class.first_capacity();
         if !self.pressure_on() {
             return first;
         }
-        let cap = share.saturating_sub(shard.held()) / 16 / class.bytes();
+        let cap = most.saturating_sub(shard.held()) / 16 / class.bytes();
         u32::try_from(cap).unwrap_or(u32::MAX).min(class.most_capacity() / 2).max(first)
     }
 
     /// An empty magazine for `cap` blocks, halved as often as its lease is denied.
-    fn open(&self, caches: &Caches, shard: &Shard, share: usize, class: Class, cap: u32) -> Option<NodeRef> {
+    fn open(&self, caches: &Caches, shard: &Shard, most: usize, class: Class, cap: u32) -> Option<NodeRef> {
         let mut cap = cap;
         while cap > 0 {
             let lease = lease_bytes(class, cap);
-            if self.grant(shard, share, lease) {
+            if self.grant(shard, most, lease) {
                 let Some(node) = caches.depot.take_node(cap) else {
                     shard.release(lease);
                     self.end_lease(lease);
@@ -84,13 +84,13 @@ impl Inner {
     }
 
     /// Doubles the loaded magazine, if its lease may grow.
-    fn grow_magazine(&self, caches: &Caches, shard: &Shard, share: usize, class: Class) -> bool {
+    fn grow_magazine(&self, caches: &Caches, shard: &Shard, most: usize, class: Class) -> bool {
         let (nodes, depot) = (&caches.depot.nodes, &caches.depot);
         let loaded = shard.loaded(class);
         let cap = nodes.get(loaded).cap();
         let wider = (2 * cap).min(class.most_capacity());
         let more = lease_bytes(class, wider).saturating_sub(lease_bytes(class, cap));
-        let may_take = share.saturating_sub(shard.held());
+        let may_take = most.saturating_sub(shard.held());
         let part = if self.pressure_on() { 4 } else { 8 };
         if wider == cap || lease_bytes(class, wider) > may_take / part {
             return false;
@@ -99,7 +99,7 @@ impl Inner {
         let moved = NodeSize::for_capacity(wider) != loaded.size();
         let target = if moved { depot.take_node(wider) } else { Some(loaded) };
         let Some(target) = target else { return false };
-        if !self.grant(shard, share, more) {
+        if !self.grant(shard, most, more) {
             if moved {
                 depot.give_node(target);
             }
@@ -235,13 +235,13 @@ impl Inner {
             shard.swap(nodes, class);
             return shard.pop(class);
         }
-        let share = self.share(caches, shard);
+        let most = self.share(caches, shard);
         if let Some(full) = depot.pop_full(class) {
             shard.hold(lease_bytes(class, nodes.get(full).cap()));
             let old = shard.unload(nodes, class);
             shard.load(nodes, class, full);
             if !old.is_none() {
-                if previous.is_none() && shard.held() <= share {
+                if previous.is_none() && shard.held() <= most {
                     shard.set_previous(class, old);
                 } else {
                     self.close_released(caches, shard, class, old);
@@ -250,12 +250,12 @@ impl Inner {
             return shard.pop(class);
         }
         if shard.loaded(class).is_none() {
-            let node = self.open(caches, shard, share, class, self.first_capacity(shard, share, class))?;
+            let node = self.open(caches, shard, most, class, self.first_capacity(shard, most, class))?;
             shard.load(nodes, class, node);
-        } else if shard.held() > 2 * share {
+        } else if shard.held() > 2 * most {
             self.close_previous(caches, shard, class);
         } else {
-            self.grow_magazine(caches, shard, share, class);
+            self.grow_magazine(caches, shard, most, class);
         }
         let cap = nodes.get(shard.loaded(class)).cap();
         let want = if self.pressure_on() { cap } else { (cap / 2).max(1) } as usize;
@@ -280,10 +280,10 @@ impl Inner {
         if pressed || !in_pocket && self.pressure_on() {
             return in_pocket && self.keep_in_pocket(caches, shard, Extent::new(granule, class.granules()));
         }
-        let (loaded, share) = (shard.loaded(class), self.share(caches, shard));
+        let (loaded, most) = (shard.loaded(class), self.share(caches, shard));
         if loaded.is_none() {
-            let cap = self.first_capacity(shard, share, class);
-            let Some(node) = self.open(caches, shard, share, class, cap) else { return false };
+            let cap = self.first_capacity(shard, most, class);
+            let Some(node) = self.open(caches, shard, most, class, cap) else { return false };
             shard.load(nodes, class, node);
             return shard.push(class, granule);
         }
@@ -292,19 +292,19 @@ impl Inner {
             shard.swap(nodes, class);
             return shard.push(class, granule);
         }
-        let above_twice = || shard.held() > 2 * share;
+        let above_twice = || shard.held() > 2 * most;
         if above_twice() {
             self.close_previous(caches, shard, class);
         }
         let previous = shard.previous(class);
         if previous.is_none()
-            && let Some(node) = self.open(caches, shard, share, class, nodes.get(loaded).cap())
+            && let Some(node) = self.open(caches, shard, most, class, nodes.get(loaded).cap())
         {
             shard.set_previous(class, node);
             shard.swap(nodes, class);
         } else {
-            let trade = || !previous.is_none() && self.trade(caches, shard, share, class, previous);
-            let made_room = !above_twice() && (self.grow_magazine(caches, shard, share, class) || trade());
+            let trade = || !previous.is_none() && self.trade(caches, shard, most, class, previous);
+            let made_room = !above_twice() && (self.grow_magazine(caches, shard, most, class) || trade());
             if !made_room {
                 self.give_back_some(caches, shard, class, previous);
             }
@@ -313,7 +313,7 @@ impl Inner {
     }
 
     /// Pushes the full previous magazine to the depot and loads an empty one in its stead.
-    fn trade(&self, caches: &Caches, shard: &Shard, share: usize, class: Class, previous: NodeRef) -> bool {
+    fn trade(&self, caches: &Caches, shard: &Shard, most: usize, class: Class, previous: NodeRef) -> bool {
         let nodes = &caches.depot.nodes;
         let cap = nodes.get(previous).cap();
         let lease = lease_bytes(class, cap);
@@ -322,7 +322,7 @@ impl Inner {
         if !bounded(&self.budget) || !bounded(self.region.budget()) {
             return false;
         }
-        let Some(empty) = self.open(caches, shard, share, class, cap) else { return false };
+        let Some(empty) = self.open(caches, shard, most, class, cap) else { return false };
         shard.release(lease);
         shard.set_previous(class, empty);
         nodes.get(previous).enter();

@@ -21,9 +21,9 @@ use super::shard::Shard;
 
 /// Blocks in a pocket.
 pub(super) const MOST: usize = if cfg!(all(test, loom)) { 2 } else { 8 };
-/// Bytes that a pocket leases, halved as often as its lease is denied, but not below [`LEAST_BYTES`].
-const LEASE_BYTES: usize = if cfg!(all(test, loom)) { 64 } else { 4 * 1024 };
-const LEAST_BYTES: usize = if cfg!(all(test, loom)) { 32 } else { 1024 };
+/// Granules that a pocket leases: 4 KiB, halved as often as its lease is denied, but not below 1 KiB.
+const LEASE: u32 = if cfg!(all(test, loom)) { 4 } else { 256 };
+const LEAST_LEASE: u32 = if cfg!(all(test, loom)) { 2 } else { 64 };
 
 /// See the module's header.
 pub(super) struct Pocket {
@@ -116,14 +116,14 @@ impl Inner {
     /// Leases bytes for the pocket of `shard`, which has none.
     #[cold]
     fn open_pocket(&self, caches: &Caches, shard: &Shard) -> bool {
-        let share = self.region.share(&self.budget, caches.shards.count());
-        let mut bytes = LEASE_BYTES;
-        while bytes >= LEAST_BYTES {
-            if self.grant(shard, share, bytes) {
-                shard.pocket.lease.set((bytes / GRANULE_BYTES) as u32);
+        let most = self.region.share(&self.budget, caches.shards.count());
+        let mut granules = LEASE;
+        while granules >= LEAST_LEASE {
+            if self.grant(shard, most, granules as usize * GRANULE_BYTES) {
+                shard.pocket.lease.set(granules);
                 return true;
             }
-            bytes /= 2;
+            granules /= 2;
         }
         false
     }

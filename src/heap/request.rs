@@ -88,15 +88,12 @@ impl Inner {
             (Some(class), Some((caches, shard))) => shard.pop(class).or_else(|| self.refill(caches, shard, class)),
             _ => None,
         };
-        let granule = match popped {
-            Some(granule) => granule,
-            None => {
-                let granule = self.take_wanted(own, self.wanted(class, layout), layout, 0)?;
-                if let Some((_, shard)) = own {
-                    shard.set_served(shard.served() + layout.size());
-                }
-                granule
-            }
+        let granule = if let Some(granule) = popped {
+            granule
+        } else {
+            let granule = self.take_wanted(own, self.wanted(class, layout), layout, 0)?;
+            own.inspect(|(_, shard)| shard.set_served(shard.served() + layout.size()));
+            granule
         };
         self.count_alloc(shard, layout.size());
         Ok(self.address(granule))
