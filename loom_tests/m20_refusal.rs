@@ -3,7 +3,7 @@
 //!
 //! Each request that matters comes after one that was refused, so its thread remembers a look.
 //!
-//! Breaks it: `published.look-first` (taken, charged), `published.not-counted` (taken, charged),
+//! Breaks it: `published.look-first` (taken), `published.not-counted` (taken, charged),
 //! `published.counted-before` (counted), `published.trimming` (trimmed), `published.exits-ignored` (ended),
 //! `pocket.kept-at-end` (pocket).
 #![expect(unsafe_code, reason = "free takes the caller's word for a block")]

@@ -63,7 +63,7 @@ impl Body {
             return Ok(block);
         }
         let holder = core::ptr::from_ref(shard).addr();
-        let mut own = Idle(holder, |section: &mut Section<'_>| self.retire(section, shard));
+        let mut own = Idle(Some(holder), |section: &mut Section<'_>| self.retire(section, shard));
         let block = self.alloc_alone(layout, &mut own)?;
         shard.count(layout.size(), 0);
         Ok(block)
@@ -76,7 +76,7 @@ impl Body {
         let block = if let Some(block) = shared {
             block
         } else {
-            self.alloc_alone(layout, &mut Idle(0, |_: &mut Section<'_>| false))?
+            self.alloc_alone(layout, &mut Idle(Some(0), |_: &mut Section<'_>| false))?
         };
         self.count_outside(layout.size(), 0);
         Ok(block)

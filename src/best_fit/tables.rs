@@ -90,7 +90,8 @@ impl Tables {
     pub(crate) fn prefetch(&self, extent: Extent) {
         let lines = |granule: u32| (granule / LINE_GRANULES) as usize * LINE_BYTES;
         self.lines.prefetch(lines(extent.offset));
-        self.lines.prefetch(lines(extent.end()));
+        // Of a wrong block, which the index refuses later, the end may be anywhere.
+        self.lines.prefetch(lines(extent.offset.wrapping_add(extent.len)));
         self.heads.prefetch((extent.offset / STRETCH) as usize * size_of::<NodeId>());
     }
 

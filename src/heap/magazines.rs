@@ -18,15 +18,17 @@ use crate::base::size_class::Class;
 use crate::depot::magazine::{NodeRef, NodeSize, lease_bytes};
 use crate::region::Section;
 use crate::region::shards::OwnedShard;
+use crate::thread;
 
 use super::inner::{Caches, Inner};
+use super::pocket;
 use super::shard::Shard;
 
 impl Inner {
     // ---- leases ---------------------------------------------------------------------------------------------------
 
-    /// Bytes that `shard` may hold idle: its share of the slack. Under pressure, beside its pocket, a quarter of what it
-    /// was served since it last had to give something back, a sixteenth of the slack at most.
+    /// Bytes that `shard` may hold idle: its share of the slack. Under pressure, beside its pocket, a quarter of what
+    /// it was served since it last had to give something back, a sixteenth of the slack at most.
     pub(crate) fn share(&self, caches: &Caches, shard: &Shard) -> usize {
         let most = self.region.share(&self.budget, caches.shards.count());
         if !self.pressure_on() {
@@ -204,7 +206,7 @@ impl Inner {
 
     /// Magazines closed at once, and blocks that they may have together.
     const CLOSED_AT_ONCE: usize = 16;
-    pub(super) const BLOCKS_A_SECTION: u32 = 60;
+    pub(super) const BLOCKS_A_SECTION: u32 = 60 - pocket::MOST as u32;
 
     /// Served so many bytes under pressure since it last had to give something back, a shard caches again.
     const CALM_BYTES: usize = if cfg!(all(test, loom)) { usize::MAX } else { 8 * 1024 };
@@ -237,6 +239,8 @@ impl Inner {
         }
         let most = self.share(caches, shard);
         if let Some(full) = depot.pop_full(class) {
+            // From now on the thread may hold something idle, as after a grant.
+            thread::set_look(None);
             shard.hold(lease_bytes(class, nodes.get(full).cap()));
             let old = shard.unload(nodes, class);
             shard.load(nodes, class, full);
@@ -277,7 +281,8 @@ impl Inner {
         let nodes = &caches.depot.nodes;
         shard.enter();
         let pressed = self.react_to_pressure(caches, shard);
-        if pressed || !in_pocket && self.pressure_on() {
+        // Others may wait for what is freed: under pressure it is kept only for the thread's own next request.
+        if pressed || self.pressure_on() {
             return in_pocket && self.keep_in_pocket(caches, shard, Extent::new(granule, class.granules()));
         }
         let (loaded, most) = (shard.loaded(class), self.share(caches, shard));

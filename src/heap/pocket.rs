@@ -1,12 +1,14 @@
-//! `Pocket`: the few blocks that a thread has freed last under pressure, when no magazine is open.
+//! `Pocket`: the few blocks that a thread has freed since it was refused, when no magazine is open.
 //!
-//! They wait for the thread's next request, and go back to the index in the section in which it searches: a thread that
-//! frees to make room, and then asks again, takes the lock once instead of twice. None serves a request by itself. That
-//! would keep it from its free neighbours: measured, half a percent less fits below the limit.
+//! A thread that was refused frees to make room, and asks again. What it frees waits for that request, and goes back to
+//! the index in the section in which it searches, so that the thread takes the lock once instead of twice. None serves
+//! a request by itself. That would keep it from its free neighbours: measured, half a percent less fits below the
+//! limit. Who was not refused gives back at once: others may wait for it.
 //!
 //! - INV-heap.pocket-1: the blocks in a pocket are never longer together than its lease, which is a part of what the
 //!   shard holds. The lease stays while there is pressure, whatever becomes of the blocks.
-//! - INV-heap.pocket-2: a request of the thread in this heap is refused only with its pocket empty.
+//! - INV-heap.pocket-2: a request of the thread in this heap is refused only with its pocket empty. Something is in it
+//!   only while the thread's look, if it remembers one, is of this shard.
 //!
 //! Used like the rest of a shard, by one thread at a time.
 
@@ -94,6 +96,11 @@ impl Inner {
     /// Keeps a freed block in the pocket of `shard`, under pressure; `false` if the caller has to give it back.
     pub(super) fn keep_in_pocket(&self, caches: &Caches, shard: &Shard, block: Extent) -> bool {
         let pocket = &shard.pocket;
+        // Only the thread that was refused last here is likely to be the next that asks.
+        let was_refused = thread::look_holds(core::ptr::from_ref(shard).addr(), |_| true);
+        if !was_refused || self.region.guards(block) {
+            return false;
+        }
         if pocket.lease.get() == 0 && !self.open_pocket(caches, shard) || block.len > pocket.lease.get() {
             return false;
         }
@@ -102,8 +109,6 @@ impl Inner {
             pocket.push(block);
         }
         self.region.prefetch(block);
-        // Another look of the thread's does not know of this pocket.
-        thread::forget_other_look(core::ptr::from_ref(shard).addr());
         true
     }
 

@@ -18,8 +18,8 @@ struct OwnShard<'a> {
 }
 
 impl OwnIdle for OwnShard<'_> {
-    fn holder(&self) -> usize {
-        self.own.map_or(0, |(_, shard)| core::ptr::from_ref(shard).addr())
+    fn holder(&self) -> Option<usize> {
+        Some(self.own.map_or(0, |(_, shard)| core::ptr::from_ref(shard).addr()))
     }
 
     fn is_pending(&self) -> bool {
@@ -113,7 +113,8 @@ impl Inner {
         self.region.take_or_refuse(self, Wanted { drawn, ..wanted }, &mut OwnShard { inner: self, own }, |_, _| ())
     }
 
-    /// Gives back the pocket, or magazines of 60 blocks together, of `own`, a shard of the calling thread's or claimed; `false` if there is none.
+    /// Gives back the pocket, or magazines of at most 60 blocks together, of `own`, a shard of the calling thread's or
+    /// claimed; `false` if there is nothing.
     pub(super) fn give_back_own(&self, section: &mut Section<'_>, own: Option<(&Caches, &Shard)>) -> bool {
         let Some((caches, shard)) = own else { return false };
         shard.set_served(0);

@@ -102,7 +102,7 @@ impl Counts {
             word.set(0);
         }
         for word in [claimed, releasing, released] {
-            word.set(0, Relaxed);
+            word.set(0);
         }
     }
 }

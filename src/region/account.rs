@@ -92,8 +92,12 @@ impl Account {
         let Some(wanted) = Wanted::new(bytes, layout) else {
             return Err(self.region.section(|section| section.refuse_outright(&*self.member, layout)));
         };
-        let granule =
-            self.region.take_or_refuse(&*self.member, wanted, &mut Idle(0, |_: &mut Section<'_>| false), |_, _| {})?;
+        let granule = self.region.take_or_refuse(
+            &*self.member,
+            wanted,
+            &mut Idle(Some(0), |_: &mut Section<'_>| false),
+            |_, _| {},
+        )?;
         Ok((Extent::new(granule, wanted.len), self.region.memory().granule(granule)))
     }
 

@@ -5,7 +5,8 @@
 //! - **usage, peak, limit, since, pressure** are written only inside the region's critical section; anyone reads them
 //!   with one load. Nothing is ever added and rolled back.
 //!   - INV-region.budget-1: `usage <= max(limit, usage when the limit was lowered)`, at every value of the word.
-//! - **refused, usage at the last refusal** are written by whoever is refused, only where they change: hints.
+//! - **refused, usage at the last refusal** are written by whoever is refused, only where they change: hints, of which
+//!   the last one written counts.
 //! - **leased** is written by anyone, without the lock: load, compare with the slack, CAS.
 //!   - INV-region.budget-2: `leased <= max(slack, leased when the limit was lowered)`, at every value of the word.
 //!
@@ -21,7 +22,7 @@
 //!
 //! Deliberately not here: what is charged for, and who holds the lock.
 
-use crate::sync::{Acquire, AtomicU64, AtomicUsize, CachePadded, Gauge, Owned32, OwnedUsize, Relaxed, Release};
+use crate::sync::{Acquire, AtomicU64, AtomicUsize, CachePadded, Owned32, OwnedUsize, Relaxed, Release};
 
 /// Slack of a limit is `limit / SLACK_DIVISOR` unless the builder says otherwise.
 pub(crate) const SLACK_DIVISOR: usize = 16;
@@ -38,7 +39,7 @@ pub(crate) struct Pressure {
 /// See the module's header.
 #[derive(Debug)]
 pub(crate) struct Budget {
-    usage: Gauge,
+    usage: AtomicUsize,
     limit: AtomicUsize,
     peak: OwnedUsize,
     /// Bytes charged since the last refusal under the lock, or since one without it was last noticed.
@@ -60,7 +61,7 @@ impl Budget {
     /// A budget of `limit` of the `ceiling` bytes there are; the lesser of both, by `slack_divisor`, may be held idle.
     pub(crate) fn new(limit: usize, ceiling: usize, slack_divisor: usize) -> Self {
         Self {
-            usage: Gauge::default(),
+            usage: AtomicUsize::new(0),
             limit: AtomicUsize::new(limit),
             peak: OwnedUsize::new(0),
             since: OwnedUsize::new(0),
@@ -76,7 +77,7 @@ impl Budget {
 
     /// Bytes handed out.
     pub(crate) fn usage(&self) -> usize {
-        self.usage.get(Relaxed)
+        self.usage.load(Relaxed)
     }
 
     pub(crate) fn limit(&self) -> usize {
@@ -113,22 +114,20 @@ impl Budget {
 
     /// Bytes that may still be charged.
     pub(crate) fn room(&self) -> usize {
-        self.limit().saturating_sub(self.usage.own())
+        self.limit().saturating_sub(self.usage())
     }
 
     /// Bytes that may still be charged and that there are.
     pub(crate) fn real_room(&self) -> usize {
-        self.bound().saturating_sub(self.usage.own())
+        self.bound().saturating_sub(self.usage())
     }
 
     /// Adds `bytes`, which [`Budget::room`] has just allowed in this critical section.
     pub(crate) fn charge(&self, bytes: usize) {
         // A charge of nothing is right above a lowered limit too: a request that a reservation covers.
         debug_assert!(bytes <= self.room(), "INV-region.budget-1: checked before the charge");
-        let usage = self.usage.own() + bytes;
-        // ORDERING(Release): what the holder of the lock, and those before it, made idle is seen by whoever sees that
-        // the limit is reached.  pairs: `refuses`' Acquire.  loom: m20_charged; Relaxed fails it.
-        self.usage.set(usage, Release);
+        let usage = self.usage() + bytes;
+        self.usage.store(usage, Relaxed);
         if usage > self.peak() {
             self.peak.set(usage);
         }
@@ -161,9 +160,9 @@ impl Budget {
     /// Subtracts `bytes` that were charged. Saturates: a wrong figure, which a debug build reports, may not become an
     /// enormous one.
     pub(crate) fn refund(&self, bytes: usize) {
-        let usage = self.usage.own();
+        let usage = self.usage();
         debug_assert!(bytes <= usage, "refund of {bytes} bytes from {usage}");
-        self.usage.set(usage.saturating_sub(bytes), Relaxed);
+        self.usage.store(usage.saturating_sub(bytes), Relaxed);
     }
 
     /// A lowered limit makes every shard close its magazines at its next slow path. A raised one ends the pressure if
@@ -182,7 +181,7 @@ impl Budget {
     pub(crate) fn refused(&self, bytes: usize) {
         if bytes <= self.bound() / 16 {
             self.since.set(0);
-            self.refused_at.set(self.usage.own());
+            self.refused_at.set(self.usage());
             if !self.pressed() {
                 self.refused.set(0);
                 self.step_pressure(1);
@@ -194,7 +193,7 @@ impl Budget {
     pub(crate) fn is_hopeless(&self, bytes: usize, waiting: usize) -> bool {
         // Relaxed is right: a lease precedes the blocks it covers in its thread's order, and what is ordered before
         // this request (by the lock, a depot or the callers' own means) is seen.
-        self.usage.own().saturating_add(bytes).saturating_sub(self.leased()).saturating_sub(waiting) > self.bound()
+        self.usage().saturating_add(bytes).saturating_sub(self.leased()).saturating_sub(waiting) > self.bound()
     }
 
     /// Bytes that are free when refunds end the pressure: what may then become idle, and as much as the greatest
@@ -210,7 +209,7 @@ impl Budget {
             return;
         }
         let (before, least) = (self.refused_at.get(), self.bound() / 16);
-        let fell = before.saturating_sub(self.usage.own());
+        let fell = before.saturating_sub(self.usage());
         // The first comparison is implied by the second, which costs a division.
         if fell >= least.min(before) / 2 && fell >= self.relief().min(before) / 2 && self.real_room() >= self.relief() {
             self.step_pressure(1);
@@ -230,14 +229,6 @@ impl Budget {
 
     pub(super) fn pressed(&self) -> bool {
         self.pressure.load(Relaxed) % 2 == 1
-    }
-
-    /// Returns usage and limit if the limit does not allow `bytes` more.
-    pub(super) fn refuses(&self, bytes: usize) -> Option<(usize, usize)> {
-        // ORDERING(Acquire): the look is compared behind it.  pairs: `charge`'s Release.  loom: m20_charged; Relaxed
-        // fails it.
-        let (usage, limit) = (self.usage.get(Acquire), self.limit());
-        (bytes > limit.saturating_sub(usage)).then_some((usage, limit))
     }
 
     /// A request of `bytes` bytes was refused under pressure, without the lock, where so much was in use.

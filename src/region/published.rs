@@ -10,17 +10,18 @@
 //!   depot, a shared chunk, a block that waits in a quarantine. It is raised afterwards.
 //!
 //! A thread remembers its last [`Look`]: that a section of its own request has found nothing idle, and what `idled` and
-//! the thread exits were before. What the thread itself may hold idle it can only have by a lease, and a lease makes it
-//! forget the look.
+//! the thread exits were before. What the thread itself may hold idle it can only have by a lease of its own, or with a
+//! magazine of a depot or the shard of an ended thread; each of these makes it forget the look.
 //!
 //! - INV-region.published-2: while a thread remembers a look of a region and `idled` and the exits are as they were,
-//!   nothing is idle there that a request of this thread may count on, but for what is pending at the holder that the look names.
+//!   nothing is idle there that a request of this thread may count on, but for what is pending at the holder that the
+//!   look names.
 //!
-//! So a request is refused without the lock if the limit, or `longest`, leaves no room for it, and *then* the look still
-//! holds: at the moment of the first load there was no room, and nothing idle. Read in the other order, another thread
-//! could make something idle and take the last room in between.
+//! So a request is refused without the lock if `longest` leaves no room for it, and *then* the look still holds: at
+//! the moment of the first load there was no room, and nothing idle. Read in the other order, another thread could make
+//! something idle and take the last room in between. What a limit refuses takes the lock: a look spares it the search
+//! for idle memory there.
 
-use crate::base::size_class::GRANULE_BYTES;
 use crate::sync::{Acquire, AtomicU32, AtomicU64, Relaxed, Release};
 use crate::thread;
 
@@ -56,21 +57,16 @@ impl Published {
     #[inline(always)]
     pub(super) fn publish(&self, longest: u32) {
         // ORDERING(Release): what the holder, and who held the lock before, made idle is seen by whoever sees that the
-        // room is gone.  pairs: `has_room`'s Acquire.  loom: m20_taken; Relaxed fails it.
+        // room is gone.  pairs: `longest`'s Acquire.  loom: m20_taken; Relaxed fails it.
         self.longest.store(longest, Release);
     }
 
-    /// Returns whether a request of `len` granules may fit a free extent.
+    /// Returns the granules of the longest free extent, or [`Published::ASK`].
     #[inline(always)]
-    pub(super) fn has_room(&self, len: u32) -> bool {
+    pub(super) fn longest(&self) -> u32 {
         // ORDERING(Acquire): the look is compared behind it.  pairs: `publish`'s Release.  loom: m20_taken; Relaxed
         // fails it.
-        self.longest.load(Acquire) >= len
-    }
-
-    /// Bytes of the longest free extent, if that is published.
-    pub(super) fn longest_bytes(&self) -> Option<usize> {
-        Some(self.longest.load(Relaxed)).filter(|len| *len != Self::ASK).map(|len| len as usize * GRANULE_BYTES)
+        self.longest.load(Acquire)
     }
 
     /// Something became idle.

@@ -105,6 +105,13 @@ pub(crate) struct Asked {
     look: Option<Look>,
 }
 
+impl Asked {
+    /// Whether the token under which the calling thread has shards is not known yet.
+    pub(super) fn has_no_owner(&self) -> bool {
+        self.owner.is_none()
+    }
+}
+
 /// How much was given back for a request, and how much may be (INV-region.request-3).
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Effort {
@@ -172,10 +179,14 @@ impl Section<'_> {
         if more {
             return Step::Search(0);
         }
-        if may_give && Published::is_on() && (asked.owner.is_some() || !others) {
+        if let Some(holder) = own.holder()
+            && may_give
+            && Published::is_on()
+            && (asked.owner.is_some() || !others)
+        {
             let (region, exits) = (self.shared.published.id, self.state.swept);
             let scope = if others { 0 } else { set_address(set) };
-            asked.look = Some(Look { region, scope, holder: own.holder(), idled, exits });
+            asked.look = Some(Look { region, scope, holder, idled, exits });
         }
         let refusal = Err(self.error(Some(set), blocker, wanted.layout.size(), wanted.layout.align()));
         if hopeless || !others || asked.owner.is_some() { Step::Done(refusal) } else { Step::Shardless(refusal) }
@@ -194,7 +205,7 @@ impl Section<'_> {
         asked: &mut Asked,
     ) -> bool {
         self.refusing = true;
-        let owner = asked.owner.filter(|_| others && set.is_some());
+        let owner = asked.owner.filter(|_| others);
         let usage = self.shared.budget.usage();
         let begin = self.state.sets.source;
         let mut source = begin;
@@ -304,11 +315,14 @@ impl Region {
             return Err(self.section(|section| section.refuse_outright(set, wanted.layout)));
         }
         if !own.is_pending()
-            && let Some(refusal) = self.refuse_unlocked(set, wanted, own.holder())
+            && let Some(holder) = own.holder()
+            && let Some(refusal) = self.refuse_unlocked(set, wanted, holder)
         {
             return Err(refusal);
         }
-        if self.guard_page().is_none()
+        // In the models of other protocols each section more is one more to interleave.
+        if Published::is_on()
+            && self.guard_page().is_none()
             && let Some(answer) = self.section(|section| section.take_at_once(set, wanted, own, &mut took))
         {
             return answer;

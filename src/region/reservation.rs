@@ -30,10 +30,11 @@ impl Section<'_> {
         }
         // Pressure begins before the first magazine is given back.
         self.shared.budget.refused(asked.effort.length(bytes));
-        if may_give && self.give_back_idle(None, true, &mut Idle(0, |_: &mut Section<'_>| false), asked) {
+        if may_give && self.give_back_idle(None, true, &mut Idle(Some(0), |_: &mut Section<'_>| false), asked) {
             return Step::Again;
         }
-        Step::Done(Err(self.error(None, Blocker::Region, bytes, 1)))
+        let refusal = Err(self.error(None, Blocker::Region, bytes, 1));
+        if may_give && asked.has_no_owner() { Step::Shardless(refusal) } else { Step::Done(refusal) }
     }
 }
 

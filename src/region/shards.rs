@@ -300,6 +300,8 @@ impl<S: OwnedShard> Shards<S> {
             self.adopt_failed.store(exits + 1, Relaxed);
             return None;
         };
+        // What the shard's former owner has left idle is the thread's now.
+        thread::set_look(None);
         // Outside the lock (INV-region.shards-5). Without memory for it the thread does without, until it asks again.
         let shard = self.make(index, made).ok();
         if shard.is_none() {

@@ -15,8 +15,9 @@ use super::{Blocker, Region, Section, ShardSet, Shared, Wanted};
 
 /// What the calling thread holds idle in the set that is asked.
 pub(crate) trait OwnIdle {
-    /// The address of what holds it; 0: nothing does.
-    fn holder(&self) -> usize;
+    /// The address of what holds it, where nothing else comes as long as the thread lives; 0: nothing holds any. None
+    /// if there is no such address: the thread then remembers no look.
+    fn holder(&self) -> Option<usize>;
     /// Whether something is to be given back before the search.
     fn is_pending(&self) -> bool {
         false
@@ -27,11 +28,11 @@ pub(crate) trait OwnIdle {
     fn give_back(&mut self, section: &mut Section<'_>) -> bool;
 }
 
-/// What lies idle at the address of a holder, and a closure that gives it back.
-pub(crate) struct Idle<F>(pub(crate) usize, pub(crate) F);
+/// A holder's address, and a closure that gives back what is idle there.
+pub(crate) struct Idle<F>(pub(crate) Option<usize>, pub(crate) F);
 
 impl<F: FnMut(&mut Section<'_>) -> bool> OwnIdle for Idle<F> {
-    fn holder(&self) -> usize {
+    fn holder(&self) -> Option<usize> {
         self.0
     }
     fn give_back(&mut self, section: &mut Section<'_>) -> bool {
@@ -86,7 +87,7 @@ impl Section<'_> {
             Search::Exhausted if !self.is_trimming() => {
                 let blocker = self.blocker(budget, wanted.bytes(), wanted.drawn);
                 let usage = if blocker == Blocker::Own { budget.usage() } else { self.shared.budget.usage() };
-                self.shared.refuse_after(own.holder(), set, blocker, wanted.bytes(), usage)?;
+                self.shared.refuse_after(own.holder()?, set, blocker, wanted.bytes(), usage)?;
                 Some(Err(self.error(Some(set), blocker, wanted.layout.size(), wanted.layout.align())))
             }
             Search::Exhausted | Search::More(_) => None,
@@ -107,23 +108,20 @@ impl Region {
         align_down(lowest + room, wanted.align.into()).is_none_or(|highest| highest >= lowest)
     }
 
-    /// The refusal under pressure of a request of `holder`'s thread, if there is no room and its last look holds: see
-    /// `published.rs`.
+    /// The refusal under pressure of a request of `holder`'s thread, if no free extent is long enough and its last look
+    /// holds: see `published.rs`.
     pub(super) fn refuse_unlocked(&self, set: &dyn ShardSet, wanted: Wanted, holder: usize) -> Option<AllocError> {
         let shared = &*self.shared;
-        let bytes = wanted.bytes();
-        let (blocker, figures) = if let Some(figures) = set.budget().refuses(bytes) {
-            (Blocker::Own, figures)
-        } else if let Some(figures) = shared.budget.refuses(bytes - wanted.drawn) {
-            (Blocker::Region, figures)
-        } else if !shared.published.has_room(wanted.len) {
-            (Blocker::Fragmentation, (shared.budget.usage(), shared.budget.limit()))
-        } else {
+        let (bytes, longest) = (wanted.bytes(), shared.published.longest());
+        let figures = (shared.budget.usage(), shared.budget.limit());
+        // What a limit would refuse too is left to the section that reads all figures at once.
+        let by_limit = bytes > set.budget().room() || bytes - wanted.drawn > figures.1.saturating_sub(figures.0);
+        if longest >= wanted.len || by_limit {
             return None;
-        };
-        let largest_free = shared.published.longest_bytes()?;
-        shared.refuse_after(holder, set, blocker, bytes, figures.0)?;
-        let asked_for = (wanted.layout.size(), wanted.layout.align());
-        Some(shared.refusal(Some(set), blocker, figures, largest_free, asked_for))
+        }
+        shared.refuse_after(holder, set, Blocker::Fragmentation, bytes, figures.0)?;
+        let (largest_free, asked_for) =
+            (longest as usize * GRANULE_BYTES, (wanted.layout.size(), wanted.layout.align()));
+        Some(shared.refusal(Some(set), Blocker::Fragmentation, figures, largest_free, asked_for))
     }
 }

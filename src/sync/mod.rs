@@ -11,7 +11,7 @@
 //! - [`Owned32`], [`Owned64`], [`OwnedUsize`], [`OwnedPtr`] are words that one thread at a time writes, with a plain
 //!   load and store, and that any thread may read as a hint. Loom does not see them: it checks the [`Ghost`] beside
 //!   them.
-//! - [`Counter`] and [`Gauge`] are such words whose readers decide by them; loom sees them.
+//! - [`Counter`] is such a word whose readers decide by it; loom sees it.
 //! - [`Ghost`] is a zero-sized nothing in ordinary builds and a checked cell under loom. A thread that has the
 //!   exclusive use of some state enters the state's ghost; a missing happens-before edge is then loom's error.
 //! - A fork takes each [`ListedMutex`], and waits for each section of a [`Mutex`] and each [`shielded`] part: work that

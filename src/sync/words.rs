@@ -1,5 +1,5 @@
 //! Words that one thread at a time writes, and figures that decide nothing. Loom does not see them, but for
-//! [`Counter`] and [`Gauge`].
+//! [`Counter`].
 
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
@@ -96,54 +96,14 @@ pub(crate) fn wrapped_difference(more: u64, less: u64) -> usize {
     if difference > u64::MAX / 2 { 0 } else { usize::try_from(difference).unwrap_or(usize::MAX) }
 }
 
-macro_rules! decisive_word {
-    ($(#[$doc:meta])* $name:ident: $word:ident, $own:ident, $value:ty) => {
-        $(#[$doc])*
-        #[derive(Debug, Default)]
-        pub(crate) struct $name {
-            word: super::$word,
-            #[cfg(all(test, loom))]
-            own: $own,
-        }
-
-        impl $name {
-            /// The value, to others.
-            #[inline(always)]
-            pub(crate) fn get(&self, order: super::Ordering) -> $value {
-                self.word.load(order)
-            }
-
-            /// The value, to whoever may change it.
-            #[inline(always)]
-            pub(crate) fn own(&self) -> $value {
-                #[cfg(not(all(test, loom)))]
-                let value = self.word.load(Relaxed);
-                #[cfg(all(test, loom))]
-                let value = self.own.get();
-                value
-            }
-
-            /// Another value, by whoever may change it.
-            #[inline(always)]
-            pub(crate) fn set(&self, value: $value, order: super::Ordering) {
-                #[cfg(all(test, loom))]
-                self.own.set(value);
-                self.word.store(value, order);
-            }
-        }
-    };
-}
-
-decisive_word! {
-    /// A count that one thread at a time changes, without a read-modify-write, and that others decide by: loom sees
-    /// their reads and its stores. Not its own reads, between which and the store nobody writes, for loom would take
-    /// the store's place in the search for theirs (tokio-rs/loom #166).
-    Counter: AtomicU64, Owned64, u64
-}
-
-decisive_word! {
-    /// As [`Counter`], for what rises and falls.
-    Gauge: AtomicUsize, OwnedUsize, usize
+/// A count that one thread at a time raises, without a read-modify-write, and that others decide by: loom sees their
+/// reads and its stores. Not its own reads, between which and the store nobody writes, for loom would take the store's
+/// place in the search for theirs (tokio-rs/loom #166).
+#[derive(Debug, Default)]
+pub(crate) struct Counter {
+    word: super::AtomicU64,
+    #[cfg(all(test, loom))]
+    own: Owned64,
 }
 
 impl Counter {
@@ -156,10 +116,31 @@ impl Counter {
         Self::default()
     }
 
+    /// The count, to others.
+    pub(crate) fn get(&self, order: super::Ordering) -> u64 {
+        self.word.load(order)
+    }
+
     /// One more, by its one writer; it wraps.
     #[inline(always)]
     pub(crate) fn raise(&self, order: super::Ordering) {
-        self.set(self.own().wrapping_add(1), order);
+        #[cfg(not(all(test, loom)))]
+        let value = self.word.load(Relaxed);
+        #[cfg(all(test, loom))]
+        let value = self.own.get();
+        self.store(value.wrapping_add(1), order);
+    }
+
+    /// Another count, by whoever has it exclusively.
+    pub(crate) fn set(&self, value: u64) {
+        self.store(value, Relaxed);
+    }
+
+    #[inline(always)]
+    fn store(&self, value: u64, order: super::Ordering) {
+        #[cfg(all(test, loom))]
+        self.own.set(value);
+        self.word.store(value, order);
     }
 }
 

@@ -234,16 +234,6 @@ pub(crate) fn look_holds(holder: usize, holds: impl FnOnce(Look) -> bool) -> boo
     CACHE.try_with(|cache| cache.look().holder == holder && holds(cache.look())).unwrap_or(false)
 }
 
-/// The calling thread forgets its look, if that was another holder's.
-#[inline]
-pub(crate) fn forget_other_look(holder: usize) {
-    let _ = CACHE.try_with(|cache| {
-        if cache.look().holder != holder {
-            cache.set_look(None);
-        }
-    });
-}
-
 /// The calling thread remembers `look`, or none.
 pub(crate) fn set_look(look: Option<Look>) {
     // A thread that has no thread-locals any more remembers nothing.

@@ -133,8 +133,8 @@ impl Stack {
         }
         // The thread's chunk in the same arena: under the arena's own limit the region asks no other for what is idle.
         let owner = thread::owner();
-        let holder = core::ptr::from_ref(self).addr();
-        let mut own = Idle(holder, |section: &mut Section<'_>| {
+        // A stack may be moved, and another take its place.
+        let mut own = Idle(None, |section: &mut Section<'_>| {
             self.give_back_own(body, section) || owner.is_some_and(|owner| body.drain_owned(section, owner))
         });
         let extent = body.take_alone(layout, &mut own)?;

@@ -1,5 +1,7 @@
 //! Pressure: when it begins and ends, seen by what threads then cache.
 
+use std::sync::mpsc::channel;
+
 use crate::support::{self, Block, give, give_each, layout, regrow, take, take_reserved};
 use sharded_arena::{AllocErrorKind, Arena, Heap, LocalHeap, Region, Scratch};
 
@@ -193,4 +195,81 @@ fn threads_served_for_long_cache() {
     assert!(take(&heap, layout(256, 8)).is_err());
     assert_eq!(idle(), 256 * served.len(), "a refusal finds all of it");
     give_each(&heap, served.into_iter().chain(blocks));
+}
+
+/// Each round: one thread frees a block and tells the other, which was refused.
+#[test]
+fn blocks_freed_by_others_are_served() {
+    let (_region, [heap, _], mut blocks) = filled();
+    let freed: Vec<_> = blocks.drain(..8).collect();
+    let (ask, asked) = channel();
+    let (tell, told) = channel();
+    std::thread::scope(|scope| {
+        // Dropped if this thread panics, so that the other ends.
+        let (heap, ask) = (&heap, ask);
+        scope.spawn(move || {
+            for block in freed {
+                if asked.recv().is_err() {
+                    return;
+                }
+                give(heap, block);
+                tell.send(()).expect("the other thread waits");
+            }
+            // Lives on until the other was served.
+            let _ = asked.recv();
+        });
+        for _ in 0..8 {
+            ask.send(()).expect("the other thread frees");
+            told.recv().expect("it has freed");
+            blocks.push(take(heap, layout(256, 8)).expect("freed by a thread that lives and asks for nothing"));
+        }
+        ask.send(()).expect("the other thread waits");
+    });
+    give_each(&heap, blocks);
+}
+
+#[test]
+fn reservations_find_own_freed_blocks() {
+    let (region, [heap, _], mut blocks) = filled();
+    give_each(&heap, blocks.drain(..3));
+    drop(region.reserve(3 * 256).expect("what this thread has just freed"));
+    give(&heap, take(&heap, layout(256, 8)).expect("room"));
+    drop(region.reserve(3 * 256).expect("what this thread has just freed"));
+    give_each(&heap, blocks);
+}
+
+/// What one stack has found out says nothing of another that is moved into its place.
+#[test]
+fn moved_stacks_find_their_own_memory() {
+    let region = Region::with_capacity(1 << 20).expect("a region");
+    let heap = Heap::in_region(&region);
+    let [long, piece] = [8 << 10, 256].map(|bytes| layout(bytes, 8));
+    let mut blocks: Vec<_> = (0..124).map(|_| take(&heap, long).expect("room")).collect();
+    let mut empty = Scratch::in_region(&region);
+    let mut stack = Scratch::builder().region(&region).first_chunk_bytes(8 << 10).build().expect("a stack");
+    stack.alloc(1_u64);
+    let begin = stack.checkpoint();
+    (0..14).for_each(|_| _ = stack.alloc([0_u8; 512]));
+    while region.capacity() - region.memory_usage() > 8 << 10 {
+        blocks.push(take(&heap, layout(1 << 10, 8)).expect("room"));
+    }
+    // Free ranges of 8 KiB, and a limit that allows half of one.
+    give_each(&heap, [100, 80, 60, 40, 20].map(|at| blocks.remove(at)));
+    heap.flush();
+    region.set_limit(region.memory_usage() + 4096);
+    let mut fill = || blocks.extend(std::iter::from_fn(|| take(&heap, piece).ok()));
+    fill();
+    assert!(stack.try_alloc_layout(layout(3_000, 8)).is_err(), "the stack acts upon the pressure");
+    fill();
+    stack.rewind(begin).expect("its own checkpoint");
+    fill();
+    let last = blocks.split_off(blocks.len() - 4);
+    give_each(&heap, last);
+    heap.flush();
+    for _ in 0..2 {
+        assert!(empty.try_alloc_layout(layout(2_000, 8)).is_err(), "there is 1 KiB of room");
+    }
+    std::mem::swap(&mut empty, &mut stack);
+    assert!(empty.try_alloc_layout(layout(7_300, 8)).is_ok(), "refused beside the stack's own idle memory");
+    give_each(&heap, blocks);
 }
