@@ -30,7 +30,7 @@ struct Ground {
 }
 
 impl Ground {
-    /// `free` granules are free, three of them in a full magazine that nobody has pushed, and so many may be handed out.
+    /// `free` granules are free, three of them in a full magazine that nobody has pushed; so many may be handed out.
     fn new(free: usize, allowed: usize) -> Self {
         let place = Place::new(2, free);
         place.region.set_limit(place.region.memory_usage() + allowed * GRANULE);

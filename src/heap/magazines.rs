@@ -206,7 +206,7 @@ impl Inner {
 
     /// Magazines closed at once, and blocks that they may have together.
     const CLOSED_AT_ONCE: usize = 16;
-    pub(super) const BLOCKS_A_SECTION: u32 = 60 - pocket::MOST as u32;
+    pub(super) const BLOCKS_A_SECTION: u32 = 60 - pocket::MOST;
 
     /// Served so many bytes under pressure since it last had to give something back, a shard caches again.
     const CALM_BYTES: usize = if cfg!(all(test, loom)) { usize::MAX } else { 8 * 1024 };

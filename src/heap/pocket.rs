@@ -22,7 +22,7 @@ use super::inner::{Caches, Inner};
 use super::shard::Shard;
 
 /// Blocks in a pocket.
-pub(super) const MOST: usize = if cfg!(all(test, loom)) { 2 } else { 8 };
+pub(super) const MOST: u32 = if cfg!(all(test, loom)) { 2 } else { 8 };
 /// Granules that a pocket leases: 4 KiB, halved as often as its lease is denied, but not below 1 KiB.
 const LEASE: u32 = if cfg!(all(test, loom)) { 4 } else { 256 };
 const LEAST_LEASE: u32 = if cfg!(all(test, loom)) { 2 } else { 64 };
@@ -34,7 +34,7 @@ pub(super) struct Pocket {
     granules: Owned32,
     lease: Owned32,
     /// Offset and length of each block.
-    blocks: [Owned64; MOST],
+    blocks: [Owned64; MOST as usize],
 }
 
 fn bits(extent: Extent) -> u64 {
@@ -52,7 +52,7 @@ impl Pocket {
             count: Owned32::zero(),
             granules: Owned32::zero(),
             lease: Owned32::zero(),
-            blocks: [const { Owned64::zero() }; MOST],
+            blocks: [const { Owned64::zero() }; MOST as usize],
         }
     }
 
@@ -73,7 +73,7 @@ impl Pocket {
     /// Puts `extent` in, if it fits.
     fn push(&self, extent: Extent) -> bool {
         let (count, granules) = (self.count.get(), self.granules.get() + extent.len);
-        let fits = (count as usize) < MOST && granules <= self.lease.get();
+        let fits = count < MOST && granules <= self.lease.get();
         if fits {
             self.blocks[count as usize].set(bits(extent));
             self.granules.set(granules);
@@ -139,7 +139,7 @@ impl Inner {
             0 => return false,
             1 => usize::from(section.give_back(&self.budget, shard.pocket.first()).is_err()),
             _ => {
-                let mut blocks = [Extent::new(0, 0); MOST];
+                let mut blocks = [Extent::new(0, 0); MOST as usize];
                 blocks.iter_mut().zip(shard.pocket.extents()).for_each(|(to, extent)| *to = extent);
                 section.give_back_list(&self.budget, &mut blocks[..shard.pocket.count.get() as usize])
             }

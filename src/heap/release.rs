@@ -223,7 +223,7 @@ impl<'a> Batch<'a> {
 impl Drop for Batch<'_> {
     /// A few blocks go into the pocket, if there is one: the next request may want them.
     fn drop(&mut self) {
-        if self.returns.len() <= pocket::MOST / 2 {
+        if self.returns.len() <= pocket::MOST as usize / 2 {
             let Self { inner, shard, .. } = *self;
             self.returns.retain(|block| !inner.keep_under_pressure(shard, block));
         }

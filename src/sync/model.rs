@@ -21,8 +21,8 @@ std::thread_local! {
     static PUBLISHED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// From now on the regions of this test's models publish what a refusal without the lock looks at, or no longer do: each
-/// section would be a step longer in the models of other protocols.
+/// From now on the regions of this test's models publish what a refusal without the lock looks at, or no longer do:
+/// each section would be a step longer in the models of other protocols.
 pub(crate) fn publish(on: bool) {
     PUBLISHED.set(on);
 }
