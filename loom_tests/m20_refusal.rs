@@ -12,7 +12,7 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 use std::sync::Mutex;
 
-use super::support::harness::{BOUNDED, SMALL, explore, region};
+use super::support::harness::{BOUNDED, HEAVY, explore, region};
 use super::support::heaps::{class, layout, stock};
 use super::support::threads::{Count, Place};
 use crate::depot::magazine::NodeRef;
@@ -168,7 +168,7 @@ fn m20_trimmed() {
             assert!(apart.is_served(), "refused beside what was being trimmed");
         }
     };
-    explore("m20_refusal::trimmed", SMALL, || published(Apart::new), &[trim, ask], Apart::check);
+    explore("m20_refusal::trimmed", HEAVY, || published(Apart::new), &[trim, ask], Apart::check);
 }
 
 // ---- threads that end -------------------------------------------------------------------------------------------
@@ -195,25 +195,48 @@ fn m20_ended() {
     AFTER.happened("refused, then served");
 }
 
+/// A block between two granules that are free, for a thread that is refused more than either.
+struct Between {
+    place: Place,
+    block: NonNull<u8>,
+}
+
+// SAFETY: the pointer is an address in the region, which is Send and Sync.
+unsafe impl Send for Between {}
+// SAFETY: as for Send.
+unsafe impl Sync for Between {}
+
+impl Between {
+    fn new() -> Self {
+        let place = Place::new(1, 3);
+        let mut blocks = [(); 3].map(|()| place.alloc().expect("three granules are free"));
+        blocks.sort_unstable();
+        let [below, block, above] = blocks;
+        place.free(below);
+        place.free(above);
+        Self { place, block }
+    }
+}
+
 /// What an ended thread has left in its pocket is given to others, and its lease ends.
 #[test]
 fn m20_pocket() {
     static GIVEN: Count = Count::new();
-    let free_and_end = |place: &Place| {
-        let block = place.alloc().expect("a granule is free");
-        assert!(place.alloc().is_none(), "one was: now there is pressure");
-        place.free(block);
-        GIVEN.hit_if(place.region.memory_usage() == place.region.limit());
+    let free_and_end = |Between { place, block }: &Between| {
+        assert!(!is_served(place, 2), "no two granules are joined");
+        let before = place.region.memory_usage();
+        place.free(*block);
+        GIVEN.hit_if(place.region.memory_usage() == before);
         place.end();
         place.tell(1);
     };
-    let ask = |place: &Place| {
+    let ask = |Between { place, .. }: &Between| {
         by_hand::set_late(true);
         if place.told() == 1 {
-            assert!(place.use_once(), "refused beside the pocket of a thread known to have ended");
+            assert!(is_served(place, 3), "refused beside the pocket of a thread known to have ended");
         }
     };
-    let make = || published(|| Place::new(1, 1));
-    explore("m20_refusal::pocket", BOUNDED, make, &[free_and_end, ask], Place::check);
+    let make = || published(Between::new);
+    explore("m20_refusal::pocket", BOUNDED, make, &[free_and_end, ask], |state| state.place.check());
     GIVEN.happened("freed into the pocket");
 }
