@@ -30,12 +30,19 @@ struct Ground {
 }
 
 impl Ground {
-    /// `free` granules are free, three of them in a full magazine that nobody has pushed; so many may be handed out.
-    fn new(free: usize, allowed: usize) -> Self {
-        let place = Place::new(2, free);
-        place.region.set_limit(place.region.memory_usage() + allowed * GRANULE);
+    /// `free` granules are free, three of them in a full magazine that nobody has pushed, and `apart` more, each by
+    /// itself. So many more may be handed out.
+    fn new(free: usize, apart: usize, allowed: usize) -> Self {
+        let place = Place::new(2, free + 2 * apart);
         stock(&place.heap.inner, &place.region, GRANULE, 3);
         let node = place.heap.inner.caches().expect("a body").depot.pop_full(class(GRANULE)).expect("just pushed");
+        let mut blocks: Vec<_> = (0..2 * apart).map(|_| place.alloc().expect("granules are free")).collect();
+        blocks.sort_unstable();
+        for pair in blocks.chunks(2) {
+            place.keep(pair[0]);
+            place.free(pair[1]);
+        }
+        place.region.set_limit(place.region.memory_usage() + allowed * GRANULE);
         Self { place, node }
     }
 
@@ -80,14 +87,14 @@ fn ask_twice(ground: &Ground) {
 
 #[test]
 fn m20_taken() {
-    let make = || published(|| Ground::new(6, 6));
+    let make = || published(|| Ground::new(6, 3, 6));
     explore("m20_refusal::taken", BOUNDED, make, &[push_and_take, ask_twice], Ground::check);
 }
 
-/// The limit leaves three granules of nine.
+/// The limit leaves three granules.
 #[test]
 fn m20_charged() {
-    let make = || published(|| Ground::new(12, 6));
+    let make = || published(|| Ground::new(12, 0, 3));
     explore("m20_refusal::charged", BOUNDED, make, &[push_and_take, ask_twice], Ground::check);
 }
 
@@ -105,7 +112,7 @@ fn m20_counted() {
             assert!(ground.is_served(3), "refused beside a magazine that it knows of");
         }
     };
-    let make = || published(|| Ground::new(3, 3));
+    let make = || published(|| Ground::new(3, 0, 0));
     explore("m20_refusal::counted", BOUNDED, make, &[push_and_tell, ask], Ground::check);
     AFTER.happened("refused, then served");
 }

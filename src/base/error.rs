@@ -1,7 +1,8 @@
 //! Errors: plain figures, and where the infallible methods end.
 //!
 //! The figures of one [`AllocError`] are read in the critical section that decided the refusal, so they belong
-//! together.
+//! together. A refusal for want of a free range may need no section: then the longest range is of the moment that
+//! decided, usage and limit of one right behind it.
 
 use core::fmt::{self, Display};
 
