@@ -94,7 +94,7 @@ fn two_levels() -> TwoLevels {
 /// Leases for thread `thread`, fills the cache, empties it, returns the lease.
 fn lease_under_both(state: &TwoLevels, thread: usize) {
     let (fixture, shard) = (&state.fixture, state.fixture.shard(thread));
-    if fixture.grant(shard, fixture.share(fixture.made().expect("a body"), shard), LEASE) {
+    if fixture.grant(shard, fixture.share(fixture.made().expect("a body"), shard, false), LEASE) {
         state.cache.hand_out(0);
         let region = fixture.region().budget();
         assert!(region.leased() <= region.slack(), "the word is above the slack");

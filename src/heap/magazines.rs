@@ -29,17 +29,13 @@ impl Inner {
 
     /// Bytes that `shard` may hold idle: its share of the slack. Under pressure, beside its pocket, a quarter of what
     /// it was served since it last had to give something back, a sixteenth of the slack at most.
-    pub(crate) fn share(&self, caches: &Caches, shard: &Shard) -> usize {
+    pub(crate) fn share(&self, caches: &Caches, shard: &Shard, pressed: bool) -> usize {
         let most = self.region.share(&self.budget, caches.shards.count());
-        if !self.pressure_on() {
+        if !pressed {
             return most;
         }
         let part = self.budget.slack().min(self.region.budget().slack()) / 16;
         most.min(part.min(shard.served() / 4) + shard.pocket.lease())
-    }
-
-    pub(super) fn pressure_on(&self) -> bool {
-        self.budget.pressure_with(self.region.budget()).on
     }
 
     /// Leases `bytes` for `shard`, which may hold `most`, under both limits.
@@ -57,9 +53,9 @@ impl Inner {
 
     /// Blocks in a class's first magazine. Under pressure magazines are closed often, and begin as long as the shard
     /// may have them by then.
-    fn first_capacity(&self, shard: &Shard, most: usize, class: Class) -> u32 {
+    fn first_capacity(shard: &Shard, most: usize, class: Class, pressed: bool) -> u32 {
         let first = class.first_capacity();
-        if !self.pressure_on() {
+        if !pressed {
             return first;
         }
         let cap = most.saturating_sub(shard.held()) / 16 / class.bytes();
@@ -86,14 +82,14 @@ impl Inner {
     }
 
     /// Doubles the loaded magazine, if its lease may grow.
-    fn grow_magazine(&self, caches: &Caches, shard: &Shard, most: usize, class: Class) -> bool {
+    fn grow_magazine(&self, caches: &Caches, shard: &Shard, most: usize, class: Class, pressed: bool) -> bool {
         let (nodes, depot) = (&caches.depot.nodes, &caches.depot);
         let loaded = shard.loaded(class);
         let cap = nodes.get(loaded).cap();
         let wider = (2 * cap).min(class.most_capacity());
         let more = lease_bytes(class, wider).saturating_sub(lease_bytes(class, cap));
         let may_take = most.saturating_sub(shard.held());
-        let part = if self.pressure_on() { 4 } else { 8 };
+        let part = if pressed { 4 } else { 8 };
         if wider == cap || lease_bytes(class, wider) > may_take / part {
             return false;
         }
@@ -211,7 +207,7 @@ impl Inner {
     /// Served so many bytes under pressure since it last had to give something back, a shard caches again.
     const CALM_BYTES: usize = if cfg!(all(test, loom)) { usize::MAX } else { 8 * 1024 };
 
-    /// Acts upon a change of pressure; says whether the shard may not cache for pressure.
+    /// Acts upon a change of pressure; says whether there is pressure.
     pub(super) fn react_to_pressure(&self, caches: &Caches, shard: &Shard) -> bool {
         let pressure = self.budget.pressure_with(self.region.budget());
         if pressure.value != shard.seen() {
@@ -219,7 +215,7 @@ impl Inner {
             shard.set_served(0);
             self.close_all(caches, shard);
         }
-        pressure.on && shard.served() < Self::CALM_BYTES
+        pressure.on
     }
 
     // ---- alloc ----------------------------------------------------------------------------------------------------
@@ -229,7 +225,8 @@ impl Inner {
     pub(super) fn refill(&self, caches: &Caches, shard: &Shard, class: Class) -> Option<u32> {
         let (nodes, depot) = (&caches.depot.nodes, &caches.depot);
         shard.enter();
-        if self.react_to_pressure(caches, shard) {
+        let pressed = self.react_to_pressure(caches, shard);
+        if pressed && shard.served() < Self::CALM_BYTES {
             return None;
         }
         let previous = shard.previous(class);
@@ -237,7 +234,7 @@ impl Inner {
             shard.swap(nodes, class);
             return shard.pop(class);
         }
-        let most = self.share(caches, shard);
+        let most = self.share(caches, shard, pressed);
         if let Some(full) = depot.pop_full(class) {
             // From now on the thread may hold something idle, as after a grant.
             thread::set_look(None);
@@ -254,15 +251,15 @@ impl Inner {
             return shard.pop(class);
         }
         if shard.loaded(class).is_none() {
-            let node = self.open(caches, shard, most, class, self.first_capacity(shard, most, class))?;
+            let node = self.open(caches, shard, most, class, Self::first_capacity(shard, most, class, pressed))?;
             shard.load(nodes, class, node);
         } else if shard.held() > 2 * most {
             self.close_previous(caches, shard, class);
         } else {
-            self.grow_magazine(caches, shard, most, class);
+            self.grow_magazine(caches, shard, most, class, pressed);
         }
         let cap = nodes.get(shard.loaded(class)).cap();
-        let want = if self.pressure_on() { cap } else { (cap / 2).max(1) } as usize;
+        let want = if pressed { cap } else { (cap / 2).max(1) } as usize;
         let (granules, align) = (class.granules(), class.align_granules());
         let taken = self.region.section(|section| {
             section.take_run(&self.budget, granules, align, want, |granule| {
@@ -280,15 +277,13 @@ impl Inner {
     pub(super) fn keep(&self, caches: &Caches, shard: &Shard, class: Class, granule: u32, in_pocket: bool) -> bool {
         let nodes = &caches.depot.nodes;
         shard.enter();
-        let pressed = self.react_to_pressure(caches, shard);
-        // Others may wait for what is freed: under pressure it is kept only for the thread's own next request.
-        if pressed || self.pressure_on() {
+        if self.react_to_pressure(caches, shard) {
+            // Others may wait for what is freed: it is kept only for the thread's own next request.
             return in_pocket && self.keep_in_pocket(caches, shard, Extent::new(granule, class.granules()));
         }
-        let (loaded, most) = (shard.loaded(class), self.share(caches, shard));
+        let (loaded, most) = (shard.loaded(class), self.share(caches, shard, false));
         if loaded.is_none() {
-            let cap = self.first_capacity(shard, most, class);
-            let Some(node) = self.open(caches, shard, most, class, cap) else { return false };
+            let Some(node) = self.open(caches, shard, most, class, class.first_capacity()) else { return false };
             shard.load(nodes, class, node);
             return shard.push(class, granule);
         }
@@ -309,7 +304,7 @@ impl Inner {
             shard.swap(nodes, class);
         } else {
             let trade = || !previous.is_none() && self.trade(caches, shard, most, class, previous);
-            let made_room = !above_twice() && (self.grow_magazine(caches, shard, most, class) || trade());
+            let made_room = !above_twice() && (self.grow_magazine(caches, shard, most, class, false) || trade());
             if !made_room {
                 self.give_back_some(caches, shard, class, previous);
             }

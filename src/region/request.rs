@@ -314,18 +314,19 @@ impl Region {
         if !self.has_place(wanted) {
             return Err(self.section(|section| section.refuse_outright(set, wanted.layout)));
         }
-        if !own.is_pending()
-            && let Some(holder) = own.holder()
-            && let Some(refusal) = self.refuse_unlocked(set, wanted, holder)
-        {
-            return Err(refusal);
-        }
-        // In the models of other protocols each section more is one more to interleave.
-        if Published::is_on()
-            && self.guard_page().is_none()
-            && let Some(answer) = self.section(|section| section.take_at_once(set, wanted, own, &mut took))
-        {
-            return answer;
+        // In the models of other protocols each load and section more is one more to interleave.
+        if Published::is_on() {
+            if !own.is_pending()
+                && let Some(holder) = own.holder()
+                && let Some(refusal) = self.refuse_unlocked(set, wanted, holder)
+            {
+                return Err(refusal);
+            }
+            if self.guard_page().is_none()
+                && let Some(answer) = self.section(|section| section.take_at_once(set, wanted, own, &mut took))
+            {
+                return answer;
+            }
         }
         let mut asked = Asked::default();
         let answer = self.ask(&mut asked, |section, asked| {
