@@ -1,7 +1,7 @@
-//! Model 20: who is refused without the lock is not refused beside what fits, nor beside idle memory that the refused
-//! thread may count on; and what lies in a pocket is not lost.
+//! Model 20: a request that is refused without the lock did not fit, and its thread could count on no idle memory. The
+//! blocks in a pocket are not lost.
 //!
-//! Each request that matters comes after one that was refused, so its thread remembers a look.
+//! Each request under test follows a refused one, so that its thread remembers a look.
 //!
 //! Breaks it: `published.look-first` (taken), `published.not-counted` (taken, charged),
 //! `published.counted-before` (counted), `published.trimming` (trimmed), `published.exits-ignored` (ended),
@@ -30,8 +30,8 @@ struct Ground {
 }
 
 impl Ground {
-    /// `free` granules are free, three of them in a full magazine that nobody has pushed, and `apart` more, each by
-    /// itself. So many more may be handed out.
+    /// Frees `free` granules, of which three are in a full magazine that is not in a depot yet, and `apart` granules
+    /// that do not join. The limit allows `allowed` more granules.
     fn new(free: usize, apart: usize, allowed: usize) -> Self {
         let place = Place::new(2, free + 2 * apart);
         stock(&place.heap.inner, &place.region, GRANULE, 3);

@@ -81,8 +81,8 @@ impl Inner {
         self.end_node(caches, node, lease);
     }
 
-    /// Gives back one thing of a shard whose owner is gone; once there is none, its pocket's lease ends, and the answer
-    /// is `false`.
+    /// Gives back one magazine or the pocket of a shard without a living owner. If both are empty, ends the pocket's
+    /// lease and returns `false`.
     fn give_back_all_of(&self, section: &mut Section<'_>, caches: &Caches, shard: &Shard) -> bool {
         let gave_back = self.give_back_own(section, Some((caches, shard)));
         if !gave_back {

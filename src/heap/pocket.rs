@@ -1,14 +1,14 @@
-//! `Pocket`: the few blocks that a thread has freed since it was refused, when no magazine is open.
+//! `Pocket`: the few blocks that a thread has freed since it was refused, while no magazine is open.
 //!
-//! A thread that was refused frees to make room, and asks again. What it frees waits for that request, and goes back to
-//! the index in the section in which it searches, so that the thread takes the lock once instead of twice. None serves
-//! a request by itself. That would keep it from its free neighbours: measured, half a percent less fits below the
-//! limit. Who was not refused gives back at once: others may wait for it.
+//! A refused thread frees to make room, and asks again. Its pocket keeps the freed blocks until that request, and the
+//! section of the request gives them back before it searches. So the thread takes the lock once instead of twice. The
+//! pocket never serves a request itself, because a block in it cannot join its free neighbours: measured, the limit
+//! then holds half a percent less. A thread that was not refused gives back at once, because others may wait for it.
 //!
-//! - INV-heap.pocket-1: the blocks in a pocket are never longer together than its lease, which is a part of what the
-//!   shard holds. The lease stays while there is pressure, whatever becomes of the blocks.
-//! - INV-heap.pocket-2: a request of the thread in this heap is refused only with its pocket empty. Something is in it
-//!   only while the thread's look, if it remembers one, is of this shard.
+//! - INV-heap.pocket-1: the blocks in a pocket are together at most as long as its lease, which is a part of `held`.
+//!   The lease lasts while there is pressure.
+//! - INV-heap.pocket-2: a request of the thread in this heap is refused only with an empty pocket. While the pocket is
+//!   not empty, a look that the thread remembers is one of this shard.
 //!
 //! Used like the rest of a shard, by one thread at a time.
 
@@ -93,7 +93,7 @@ impl Pocket {
 }
 
 impl Inner {
-    /// Keeps a freed block in the pocket of `shard`, under pressure; `false` if the caller has to give it back.
+    /// Keeps a freed block in the pocket of `shard`, under pressure. Returns `false` if the caller has to give it back.
     pub(super) fn keep_in_pocket(&self, caches: &Caches, shard: &Shard, block: Extent) -> bool {
         let pocket = &shard.pocket;
         // Only the thread that was refused last here is likely to be the next that asks.
@@ -133,7 +133,7 @@ impl Inner {
         false
     }
 
-    /// Gives what is in the pocket of `shard` back to the index; `false` if there is nothing.
+    /// Gives the blocks in the pocket of `shard` back to the index. Returns `false` if the pocket is empty.
     pub(super) fn give_back_pocket(&self, section: &mut Section<'_>, shard: &Shard) -> bool {
         let invalid = match shard.pocket.count.get() {
             0 => return false,

@@ -113,8 +113,8 @@ impl Inner {
         self.region.take_or_refuse(self, Wanted { drawn, ..wanted }, &mut OwnShard { inner: self, own }, |_, _| ())
     }
 
-    /// Gives back the pocket, or magazines of at most 60 blocks together, of `own`, a shard of the calling thread's or
-    /// claimed; `false` if there is nothing.
+    /// Gives back the pocket of `own`, or magazines of at most 60 blocks together. The shard is the calling thread's or
+    /// claimed. Returns `false` if it holds neither.
     pub(super) fn give_back_own(&self, section: &mut Section<'_>, own: Option<(&Caches, &Shard)>) -> bool {
         let Some((caches, shard)) = own else { return false };
         shard.set_served(0);

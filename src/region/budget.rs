@@ -5,8 +5,8 @@
 //! - **usage, peak, limit, since, pressure** are written only inside the region's critical section; anyone reads them
 //!   with one load. Nothing is ever added and rolled back.
 //!   - INV-region.budget-1: `usage <= max(limit, usage when the limit was lowered)`, at every value of the word.
-//! - **refused, usage at the last refusal** are written by whoever is refused, only where they change: hints, of which
-//!   the last one written counts.
+//! - **refused, usage at the last refusal** are hints. Any refused thread stores them, only if they change; the last
+//!   store counts.
 //! - **leased** is written by anyone, without the lock: load, compare with the slack, CAS.
 //!   - INV-region.budget-2: `leased <= max(slack, leased when the limit was lowered)`, at every value of the word.
 //!

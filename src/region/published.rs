@@ -1,26 +1,25 @@
 //! `Published`: what a request may see without the lock, so that it can be refused without it.
 //!
-//! Each word is written for those who look from outside:
+//! Two words are stored for requests that do not hold the lock:
 //!
-//! - **longest** is stored at the end of every section that changed it: the granules of the longest free extent, or
-//!   [`Published::ASK`] where only the lock's holder can tell.
-//!   - INV-region.published-1: outside a section it is the index's, so whoever loads `n` knows that at one moment no
-//!     free extent was longer than `n`, and that nothing was out of the index on its way to or from the system.
-//! - **idled** counts what became idle where a refused request of another thread may take it: a full magazine in a
-//!   depot, a shared chunk, a block that waits in a quarantine. It is raised afterwards.
+//! - **longest** is the length of the longest free extent, in granules, or [`Published::ASK`] if only the holder of the
+//!   lock can tell. Each section that changes it stores it at its end.
+//!   - INV-region.published-1: outside a section the word equals the index's. So a thread that loads `n` knows one
+//!     moment at which no free extent was longer than `n`, and no extent was on its way to or from the system.
+//! - **idled** counts the memory that became idle where a refused request of another thread may take it: a full
+//!   magazine in a depot, a shared chunk, a block in a quarantine. It is raised after the memory is there.
 //!
-//! A thread remembers its last [`Look`]: that a section of its own request has found nothing idle, and what `idled` and
-//! the thread exits were before. What the thread itself may hold idle it can only have by a lease of its own, or with a
-//! magazine of a depot or the shard of an ended thread; each of these makes it forget the look.
+//! A thread remembers its last [`Look`]. A section of its own request found nothing idle then; the look keeps the count
+//! `idled` and the number of thread exits from before that section. The thread itself gains idle memory in three ways:
+//! by a lease, with a magazine of a depot, with the shard of an ended thread. Each of them makes it forget the look.
 //!
-//! - INV-region.published-2: while a thread remembers a look of a region and `idled` and the exits are as they were,
-//!   nothing is idle there that a request of this thread may count on, but for what is pending at the holder that the
-//!   look names.
+//! - INV-region.published-2: while a thread remembers a look of a region, and `idled` and the exits are unchanged, a
+//!   request of this thread may count on no idle memory there except what is pending at the look's holder.
 //!
-//! So a request is refused without the lock if `longest` leaves no room for it, and *then* the look still holds: at
-//! the moment of the first load there was no room, and nothing idle. Read in the other order, another thread could make
-//! something idle and take the last room in between. What a limit refuses takes the lock: a look spares it the search
-//! for idle memory there.
+//! A request is refused without the lock if `longest` is too short for it, and the look holds *after* that load. At the
+//! moment of the load no extent was long enough and nothing was idle. In the other order another thread could make
+//! memory idle and take the last extent between the two steps. A request that a limit refuses takes the lock; a look
+//! spares it the search for idle memory there.
 
 use crate::sync::{Acquire, AtomicU32, AtomicU64, Relaxed, Release};
 use crate::thread;
@@ -53,11 +52,11 @@ impl Published {
         crate::sync::is_published()
     }
 
-    /// The longest free extent has so many granules now, or [`Published::ASK`]. By the lock's holder.
+    /// Stores the length of the longest free extent, or [`Published::ASK`]. Called by the holder of the lock.
     #[inline(always)]
     pub(super) fn publish(&self, longest: u32) {
-        // ORDERING(Release): what the holder, and who held the lock before, made idle is seen by whoever sees that the
-        // room is gone.  pairs: `longest`'s Acquire.  loom: m20_taken; Relaxed fails it.
+        // ORDERING(Release): a thread that sees this length sees all memory that this holder of the lock, and those
+        // before it, made idle.  pairs: `longest`'s Acquire.  loom: m20_taken; Relaxed fails it.
         self.longest.store(longest, Release);
     }
 
@@ -69,12 +68,12 @@ impl Published {
         self.longest.load(Acquire)
     }
 
-    /// Something became idle.
+    /// Counts memory that has become idle.
     pub(super) fn raise_idled(&self) {
         if !Self::is_on() {
             return;
         }
-        // ORDERING(Release): a look that counts it finds what it is.  pairs: `idled`'s Acquire.
+        // ORDERING(Release): a look that sees this count finds the memory.  pairs: `idled`'s Acquire.
         //   loom: m20_counted; Relaxed fails it.
         self.idled.fetch_add(1, Release);
     }
@@ -84,7 +83,7 @@ impl Published {
         if !Self::is_on() {
             return 0;
         }
-        // ORDERING(Acquire): the look finds what was counted.  pairs: `raise_idled`'s Release.
+        // ORDERING(Acquire): the look finds the memory that was counted.  pairs: `raise_idled`'s Release.
         //   loom: m20_counted; Relaxed fails it.
         self.idled.load(Acquire)
     }
@@ -103,7 +102,7 @@ impl Published {
 }
 
 impl State {
-    /// Publishes what the index has now, at the end of a section.
+    /// Publishes the length of the longest free extent, at the end of a section.
     #[inline(always)]
     pub(super) fn publish(&mut self, published: &Published) {
         // In guard mode extents come and go beside the index.

@@ -34,7 +34,7 @@ pub(crate) enum Blocker {
 }
 
 impl Shared {
-    /// The refusal of a request of so many bytes at that alignment, with usage and limit of whoever refuses.
+    /// Returns the refusal of a request for `requested` bytes at `align`, with usage and limit of the blocking limit.
     pub(super) fn refusal(
         &self,
         set: Option<&dyn ShardSet>,

@@ -1,9 +1,9 @@
-//! What most requests come to: served in one section, refused in one, or refused without the lock.
+//! The short ways of a request: served in one section, refused in one section, or refused without the lock.
 //!
-//! A refusal here rests on the thread's last look (`published.rs`); without one that holds, the request goes the long
-//! way, which may give something back (`request.rs`).
+//! A refusal here rests on the thread's last look (`published.rs`). Without a look that holds, the request goes on in
+//! `request.rs`, which may give idle memory back.
 //!
-//! Synchronised by the region's lock, but for [`Region::refuse_unlocked`], which reads what is published.
+//! Synchronised by the region's lock, except [`Region::refuse_unlocked`], which reads published words.
 
 use crate::base::error::AllocError;
 use crate::base::layout::align_down;
@@ -13,22 +13,22 @@ use crate::memory::span::prefetch;
 
 use super::{Blocker, Region, Section, ShardSet, Shared, Wanted};
 
-/// What the calling thread holds idle in the set that is asked.
+/// The idle memory of the calling thread in the set that is asked.
 pub(crate) trait OwnIdle {
-    /// The address of what holds it, where nothing else comes as long as the thread lives; 0: nothing holds any. None
-    /// if there is no such address: the thread then remembers no look.
+    /// Returns the address of the holder of that memory, or 0 without a holder. No other holder takes this address
+    /// while the thread lives. Returns `None` if there is no such address; the thread then remembers no look.
     fn holder(&self) -> Option<usize>;
-    /// Whether something is to be given back before the search.
+    /// Returns whether the holder has blocks to give back before the search.
     fn is_pending(&self) -> bool {
         false
     }
-    /// Gives back what is pending.
+    /// Gives these blocks back.
     fn give_back_pending(&mut self, _section: &mut Section<'_>) {}
-    /// Gives back one thing; `false` if there is none.
+    /// Gives back some of the rest. Returns `false` if there is none.
     fn give_back(&mut self, section: &mut Section<'_>) -> bool;
 }
 
-/// A holder's address, and a closure that gives back what is idle there.
+/// A holder's address, and a closure that gives back some of its idle memory.
 pub(crate) struct Idle<F>(pub(crate) Option<usize>, pub(crate) F);
 
 impl<F: FnMut(&mut Section<'_>) -> bool> OwnIdle for Idle<F> {
@@ -46,8 +46,8 @@ pub(super) fn set_address(set: &dyn ShardSet) -> usize {
 }
 
 impl Shared {
-    /// Notes a refusal under pressure, with so many bytes in use, if the last look of `holder`'s thread still holds now
-    /// that there is no room.
+    /// Notes a refusal under pressure, with `usage` bytes in use, if the last look of `holder`'s thread still holds.
+    /// Called after the caller saw that there is no room.
     #[inline]
     fn refuse_after(
         &self,
@@ -65,8 +65,8 @@ impl Shared {
 }
 
 impl Section<'_> {
-    /// What most requests come to: gives back what is pending, and takes an extent in the same section, or is refused
-    /// after a look that still holds. None if more must be done.
+    /// Gives pending blocks back and takes an extent, or refuses if the thread's last look still holds. Returns `None`
+    /// if neither is possible in this section.
     #[inline]
     pub(super) fn take_at_once(
         &mut self,
@@ -108,13 +108,13 @@ impl Region {
         align_down(lowest + room, wanted.align.into()).is_none_or(|highest| highest >= lowest)
     }
 
-    /// The refusal under pressure of a request of `holder`'s thread, if no free extent is long enough and its last look
-    /// holds: see `published.rs`.
+    /// Returns the refusal of a request under pressure if no free extent is long enough and the last look of `holder`'s
+    /// thread holds: see `published.rs`.
     pub(super) fn refuse_unlocked(&self, set: &dyn ShardSet, wanted: Wanted, holder: usize) -> Option<AllocError> {
         let shared = &*self.shared;
         let (bytes, longest) = (wanted.bytes(), shared.published.longest());
         let figures = (shared.budget.usage(), shared.budget.limit());
-        // What a limit would refuse too is left to the section that reads all figures at once.
+        // A request that a limit refuses needs figures of one section.
         let by_limit = bytes > set.budget().room() || bytes - wanted.drawn > figures.1.saturating_sub(figures.0);
         if longest >= wanted.len || by_limit {
             return None;

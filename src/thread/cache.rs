@@ -28,7 +28,7 @@ pub(crate) struct Look {
     pub(crate) region: u64,
     /// The address of the only set that was looked at; 0: all were.
     pub(crate) scope: usize,
-    /// The address of what the thread holds its own idle memory in, in the set that was asked; 0: it has nothing there.
+    /// The address of the holder of the thread's own idle memory in the set that was asked; 0 without a holder.
     pub(crate) holder: usize,
     /// What had become idle, and which threads had ended, before the look.
     pub(crate) idled: u64,
